@@ -7,12 +7,13 @@ use jiff::Timestamp;
 
 use super::connect::GENERATOR;
 use super::exit::{Exit, Failure};
+use super::load;
 use super::out::Out;
 use super::reports::Reports;
 use super::session::{Readings, Session};
 use super::{CONNECTION, Connection, OUTPUT, WHICH_ACCESS, head};
 use crate::report::{ACCESS_VERSION, AccessReport, Format, Subject, clean};
-use rolecall_config::{Loaded, Source, load};
+use rolecall_config::{Loaded, Source};
 use rolecall_model::{Kind, Part, Pattern, Permission, RoleName};
 use rolecall_plan::access::{Access, Filter};
 
@@ -169,7 +170,7 @@ fn loaded(args: &AccessArgs) -> Result<Loaded, Failure> {
                 "`--endpoint` is for PROVIDER ORGANISATION, and a file names its endpoint.",
             ));
         }
-        return Ok(load(&args.paths, rolecall_providers::format));
+        return Ok(load(&args.paths, Timestamp::now()));
     };
     let text = head::text(provider, organization, args.endpoint.as_deref(), args.connection.sandbox)?;
     Ok(head::load(provider, organization, &text))

@@ -46,8 +46,6 @@ Exit codes: 0 done, 1 error, 3 refused by a guardrail, 4 the approved plan is ou
 of date, 5 partly applied or unsure, 6 platform unreachable, 130 interrupted.
 `rolecall exit-codes` explains them.")]
 pub(super) struct ApplyArgs {
-    #[command(flatten)]
-    paths: Paths,
     /// Send this plan, which `plan --out` saved and somebody reviewed.
     #[arg(long, value_name = "FILE", conflicts_with = "leftovers", help_heading = APPROVAL)]
     plan: Option<PathBuf>,
@@ -64,6 +62,8 @@ pub(super) struct ApplyArgs {
     /// Confirm that this organisation is deleted, as its file says with `absent: true`.
     #[arg(long, value_name = "ORGANIZATION", value_hint = ValueHint::Other, help_heading = APPROVAL)]
     confirm_deletion: Option<String>,
+    #[command(flatten)]
+    paths: Paths,
     #[command(flatten)]
     selected: Selected,
     #[command(flatten)]

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::{Args, ValueHint};
+use jiff::Timestamp;
 
 use super::exit::{Exit, Failure};
 use super::organization::Organization;
 use super::out::{Out, talk};
 use super::session::Session;
 use super::versions::{At, FileVersion, load_version};
-use super::{APPROVAL, Paths, Planning};
+use super::{APPROVAL, Paths, Planning, load};
 use crate::report;
-use rolecall_config::{Content, Loaded, Source, Version, differences, load_contents};
+use rolecall_config::{Content, Disk, Loaded, Source, Version, differences, load_contents};
 use rolecall_model::{
     Address, Code, Comparison, DeletedBy, Desired, Facts, Finding, Guardrail, LastInSync, Live, OrganizationPlan,
     OriginKind, Place, Plan, Together, Undescribed,
@@ -48,21 +49,23 @@ pub(super) struct Base {
 impl BaseOptions {
     /// Loads the files of a run and their base. With other versions of the files, the files of the run are the sum of all.
     pub fn load(&self, paths: &Paths, planning: &Planning) -> Result<(Loaded, Option<Base>), Failure> {
-        let mut loaded = paths.load();
+        let now = paths.now();
+        let mut loaded = load(&paths.paths, now);
         let Some(name) = &self.base else { return Ok((loaded, None)) };
-        let version = load_version("--base", name, At::Fork, &paths.paths, &loaded)?;
+        let version = load_version("--base", name, At::Fork, &paths.paths, (&loaded, now))?;
         let mut alone = Vec::new();
         if !self.with.is_empty() && !loaded.has_errors() {
             alone.push(loaded.clone());
             for name in &self.with {
-                let other = load_version("--with", name, At::Tip, &paths.paths, &loaded)?;
-                let fork = match other.is_folder {
-                    // A folder has no history, so the base is what both began with.
-                    true => None,
-                    false => Some(load_version("--with", name, At::Fork, &paths.paths, &loaded)?),
+                let other = load_version("--with", name, At::Tip, &paths.paths, (&loaded, now))?;
+                // A folder has no history, so the base is what both began with.
+                let fork = if other.is_folder {
+                    None
+                } else {
+                    Some(load_version("--with", name, At::Fork, &paths.paths, (&loaded, now))?)
                 };
                 let fork = fork.as_ref().unwrap_or(&version);
-                loaded = merged(&loaded, &other.loaded, &fork.loaded, name)?;
+                loaded = merged(&loaded, &other.loaded, &fork.loaded, (name, now))?;
                 if loaded.has_errors() {
                     talk(&format!(
                         "The errors below are those of these files together with `{name}`. Their lines are those of the sum.\n"
@@ -226,7 +229,12 @@ impl Base {
 }
 
 /// Merges another version of the files into these, file by file. `fork`: the version that both began with.
-fn merged(ours: &Loaded, theirs: &Loaded, fork: &Loaded, name: &str) -> Result<Loaded, Failure> {
+fn merged(
+    ours: &Loaded,
+    theirs: &Loaded,
+    fork: &Loaded,
+    (name, now): (&str, Timestamp),
+) -> Result<Loaded, Failure> {
     if let Some(finding) = theirs.findings.iter().chain(&fork.findings).find(|finding| finding.is_error()) {
         let why = format!("The version `{name}` can't be read: {}: {}", finding.place, finding.message);
         return Err(Failure::error(report::clean(why)).hint("Mend it there, or leave it out of `--with`."));
@@ -249,14 +257,20 @@ fn merged(ours: &Loaded, theirs: &Loaded, fork: &Loaded, name: &str) -> Result<L
                 diffy::merge(&before.text, &file.source.text, &other.text).map_err(|_| conflict(&file.source))?
             }
         };
-        files.push(Content { name: file.source.name.to_string(), bytes: text.into_bytes(), named: true });
+        files.push(Content {
+            name: file.source.name.to_string(),
+            path: file.path.clone(),
+            bytes: text.into_bytes(),
+            named: true,
+        });
     }
     let is_new = |desired: &Desired| ours.counterpart(desired).is_none() && fork.counterpart(desired).is_none();
     let new = theirs.files.iter().filter(|file| file.desired.as_ref().is_some_and(is_new));
     files.extend(new.map(|file| Content {
         name: file.source.name.to_string(),
+        path: file.path.clone(),
         bytes: file.source.text.clone().into_bytes(),
         named: true,
     }));
-    Ok(load_contents(files, rolecall_providers::format))
+    Ok(load_contents(files, &Disk, now, rolecall_providers::format))
 }

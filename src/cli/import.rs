@@ -8,11 +8,12 @@ use jiff::Timestamp;
 
 use super::exit::{Exit, Failure};
 use super::files::{self, Readers};
+use super::load;
 use super::out::Out;
 use super::session::{Reading, Readings, Session};
 use super::{CONNECTION, Connection, OUTPUT, WHAT_TO_WRITE, head};
 use crate::report;
-use rolecall_config::{Imported, Loaded, has_field, load, load_text};
+use rolecall_config::{Imported, Loaded, has_field, load_text};
 use rolecall_engine::Import;
 use rolecall_model::{Desired, Kind, ProviderName, Scope, list_of};
 
@@ -216,9 +217,9 @@ fn start(args: &ImportArgs, out: &Out) -> Result<Start, Failure> {
     if args.endpoint.is_some() {
         return Err(Failure::error("`--endpoint` is for a new file, and this file names its endpoint."));
     }
-    let loaded = load(&[file.to_path_buf()], rolecall_providers::format);
+    let loaded = load(&[file.to_path_buf()], Timestamp::now());
     let [found] = &*loaded.files else {
-        let sources: Vec<_> = loaded.files.iter().map(|file| &file.source).collect();
+        let sources: Vec<_> = loaded.sources().collect();
         out.findings(&loaded.findings, &sources);
         return Err(Failure::error(format!("{} isn't one rolecall file.", file.display()))
             .hint("Name one file that has a head and lists nobody, or a provider and an organisation."));

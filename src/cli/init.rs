@@ -4,16 +4,18 @@ use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
+use jiff::Timestamp;
 
 use super::connect::file_name;
 use super::exit::{Exit, Failure};
 use super::files::{self, Readers};
 use super::import::{self, ManageArg, Wanted};
+use super::load;
 use super::out::Out;
 use super::schema::{SchemaName, schema_text};
 use super::{CONNECTION, Connection, OUTPUT, WHAT_TO_WRITE, head};
 use crate::report::clean;
-use rolecall_config::{Loaded, Source, load};
+use rolecall_config::{Loaded, Source};
 use rolecall_model::{Code, Credential, Desired, Endpoint, ProviderName, list_of, quote};
 
 /// Make a repository to start with.
@@ -235,7 +237,7 @@ fn existing(folder: &str, chosen: &Chosen, out: &Out) -> Result<Option<File>, Fa
     if !path.exists() {
         return Ok(None);
     }
-    let loaded = load(&[path], rolecall_providers::format);
+    let loaded = load(&[path], Timestamp::now());
     refuse(&loaded, out)?;
     let found = loaded.files.into_iter().find_map(|file| {
         let desired = file.desired.filter(|desired| {
@@ -253,7 +255,7 @@ fn refuse(loaded: &Loaded, out: &Out) -> Result<(), Failure> {
     if !loaded.findings.iter().any(|finding| finding.is_error() && finding.code != Code::NoFiles) {
         return Ok(());
     }
-    let sources: Vec<&Source> = loaded.files.iter().map(|file| &file.source).collect();
+    let sources: Vec<&Source> = loaded.sources().collect();
     out.findings(&loaded.findings, &sources);
     Err(Failure::error("Because of these errors, nothing was made."))
 }

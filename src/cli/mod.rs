@@ -46,6 +46,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use jiff::Timestamp;
 
 pub use exit::Exit;
 use exit::Failure;
@@ -138,13 +139,26 @@ pub(crate) struct Paths {
     /// Files, or folders whose *.yaml and *.yml files with a `provider` field are read.
     #[arg(default_value = ".")]
     paths: Vec<PathBuf>,
+    /// End access that the files give until a certain time as if it were this time, such as 2026-12-31T00:00:00Z.
+    #[arg(long, value_name = "TIME", value_hint = ValueHint::Other, help_heading = WHICH_CHANGES)]
+    now: Option<Timestamp>,
 }
 
 impl Paths {
     /// Reads and checks the files.
     fn load(&self) -> Loaded {
-        rolecall_config::load(&self.paths, rolecall_providers::format)
+        load(&self.paths, self.now())
     }
+
+    /// Returns the time at which access ends that the files give until then.
+    fn now(&self) -> Timestamp {
+        self.now.unwrap_or_else(Timestamp::now)
+    }
+}
+
+/// Reads and checks files as of a certain time.
+fn load(paths: &[PathBuf], now: Timestamp) -> Loaded {
+    rolecall_config::load(paths, now, rolecall_providers::format)
 }
 
 impl Planning {

@@ -32,9 +32,9 @@ Exit codes: 0 planned, 1 error, 2 changes (with --detailed-exitcode), 3 refused 
 a guardrail, 6 platform unreachable. `rolecall exit-codes` explains them.")]
 pub(super) struct PlanArgs {
     #[command(flatten)]
-    paths: Paths,
-    #[command(flatten)]
     base: BaseOptions,
+    #[command(flatten)]
+    paths: Paths,
     #[command(flatten)]
     selected: Selected,
     #[command(flatten)]

@@ -14,7 +14,7 @@ use super::selection::{Selected, Selector};
 use super::session::{Reading, Readings, Session};
 use super::{Connection, OUTPUT, Paths, WHAT_TO_WRITE, WHICH_CHANGES};
 use crate::report::{self, PULL_VERSION, PullReport, PulledFile};
-use rolecall_config::{Gone, PullOptions, Pulled, Source, load};
+use rolecall_config::{Gone, PullOptions, Pulled, Source};
 use rolecall_engine::Pull;
 use rolecall_model::{Address, Desired, Live, Pattern};
 
@@ -32,14 +32,14 @@ use rolecall_model::{Address, Desired, Live, Pattern};
 Exit codes: 0 nothing to pull, or written, 1 error, 2 there is something to pull,
 6 platform unreachable. `rolecall exit-codes` explains them.")]
 pub(super) struct PullArgs {
-    #[command(flatten)]
-    paths: Paths,
     /// Also add what no file lists and no file manages.
     #[arg(long, help_heading = WHAT_TO_WRITE)]
     unlisted: bool,
     /// Remove the entry of an entity that is gone, or keep it with `absent: true`.
     #[arg(long, value_enum, default_value = "remove", value_name = "HOW", help_heading = WHAT_TO_WRITE)]
     gone: GoneArg,
+    #[command(flatten)]
+    paths: Paths,
     /// Pull only this entity, such as user/jane@acme.example or key/*; repeatable. It is added even if no file
     /// lists it. If there are several organisations, write PROVIDER:ORGANISATION// in front.
     #[arg(
@@ -87,7 +87,7 @@ enum PullFormat {
 
 pub(super) async fn pull(args: &PullArgs, out: &mut Out) -> Result<Exit, Failure> {
     let selected = Selected::new(args.targets.clone(), args.excluded.clone());
-    let loaded = load(&args.paths.paths, rolecall_providers::format);
+    let loaded = args.paths.load();
     let session = Session::unrestricted(loaded, &args.connection, out)?.selecting(&selected)?;
     let Readings { read, failed: mut unread, mut exit } = session.read_all(out).await;
     unread.sort();

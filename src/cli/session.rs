@@ -91,7 +91,7 @@ impl<'a> Session<'a> {
             planning.tighten(desired);
         }
         if loaded.has_errors() {
-            let sources: Vec<&Source> = loaded.files.iter().map(|file| &file.source).collect();
+            let sources: Vec<&Source> = loaded.sources().collect();
             out.findings(&loaded.findings, &sources);
             reports.refuse(&loaded.findings, &sources, out)?;
             return Err(Failure::findings(Vec::new()));
@@ -182,7 +182,7 @@ impl<'a> Session<'a> {
     }
 
     pub fn sources(&self) -> Vec<&Source> {
-        self.loaded.files.iter().map(|file| &file.source).collect()
+        self.loaded.sources().collect()
     }
 
     /// Returns the organisations that `--target` selects a change of. Without `--target`, these are all.

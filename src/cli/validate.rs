@@ -7,9 +7,9 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::out::Out;
 use super::reports::Reports;
-use super::{APPROVAL, Paths};
+use super::{APPROVAL, Paths, load};
 use crate::report::{Format, Subject};
-use rolecall_config::{Source, load, needing_approval};
+use rolecall_config::{Source, needing_approval};
 use rolecall_model::Code;
 
 /// Check the files, without network and credentials.
@@ -26,19 +26,20 @@ use rolecall_model::Code;
 Exit codes: 0 no errors, 1 error, 3 somebody has to approve (with --trusted).
 `rolecall exit-codes` explains them.")]
 pub(super) struct ValidateArgs {
-    #[command(flatten)]
-    paths: Paths,
     /// Report what somebody has to approve, compared with these trusted files; repeatable. These are differences
     /// in what receives a credential or a secret, and in what keeps an apply safe.
     #[arg(long, value_name = "PATH", help_heading = APPROVAL)]
     trusted: Vec<PathBuf>,
+    #[command(flatten)]
+    paths: Paths,
     #[command(flatten)]
     reports: Reports,
 }
 
 pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check(Format::OF_FINDINGS)?;
-    let mut loaded = load(&args.paths.paths, rolecall_providers::format);
+    let now = args.paths.now();
+    let mut loaded = load(&args.paths.paths, now);
     let files: Vec<&Path> = loaded.files.iter().map(|file| &*file.path).collect();
     args.reports.ensure_not_an_input(&files)?;
     let mut found = loaded
@@ -46,11 +47,11 @@ pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failu
     loaded.findings.append(&mut found);
     if !args.trusted.is_empty() {
         // Errors in the trusted files are ignored: such a file declares nothing.
-        let trusted = load(&args.trusted, rolecall_providers::format);
+        let trusted = load(&args.trusted, now);
         let mut found = needing_approval(&loaded, &trusted, rolecall_providers::format);
         loaded.findings.append(&mut found);
     }
-    let sources: Vec<&Source> = loaded.files.iter().map(|file| &file.source).collect();
+    let sources: Vec<&Source> = loaded.sources().collect();
     args.reports.write(Subject::Findings { findings: &loaded.findings, sources: &sources }, out)?;
     Ok(if loaded.has_errors() {
         Exit::Error

@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use jiff::Timestamp;
+
 use super::exit::Failure;
+use super::load;
 use crate::report;
-use rolecall_config::{Content, Loaded, is_yaml, load, load_contents};
-use rolecall_model::Desired;
+use rolecall_config::{Content, Files, Loaded, Source, is_yaml, load_contents};
+use rolecall_model::{Code, Desired, Finding, Place};
 
 /// Another version of the files.
 pub(super) struct FileVersion {
@@ -39,7 +42,7 @@ pub(super) fn load_version(
     name: &str,
     at: At,
     paths: &[PathBuf],
-    now: &Loaded,
+    (current, now): (&Loaded, Timestamp),
 ) -> Result<FileVersion, Failure> {
     let path = PathBuf::from(name);
     let is_path = name.starts_with(['.', '/']);
@@ -51,10 +54,11 @@ pub(super) fn load_version(
             paths.iter().filter(|it| it.is_relative()).map(|it| path.join(it.strip_prefix(".").unwrap_or(it)));
         let below: Vec<PathBuf> = below.filter(|below| below.exists()).collect();
         let places = if below.is_empty() { vec![path] } else { below };
-        let loaded = load(&places, rolecall_providers::format);
+        let loaded = load(&places, now);
         return Ok(FileVersion { name: name.to_owned(), loaded, removed: None, is_folder: true });
     }
     let tip = resolved?;
+    let revision = Revision { option, name, at, now };
     let mut contents = Vec::new();
     let mut removed = Some(BTreeSet::new());
     let mut shown = name.to_owned();
@@ -76,16 +80,17 @@ pub(super) fn load_version(
         for file in files {
             if let Some(bytes) = git.content(&format!("{commit}:./{file}"))? {
                 let below = git.folder.strip_prefix(".").unwrap_or(git.folder).join(&file);
-                contents.push(Content { name: format!("{prefix}:{}", below.display()), bytes, named });
+                let name = format!("{prefix}:{}", below.display());
+                contents.push(Content { name, path: below, bytes, named });
             }
         }
-        contents.extend(git.moved(&commit, prefix, &contents, now)?);
+        contents.extend(git.moved(&commit, prefix, &contents, current, &revision)?);
         match (&mut removed, git.removed(&commit)?) {
             (Some(all), Some(lines)) => all.extend(lines),
             (removed, _) => *removed = None,
         }
     }
-    let loaded = load_contents(contents, rolecall_providers::format);
+    let loaded = revision.load(contents);
     Ok(FileVersion { name: shown, loaded, removed, is_folder: false })
 }
 
@@ -146,9 +151,16 @@ impl Git<'_> {
 
     /// Returns the files elsewhere in a commit that describe organisations of the files as they are now: somebody has
     /// moved or renamed these files. `known`: the files that are not elsewhere.
-    fn moved(&self, commit: &str, prefix: &str, known: &[Content], now: &Loaded) -> Result<Vec<Content>, Failure> {
-        let before = load_contents(known.to_vec(), rolecall_providers::format);
-        let desired = now.files.iter().filter_map(|file| file.desired.as_ref());
+    fn moved(
+        &self,
+        commit: &str,
+        prefix: &str,
+        known: &[Content],
+        current: &Loaded,
+        revision: &Revision<'_>,
+    ) -> Result<Vec<Content>, Failure> {
+        let before = revision.load(known.to_vec());
+        let desired = current.files.iter().filter_map(|file| file.desired.as_ref());
         let missing: Vec<&Desired> = desired.filter(|desired| before.counterpart(desired).is_none()).collect();
         if missing.is_empty() {
             return Ok(Vec::new());
@@ -160,8 +172,10 @@ impl Git<'_> {
             let file = place.split_once(':').map_or(place, |(_, file)| file);
             let name = format!("{prefix}:{file}");
             let Some(bytes) = self.content(place)? else { continue };
-            let content = Content { name, bytes, named: false };
-            let one = load_contents(vec![content.clone()], rolecall_providers::format);
+            let up = self.run(&["rev-parse", "--show-cdup"])?.map(|up| text(&up)).unwrap_or_default();
+            let path = self.folder.join(up).join(file);
+            let content = Content { name, path, bytes, named: false };
+            let one = revision.load(vec![content.clone()]);
             if missing.iter().any(|desired| one.counterpart(desired).is_some()) {
                 moved.push(content);
             }
@@ -201,6 +215,63 @@ impl Git<'_> {
     /// Returns the content of a file in a commit, such as `COMMIT:./FILE`. `None` if there is none.
     fn content(&self, place: &str) -> Result<Option<Vec<u8>>, Failure> {
         Ok(self.run(&["cat-file", "blob", place])?.ok())
+    }
+}
+
+/// The files of a revision that other files include.
+struct Revision<'a> {
+    option: &'a str,
+    name: &'a str,
+    at: At,
+    now: Timestamp,
+}
+
+impl Revision<'_> {
+    fn load(&self, contents: Vec<Content>) -> Loaded {
+        load_contents(contents, self, self.now, rolecall_providers::format)
+    }
+
+    /// Returns the repository of a path, its commit, and the path from the repository's folder. The path may exist only in
+    /// that commit.
+    fn locate<'p>(&'p self, path: &'p Path) -> Result<(Git<'p>, String, &'p Path), Failure> {
+        let folder = path.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
+        let git = Git { folder, option: self.option, name: self.name };
+        let commit = git.resolve(self.at)?;
+        Ok((git, commit, path.strip_prefix(folder).unwrap_or(path)))
+    }
+}
+
+impl Files for Revision<'_> {
+    fn read(&self, path: &Path, findings: &mut Vec<Finding>) -> Option<Source> {
+        let name = format!("{}:{}", self.name, path.display());
+        let content = self
+            .locate(path)
+            .and_then(|(git, commit, below)| git.content(&format!("{commit}:./{}", below.display())));
+        match content {
+            Ok(Some(bytes)) => Some(Source::decoded(&name, bytes, findings)),
+            Ok(None) | Err(_) => {
+                let message = format!("`{name}` can't be read.");
+                findings.push(Finding::error(Code::UnreadableFile, Place::start_of(name), message));
+                None
+            }
+        }
+    }
+
+    fn list(&self, folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+        let found = self.locate(&folder.join("*")).and_then(|(git, commit, below)| {
+            let below =
+                format!("./{}", below.parent().map(|below| format!("{}/", below.display())).unwrap_or_default());
+            let listed = git.run(&["ls-tree", "-z", "--name-only", &commit, below.trim_end_matches("//")])?;
+            Ok((git.folder.to_owned(), listed.unwrap_or_default()))
+        });
+        let (folder, listed) = found.map_err(|failure| std::io::Error::other(failure.to_string()))?;
+        let listed = String::from_utf8_lossy(&listed);
+        Ok(listed.split('\0').filter(|name| !name.is_empty()).map(|name| folder.join(name)).collect())
+    }
+
+    fn is_inside(&self, _: &Path) -> bool {
+        // git knows no other files.
+        true
     }
 }
 

@@ -99,8 +99,8 @@ impl<'de> SeqAccess<'de> for FieldAccess<'_> {
         self.given += 1;
         match self.given {
             1 => {
-                let Mark { line, column, span: Span { start, end } } = self.decoder.at.mark;
-                let numbers = [line, column, start, end].into_iter().map(|number| number as u64);
+                let Mark { file, line, column, span: Span { start, end } } = self.decoder.at.mark;
+                let numbers = [file as usize, line, column, start, end].into_iter().map(|number| number as u64);
                 seed.deserialize(SeqDeserializer::<_, DecodeError>::new(numbers)).map(Some)
             }
             2 if self.decoder.absent.is_none() => seed.deserialize(self.decoder).map(Some),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::field::Field;
 use super::raw::{EmailText, InstantText, NameText, RawScope};
-use super::source::{Mark, Source};
+use super::source::{Mark, Sources};
 use rolecall_model::{
     Address, Code, Email, Expiry, Finding, KeyName, KnownRoles, NameError, Permission, Place, Placed, RemoteId,
     RoleName, Rules, Scope, Slug, TeamName, check_name, distance, list_of, nearest, quote, sentence,
@@ -12,7 +12,7 @@ use rolecall_model::{
 
 /// Checks values one by one and keeps the findings.
 pub struct Checker<'a> {
-    pub source: &'a Source,
+    pub source: Sources<'a>,
     pub rules: &'a dyn Rules,
     pub findings: Vec<Finding>,
     /// True if the file may have roles that rolecall doesn't know.
@@ -69,7 +69,7 @@ impl FromText for String {
 }
 
 impl<'a> Checker<'a> {
-    pub fn new(source: &'a Source, rules: &'a dyn Rules) -> Self {
+    pub fn new(source: Sources<'a>, rules: &'a dyn Rules) -> Self {
         Self { source, rules, findings: Vec::new(), allows_unknown_roles: false, warned: BTreeSet::new() }
     }
 
@@ -111,22 +111,7 @@ impl<'a> Checker<'a> {
     }
 
     pub fn email(&mut self, field: Field<EmailText>) -> Option<Email> {
-        let EmailText(text) = field.value?;
-        match Email::parse(&text) {
-            Ok(email) => Some(email),
-            Err(why) => {
-                let place = self.place(field.mark);
-                self.push(
-                    Finding::error(
-                        Code::InvalidEmail,
-                        place,
-                        format!("{} is not an email address: it {why}.", quote(&text)),
-                    )
-                    .hint("Write it like `jane@acme.example`."),
-                );
-                None
-            }
-        }
+        email(field, self.source, &mut self.findings)
     }
 
     pub fn instant(&mut self, field: Field<InstantText>) -> Option<Expiry> {
@@ -266,6 +251,20 @@ impl<'a> Checker<'a> {
     }
 }
 
+/// Checks an email address.
+pub(super) fn email(field: Field<EmailText>, source: Sources<'_>, findings: &mut Vec<Finding>) -> Option<Email> {
+    let EmailText(text) = field.value?;
+    match Email::parse(&text) {
+        Ok(email) => Some(email),
+        Err(why) => {
+            let message = format!("{} is not an email address: it {why}.", quote(&text));
+            let finding = Finding::error(Code::InvalidEmail, source.place(field.mark), message);
+            findings.push(finding.hint("Write it like `jane@acme.example`."));
+            None
+        }
+    }
+}
+
 /// Returns whether a name differs from another one only by its case or by one letter.
 fn is_slip(typed: &str, known: &str) -> bool {
     let (typed, known) = (typed.to_lowercase(), known.to_lowercase());
@@ -295,14 +294,19 @@ impl Checker<'_> {
         duplicate: Code,
         mut one: impl FnMut(R, Mark, &mut Self) -> Option<(Mark, Address, T)>,
     ) -> Vec<T> {
-        let mut entries: BTreeMap<Address, (usize, T)> = BTreeMap::new();
+        let mut entries: BTreeMap<Address, (Mark, T)> = BTreeMap::new();
         for Field { mark, value } in raw.and_then(|field| field.value).unwrap_or_default() {
             let Some((mark, address, entry)) = value.and_then(|raw| one(raw, mark, self)) else { continue };
             let Some((first, _)) = entries.get(&address) else {
-                entries.insert(address, (mark.line, entry));
+                entries.insert(address, (mark, entry));
                 continue;
             };
-            let hint = format!("The first entry is on line {first}. Merge the two entries.");
+            let first = if first.file == mark.file {
+                format!("on line {}", first.line)
+            } else {
+                format!("in {}, on line {}", self.source.of(*first).name, first.line)
+            };
+            let hint = format!("The first entry is {first}. Merge the two entries.");
             let message = format!("{} is listed twice.", quote(&address.to_string()));
             let place = self.place(mark);
             self.push(Finding::error(duplicate, place, message).hint(hint));

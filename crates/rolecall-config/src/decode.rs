@@ -33,7 +33,7 @@ use serde::forward_to_deserialize_any;
 use super::access::{Entries, Entry, FieldAccess, Tagged};
 use super::field::{FIELD, WORD_OR};
 use super::node::{Located, Node};
-use super::source::{Mark, Source};
+use super::source::{Mark, Sources};
 use rolecall_model::{Code, Finding, list_of, nearest, quote, sentence};
 
 /// The field below which no value is ever quoted, because somebody may have written a credential there instead of
@@ -42,7 +42,11 @@ const SECRET_KEY: &str = "credentials";
 
 /// Decodes a tree and appends a finding for each part that can't be decoded. Returns `None` only if the root can't
 /// be decoded.
-pub fn decode<T: de::DeserializeOwned>(source: &Source, root: &Located, findings: &mut Vec<Finding>) -> Option<T> {
+pub fn decode<T: de::DeserializeOwned>(
+    source: Sources<'_>,
+    root: &Located,
+    findings: &mut Vec<Finding>,
+) -> Option<T> {
     let recorded = RefCell::new(Vec::new());
     let decoded = T::deserialize(Decoder { source, findings: &recorded, at: root, secret: false, absent: None });
     let mut recorded = recorded.into_inner();
@@ -99,7 +103,7 @@ impl de::Error for DecodeError {
 /// A serde deserializer for one value of the tree.
 #[derive(Clone, Copy)]
 pub(super) struct Decoder<'a> {
-    source: &'a Source,
+    source: Sources<'a>,
     findings: &'a RefCell<Vec<Finding>>,
     pub(super) at: &'a Located,
     /// True below `credentials`.
@@ -129,7 +133,7 @@ impl<'a> Decoder<'a> {
 
     /// Describes the value for a message: as it was typed, or by its type.
     fn shown(self) -> String {
-        let typed = self.source.slice(self.at.mark.span);
+        let typed = self.source.slice(self.at.mark);
         match &self.at.node {
             _ if self.secret => "a value that isn't shown".to_owned(),
             Node::Null => "nothing".to_owned(),
@@ -143,7 +147,11 @@ impl<'a> Decoder<'a> {
 
     /// Returns whether the value starts with this text in the file.
     fn starts_with(self, start: &str) -> bool {
-        self.source.text.get(self.at.mark.span.start..).is_some_and(|text| text.starts_with(start))
+        self.source
+            .of(self.at.mark)
+            .text
+            .get(self.at.mark.span.start..)
+            .is_some_and(|text| text.starts_with(start))
     }
 
     pub(super) fn wrong_type(self, expected: &str) -> DecodeError {
@@ -156,7 +164,7 @@ impl<'a> Decoder<'a> {
             Node::Null | Node::List(_) | Node::Map(_) => shown,
         };
         let finding = self.finding(Code::WrongType, format!("Expected {expected}, found {found}."));
-        let typed = self.source.slice(self.at.mark.span);
+        let typed = self.source.slice(self.at.mark);
         let hint = match (&self.at.node, expected) {
             (Node::Map(_), _) if self.starts_with("{{") => {
                 Some("This is a placeholder of a template. Write the value itself.".to_owned())
@@ -275,7 +283,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
             Node::Text(text) => visitor.visit_str(text).map_err(|error| self.record(error)),
             Node::Map(_) => self.deserialize_map(visitor),
             Node::List(_) => self.deserialize_seq(visitor),
-            Node::Number if let Ok(number) = self.source.slice(self.at.mark.span).parse::<u64>() => {
+            Node::Number if let Ok(number) = self.source.slice(self.at.mark).parse::<u64>() => {
                 visitor.visit_u64(number).map_err(|error| self.wrong_type_of(error))
             }
             Node::Null | Node::Bool(_) | Node::Number => {
@@ -296,7 +304,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        let typed = self.source.slice(self.at.mark.span);
+        let typed = self.source.slice(self.at.mark);
         match &self.at.node {
             // `yes` and `on` mean true to some tools and are text to others, so neither is accepted. An alias
             // (`*`) has no text of its own to check.
@@ -312,7 +320,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     }
 
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        let typed = self.source.slice(self.at.mark.span);
+        let typed = self.source.slice(self.at.mark);
         match (&self.at.node, typed.parse()) {
             (Node::Number, Ok(number)) => visitor.visit_u64(number).map_err(|error| self.record(error)),
             _ => Err(self.wrong_type("a whole number")),
@@ -320,7 +328,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     }
 
     fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        let typed = self.source.slice(self.at.mark.span);
+        let typed = self.source.slice(self.at.mark);
         match (&self.at.node, typed.parse::<u32>()) {
             (Node::Number, Ok(number)) => visitor.visit_u32(number).map_err(|error| self.record(error)),
             _ => Err(self.wrong_type("a whole number")),

@@ -39,7 +39,7 @@ impl Targets {
     fn admit(&mut self, check: &mut Checker<'_>, delivery: &Delivery, mark: Mark) {
         let Delivery::File(path) = delivery else { return };
         let target = normalize(path);
-        if target == normalize(Path::new(&*check.source.name)) || target.starts_with(".rolecall") {
+        if target == normalize(Path::new(&*check.source.head.name)) || target.starts_with(".rolecall") {
             let place = check.place(mark);
             let message = format!(
                 "{} is a file of rolecall itself, and the secret would overwrite it.",
@@ -143,7 +143,7 @@ fn on_disk(path: &Path) -> PathBuf {
 }
 
 /// Normalizes a path without reading the file system: `a/../b` and `./b` become `b`.
-fn normalize(path: &Path) -> PathBuf {
+pub(super) fn normalize(path: &Path) -> PathBuf {
     let mut parts = PathBuf::new();
     for part in path.components() {
         match part {

@@ -36,9 +36,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Field<T>, A::Error> {
-                let numbers: [usize; 4] = access.next_element()?.unwrap_or_default();
-                let [line, column, start, end] = numbers;
-                let mark = Mark { line, column, span: Span { start, end } };
+                let numbers: [usize; 5] = access.next_element()?.unwrap_or_default();
+                let [file, line, column, start, end] = numbers;
+                let file = u32::try_from(file).unwrap_or_default();
+                let mark = Mark { file, line, column, span: Span { start, end } };
                 // The decoder has recorded an error already, so it is dropped here: the field stays empty, and
                 // decoding continues with its siblings.
                 let value = access.next_element().ok().flatten();

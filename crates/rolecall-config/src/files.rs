@@ -1,8 +1,11 @@
 //! Loads the files that the command line names, with all their findings.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Format, Source, accounts, check_source};
+use jiff::Timestamp;
+
+use super::{Checked, Disk, Files, Format, Library, Source, accounts, check_file, check_source};
 use rolecall_model::{Code, Desired, Finding, Place, ProviderName};
 
 /// All loaded files and their findings.
@@ -11,6 +14,8 @@ pub struct Loaded {
     pub files: Vec<LoadedFile>,
     /// The findings of all files, in the order of the files.
     pub findings: Vec<Finding>,
+    /// The files that others include, by their numbers less one.
+    pub included: Vec<Source>,
     /// The YAML files of folders that aren't rolecall's, because they have no field `provider`.
     pub skipped: Vec<PathBuf>,
 }
@@ -21,6 +26,8 @@ pub struct LoadedFile {
     pub path: PathBuf,
     pub source: Source,
     pub desired: Option<Desired>,
+    /// The numbers of the files that it includes.
+    pub includes: Vec<u32>,
 }
 
 impl Loaded {
@@ -36,6 +43,7 @@ impl Loaded {
         source: Option<Source>,
         named: bool,
         mut findings: Vec<Finding>,
+        library: &mut Library<'_>,
         formats: impl Fn(ProviderName) -> &'static Format,
     ) {
         let Some(source) = source else {
@@ -47,15 +55,32 @@ impl Loaded {
             self.skipped.push(path);
             return;
         }
-        let (desired, mut found) =
-            if source.is_whole { check_source(&source, &formats) } else { (None, Vec::new()) };
-        findings.append(&mut found);
+        let mut checked = Checked::default();
+        if source.is_whole {
+            checked = check_file(&path, &source, library, &formats);
+        }
+        findings.append(&mut checked.findings);
         if !source.is_whole && !names_provider(&source.text) {
             findings = findings.into_iter().map(Finding::without_source).collect();
         }
         findings.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
         self.findings.append(&mut findings);
-        self.files.push(LoadedFile { path, source, desired });
+        self.files.push(LoadedFile { path, source, desired: checked.desired, includes: checked.included });
+    }
+
+    /// Takes over what a library has read. A finding in a file that several files include is told once.
+    fn finish(&mut self, library: Library<'_>) {
+        self.included = library.sources;
+        if !self.included.is_empty() {
+            let mut told = BTreeSet::new();
+            let key = |finding: &Finding| (finding.place.clone(), finding.code, finding.message.clone());
+            self.findings.retain(|finding| told.insert(key(finding)));
+        }
+    }
+
+    /// Returns the texts of all files that were read.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.files.iter().map(|file| &file.source).chain(&self.included)
     }
 
     /// Returns the file that describes the same organisation as `desired`.
@@ -69,13 +94,17 @@ impl Loaded {
 
 /// Reads and checks files and folders. A folder stands for its `*.yaml` and `*.yml` files that have a field
 /// `provider`. Subfolders aren't read.
-pub fn load(paths: &[PathBuf], formats: impl Fn(ProviderName) -> &'static Format) -> Loaded {
+///
+/// `now`: access that has ended then is no longer a part of what the files ask for.
+pub fn load(paths: &[PathBuf], now: Timestamp, formats: impl Fn(ProviderName) -> &'static Format) -> Loaded {
     let mut loaded = Loaded::default();
+    let mut library = Library::new(&Disk, now);
     for (path, named) in expand(paths, &mut loaded.findings) {
         let mut findings = Vec::new();
         let source = Source::read(&path, &mut findings);
-        loaded.add(path, source, named, findings, &formats);
+        loaded.add(path, source, named, findings, &mut library, &formats);
     }
+    loaded.finish(library);
     if loaded.files.is_empty() && loaded.findings.is_empty() {
         let place =
             Place::start_of(paths.first().map_or_else(|| ".".to_owned(), |path| path.display().to_string()));
@@ -101,6 +130,8 @@ fn check_together(loaded: &mut Loaded, formats: impl Fn(ProviderName) -> &'stati
 pub struct Content {
     /// The path of the file in findings.
     pub name: String,
+    /// The path of the file, at which the paths that it includes start.
+    pub path: PathBuf,
     pub bytes: Vec<u8>,
     /// True if the command line names the file itself, and not its folder.
     pub named: bool,
@@ -108,13 +139,20 @@ pub struct Content {
 
 /// Checks the contents of files that aren't in a folder now, such as those of an earlier revision. There may be none of
 /// rolecall among them.
-pub fn load_contents(files: Vec<Content>, formats: impl Fn(ProviderName) -> &'static Format) -> Loaded {
+pub fn load_contents(
+    contents: Vec<Content>,
+    files: &dyn Files,
+    now: Timestamp,
+    formats: impl Fn(ProviderName) -> &'static Format,
+) -> Loaded {
     let mut loaded = Loaded::default();
-    for Content { name, bytes, named } in files {
+    let mut library = Library::new(files, now);
+    for Content { name, path, bytes, named } in contents {
         let mut findings = Vec::new();
         let source = Source::decoded(&name, bytes, &mut findings);
-        loaded.add(PathBuf::from(name), Some(source), named, findings, &formats);
+        loaded.add(path, Some(source), named, findings, &mut library, &formats);
     }
+    loaded.finish(library);
     check_together(&mut loaded, formats);
     loaded
 }
@@ -123,11 +161,8 @@ pub fn load_contents(files: Vec<Content>, formats: impl Fn(ProviderName) -> &'st
 pub fn load_text(name: &str, text: &str, formats: impl Fn(ProviderName) -> &'static Format) -> Loaded {
     let source = Source::inline(name, text);
     let (desired, findings) = check_source(&source, formats);
-    Loaded {
-        files: vec![LoadedFile { path: PathBuf::from(name), source, desired }],
-        findings,
-        skipped: Vec::new(),
-    }
+    let file = LoadedFile { path: PathBuf::from(name), source, desired, includes: Vec::new() };
+    Loaded { files: vec![file], findings, ..Loaded::default() }
 }
 
 /// Lists each file once, and whether the command line names the file itself. A link is not followed: in a pull
@@ -154,7 +189,7 @@ fn expand(paths: &[PathBuf], findings: &mut Vec<Finding>) -> Vec<(PathBuf, bool)
         }
         !is_link
     });
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     files.retain(|(file, _)| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())));
     files
 }

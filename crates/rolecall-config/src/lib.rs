@@ -18,6 +18,7 @@ mod node;
 mod pull;
 mod raw;
 mod redact;
+mod resolve;
 mod schema;
 mod source;
 mod syntax;
@@ -33,6 +34,7 @@ pub use format::{FileFormat, Format};
 pub use import::{Head, HeadError, ImportInput, Imported, has_field, import, kinds};
 pub use pull::{Check, Gone, Pull, PullInput, PullOptions, Pulled, pull};
 pub use redact::shows_credential;
+pub use resolve::{Disk, Files, NoFiles};
 pub use schema::schema;
 pub use source::{Excerpt, MAX_BYTES, Mark, Source};
 pub use trust::needing_approval;
@@ -49,26 +51,65 @@ pub mod parts {
     pub use super::raw::*;
 }
 
+use std::path::Path;
+
+use jiff::Timestamp;
+
 use node::{Located, Node};
+use resolve::{Library, Resolved, resolve};
 use rolecall_model::{
     Code, Desired, Finding, Kind, ManualStep, ProviderName, Quirk, Rules, list_of, nearest, quote, sentence,
 };
+use source::Sources;
 
 /// Checks the text of one file. Returns all findings, and the desired state if none of them is an error.
 pub fn check_source(
     source: &Source,
     formats: impl Fn(ProviderName) -> &'static Format,
 ) -> (Option<Desired>, Vec<Finding>) {
+    let mut library = Library::new(&NoFiles, Timestamp::MIN);
+    let Checked { desired, findings, included: _ } =
+        check_file(Path::new(&*source.name), source, &mut library, formats);
+    (desired, findings)
+}
+
+/// An organisation's file, checked together with the files that it includes.
+#[derive(Default)]
+struct Checked {
+    /// `None` if a finding is an error.
+    desired: Option<Desired>,
+    findings: Vec<Finding>,
+    /// The numbers of the included files.
+    included: Vec<u32>,
+}
+
+/// Checks an organisation's file together with the files that it includes.
+fn check_file(
+    path: &Path,
+    source: &Source,
+    library: &mut Library<'_>,
+    formats: impl Fn(ProviderName) -> &'static Format,
+) -> Checked {
     let mut findings = Vec::new();
-    let mut known = Known { secrets: Vec::new(), is_ours: files::names_provider(&source.text) };
-    let desired = check_tree(source, formats, &mut findings, &mut known);
+    let mut known =
+        Known { secrets: Vec::new(), is_ours: files::names_provider(&source.text), included: Vec::new() };
+    let desired = check_tree(path, source, library, formats, &mut findings, &mut known);
+    let Known { secrets, is_ours, included } = known;
+    let of = |finding: &Finding| {
+        let file = &finding.place.file;
+        let mut all = std::iter::once(source).chain(&library.sources);
+        all.find(|source| source.name == *file).unwrap_or(source)
+    };
     let findings: Vec<Finding> = findings
         .into_iter()
-        .map(|finding| redact::redact(finding, &known.secrets, source))
-        .map(|finding| if known.is_ours { finding } else { finding.without_source() })
+        .map(|finding| {
+            let source = of(&finding);
+            redact::redact(finding, &secrets, source)
+        })
+        .map(|finding| if is_ours { finding } else { finding.without_source() })
         .collect();
     let failed = findings.iter().any(Finding::is_error);
-    (desired.filter(|_| !failed), findings)
+    Checked { desired: desired.filter(|_| !failed), findings, included }
 }
 
 /// The facts about a file that decide what of it a finding may show.
@@ -77,10 +118,14 @@ struct Known {
     secrets: Vec<String>,
     /// True if the file names a provider. Any other file may be somebody's secret.
     is_ours: bool,
+    /// The numbers of the included files.
+    included: Vec<u32>,
 }
 
 fn check_tree(
+    path: &Path,
     source: &Source,
+    library: &mut Library<'_>,
     formats: impl Fn(ProviderName) -> &'static Format,
     findings: &mut Vec<Finding>,
     known: &mut Known,
@@ -116,11 +161,14 @@ fn check_tree(
         return None;
     }
     remove_extensions(&mut root);
-    reject_keys(source, &mut root, rules, findings);
-    let mut checker = check::Checker::new(source, rules);
+    known.included = library.include(path, source, &mut root, findings);
+    let sources = library.with_head(source);
+    let Resolved { notes, endings } = resolve(&mut root, &known.included, library, (sources, rules), findings);
+    reject_keys(sources, &mut root, rules, findings);
+    let mut checker = check::Checker::new(sources, rules);
     let desired = check(&root, &mut checker);
     findings.append(&mut checker.findings);
-    desired
+    Some(Desired { notes, endings, ..desired? })
 }
 
 /// Removes the top-level fields whose names start with `x-`. They are a place for anchors.
@@ -131,7 +179,7 @@ fn remove_extensions(root: &mut Located) {
 
 /// Reports and removes the field `keys` if the provider's API has no operations for keys. The hint says where to
 /// manage them.
-fn reject_keys(source: &Source, root: &mut Located, rules: &dyn Rules, findings: &mut Vec<Finding>) {
+fn reject_keys(source: Sources<'_>, root: &mut Located, rules: &dyn Rules, findings: &mut Vec<Finding>) {
     let Node::Map(entries) = &mut root.node else { return };
     if rules.capabilities().kinds.contains(&Kind::Key) {
         return;

@@ -26,8 +26,32 @@ pub struct Located {
 impl Located {
     /// Returns whether this is a mapping that has this key.
     pub fn has_field(&self, name: &str) -> bool {
-        let is_it = |(key, _): &(Self, Self)| matches!(&key.node, Node::Text(text) if text == name);
-        matches!(&self.node, Node::Map(entries) if entries.iter().any(is_it))
+        self.field(name).is_some()
+    }
+
+    /// Returns the value of a field, if this is a mapping that has it.
+    pub fn field(&self, name: &str) -> Option<&Self> {
+        let Node::Map(entries) = &self.node else { return None };
+        entries.iter().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)
+    }
+
+    /// Removes a field from a mapping, and returns its value.
+    pub fn take(&mut self, name: &str) -> Option<Self> {
+        let Node::Map(entries) = &mut self.node else { return None };
+        let at = entries.iter().position(|(key, _)| key.text() == Some(name))?;
+        Some(entries.remove(at).1)
+    }
+
+    pub fn text(&self) -> Option<&str> {
+        match &self.node {
+            Node::Text(text) => Some(text),
+            Node::Null | Node::Bool(_) | Node::Number | Node::List(_) | Node::Map(_) => None,
+        }
+    }
+
+    /// Creates a text. `mark`: the place that it stands for.
+    pub fn of_text(text: impl Into<String>, mark: Mark) -> Self {
+        Self { node: Node::Text(text.into()), mark }
     }
 }
 
@@ -53,7 +77,13 @@ const MAX_NODES: usize = 5_000_000;
 /// Parses a file, which must contain one document.
 pub fn parse(source: &Source) -> Result<Located, Finding> {
     match serde_yaml::from_str_with_options::<Spanned<Node>>(&source.text, options(source.text.len())) {
-        Ok(root) => Ok(located(root)),
+        Ok(root) => {
+            let mut root = located(root);
+            if source.number > 0 {
+                set_file(&mut root, source.number);
+            }
+            Ok(root)
+        }
         Err(error) => Err(explain(source, &error)),
     }
 }
@@ -136,9 +166,26 @@ fn located(spanned: Spanned<Node>) -> Located {
     let span = referenced.span();
     let start = number(span.byte_offset().unwrap_or(0));
     let end = start + number(span.byte_len().unwrap_or(0));
-    let mark =
-        Mark { line: number(referenced.line()), column: number(referenced.column()), span: Span { start, end } };
+    let mark = Mark {
+        file: 0,
+        line: number(referenced.line()),
+        column: number(referenced.column()),
+        span: Span { start, end },
+    };
     Located { node: value, mark }
+}
+
+/// Sets the file of every mark in a tree.
+fn set_file(located: &mut Located, file: u32) {
+    located.mark.file = file;
+    match &mut located.node {
+        Node::Null | Node::Bool(_) | Node::Number | Node::Text(_) => {}
+        Node::List(items) => items.iter_mut().for_each(|item| set_file(item, file)),
+        Node::Map(entries) => entries.iter_mut().for_each(|(key, value)| {
+            set_file(key, file);
+            set_file(value, file);
+        }),
+    }
 }
 
 impl<'de> Deserialize<'de> for Node {

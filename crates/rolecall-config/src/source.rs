@@ -36,6 +36,9 @@ impl Excerpt<'_> {
 pub struct Source {
     pub name: Arc<str>,
     pub text: String,
+    /// Zero for a file that the command line names or that is in a folder. Files that other files include are numbered
+    /// from one: see [`Mark::file`].
+    pub number: u32,
     /// False if the file isn't UTF-8. Then the text is only good for showing lines.
     pub is_whole: bool,
 }
@@ -43,6 +46,8 @@ pub struct Source {
 /// A place in a [`Source`]. Line and column count from one, the span counts bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
+    /// The number of the source among the [`Sources`] of an organisation.
+    pub file: u32,
     pub line: usize,
     pub column: usize,
     pub span: Span,
@@ -80,12 +85,12 @@ impl Source {
             Ok(text) => (text, true),
             Err(text) => (text, false),
         };
-        Self { name: name.into(), text, is_whole }
+        Self { name: name.into(), text, number: 0, is_whole }
     }
 
     /// Creates a source from a text that isn't in a file. `name` is used in places.
     pub fn inline(name: &str, text: impl Into<String>) -> Self {
-        Self { name: name.into(), text: text.into(), is_whole: true }
+        Self { name: name.into(), text: text.into(), number: 0, is_whole: true }
     }
 
     pub fn start(&self) -> Place {
@@ -93,7 +98,7 @@ impl Source {
     }
 
     pub fn place(&self, mark: Mark) -> Place {
-        let Mark { line, column, span } = mark;
+        let Mark { file: _, line, column, span } = mark;
         Place { file: self.name.clone(), line, column, span }
     }
 
@@ -104,7 +109,7 @@ impl Source {
         let rest = &self.text[before..];
         let within = rest.char_indices().nth(column - 1).map_or(rest.len(), |(at, _)| at);
         let start = before + within;
-        self.place(Mark { line, column, span: Span { start, end: start } })
+        self.place(Mark { file: self.number, line, column, span: Span { start, end: start } })
     }
 
     /// Returns the numbers of the lines that may contain a credential. They are never shown, even if the file
@@ -169,6 +174,35 @@ impl Source {
 
     pub fn slice(&self, span: Span) -> &str {
         self.text.get(span.start..span.end).unwrap_or_default()
+    }
+}
+
+/// The texts that describe one organisation: its file, and the files that it includes. A [`Mark`] is a place in one of
+/// them.
+#[derive(Clone, Copy, Debug)]
+pub struct Sources<'a> {
+    pub head: &'a Source,
+    /// Every file that any file includes, in the order of their numbers.
+    pub included: &'a [Source],
+}
+
+impl<'a> Sources<'a> {
+    /// Returns the text that a mark is in.
+    pub fn of(self, mark: Mark) -> &'a Source {
+        let before = usize::try_from(mark.file).ok().and_then(|number| number.checked_sub(1));
+        before.and_then(|index| self.included.get(index)).unwrap_or(self.head)
+    }
+
+    pub fn start(self) -> Place {
+        self.head.start()
+    }
+
+    pub fn place(self, mark: Mark) -> Place {
+        self.of(mark).place(mark)
+    }
+
+    pub fn slice(self, mark: Mark) -> &'a str {
+        self.of(mark).slice(mark.span)
     }
 }
 

@@ -17,7 +17,8 @@ pub fn conflicts(source: &Source) -> Vec<Finding> {
     let mut start = 0;
     for (index, line) in source.text.split_inclusive('\n').enumerate() {
         if CONFLICT.iter().any(|marker| line.starts_with(marker)) {
-            let mark = Mark { line: index + 1, column: 1, span: Span { start, end: start + 7 } };
+            let mark =
+                Mark { file: source.number, line: index + 1, column: 1, span: Span { start, end: start + 7 } };
             findings.push(
                 Finding::error(Code::YamlSyntax, source.place(mark), "A merge left a conflict here.").hint(
                     "Keep one side, and remove the lines that start with `<<<<<<<`, `=======` and `>>>>>>>`.",
@@ -43,7 +44,8 @@ pub fn characters(source: &Source) -> Vec<Finding> {
         let odd = text[..comment].char_indices().filter(|(_, c)| is_odd_space(*c));
         for (at, c) in invisible.chain(odd) {
             let span = Span { start: start + at, end: start + at + c.len_utf8() };
-            let mark = Mark { line: index + 1, column: text[..at].chars().count() + 1, span };
+            let column = text[..at].chars().count() + 1;
+            let mark = Mark { file: source.number, line: index + 1, column, span };
             let what =
                 if is_odd_space(c) { "A space that isn't the usual one" } else { "A character that doesn't show" };
             let message = format!("{what}, U+{:04X}, is here.", u32::from(c));
@@ -79,6 +81,7 @@ pub fn tags(source: &Source) -> Vec<Finding> {
         }
         let range = at.byte_range().unwrap_or_default();
         let mark = Mark {
+            file: source.number,
             line: at.start.line(),
             column: at.start.col() + 1,
             span: Span { start: range.start, end: range.end },

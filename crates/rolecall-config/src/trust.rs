@@ -72,6 +72,8 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
         roles: _,
         users: _,
         reads: _,
+        notes: _,
+        endings: _,
     } = desired;
     let mut changed = |is_same: bool, place: &Place, what: &str| {
         if !is_same {

@@ -140,6 +140,8 @@ pub enum Quirk {
     ReadsAsAdmin,
     /// The API's answers don't contain the organisation's id.
     OrganizationUnnamed,
+    /// A user can have several roles. On other platforms, a user has one.
+    SeveralRoles,
     /// Several users can have one address, so a user's entry can have an `id`.
     UsersHaveIds,
     /// A user's status belongs to an account that all organisations share.
@@ -162,6 +164,8 @@ pub struct Capabilities {
     pub invite_needs: &'static [InviteField],
     pub listed_invitations: ListedInvitations,
     pub user_removal: UserRemoval,
+    /// The fields of a person that a user's entry has too.
+    pub person_fields: &'static [&'static str],
     /// `None` if a file can't say whether a user can sign in.
     pub account_field: Option<AccountField>,
     pub key_needs: &'static [KeyField],

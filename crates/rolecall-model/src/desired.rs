@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 
 use super::{
-    Address, Email, Expiry, Guardrails, Identity, KeyName, Kind, Pattern, Permission, Place, Placed, ProviderName,
-    Reach, RemoteId, RoleName, Slug, TeamName,
+    Address, Email, Ending, Expiry, Guardrails, Identity, KeyName, Kind, Pattern, Permission, Place, Placed,
+    ProviderName, Reach, RemoteId, RoleName, Slug, TeamName,
 };
 
 /// The desired state of one organisation, as a checked file says it.
@@ -43,6 +43,10 @@ pub struct Desired {
     pub allowed: BTreeSet<Allowance>,
     /// The organisation itself, if the file describes it.
     pub organization_entity: Option<DesiredOrganization>,
+    /// The notes of entries and of people, by address.
+    pub notes: BTreeMap<Address, String>,
+    /// The access that ends or has ended. The entries are already as they are at the time of the run.
+    pub endings: Vec<Ending>,
     /// Sorted by name, each once.
     pub teams: Vec<DesiredTeam>,
     /// Sorted by name, each once.
@@ -293,6 +297,8 @@ impl Desired {
             admin_role: None,
             allowed: BTreeSet::new(),
             organization_entity: None,
+            notes: BTreeMap::new(),
+            endings: Vec::new(),
             teams: Vec::new(),
             roles: Vec::new(),
             users: Vec::new(),

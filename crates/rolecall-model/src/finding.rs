@@ -103,6 +103,18 @@ codes! {
     AbsentWithValues => "absent-with-values",
     /// A user's entry doesn't contain `enabled`.
     EnabledNotDeclared => "enabled-not-declared",
+    /// A file can't be included, or has a field that an included file can't have.
+    Include => "include",
+    /// A group or an entry names a person whom no people file lists.
+    UnknownPerson => "unknown-person",
+    /// A file names a group that no people file has.
+    UnknownGroup => "unknown-group",
+    /// Two groups have the same name.
+    DuplicateGroup => "duplicate-group",
+    /// A group contains itself.
+    GroupCycle => "group-cycle",
+    /// Two groups give a person different values of which a user can have only one.
+    GroupConflict => "group-conflict",
     /// Two files describe the same organisation.
     DuplicateOrganization => "duplicate-organization",
     /// One file deactivates or deletes an account that another file needs.

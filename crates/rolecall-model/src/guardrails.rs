@@ -190,6 +190,11 @@ impl FromStr for Limit {
 pub struct Pattern(Address);
 
 impl Pattern {
+    /// Returns whether a name is as a pattern says, in which `*` stands for any text.
+    pub fn matches(pattern: &str, name: &str) -> bool {
+        matches(pattern, name)
+    }
+
     pub fn kind(&self) -> Kind {
         self.0.kind
     }

@@ -23,6 +23,7 @@ mod plan;
 mod resources;
 mod rules;
 mod time;
+mod until;
 mod words;
 
 pub use ability::{Ability, AccessChange, EVERYTHING, Limited, May, Part};
@@ -66,4 +67,5 @@ pub use plan::{
 pub use resources::{ProjectReach, Reach, Resources, TargetReach};
 pub use rules::{Rules, Variables};
 pub use time::Expiry;
+pub use until::{Ending, EndingAccess, Until};
 pub use words::{distance, list_of, nearest, quote, sentence};

@@ -44,6 +44,8 @@ pub fn desired_hash(desired: &Desired) -> String {
         users,
         keys,
         reads: _,
+        notes: _,
+        endings: _,
     } = desired;
     let acknowledged: Vec<String> = acknowledged.keys().map(ToString::to_string).collect();
     hash(&json!({

@@ -31,6 +31,8 @@ pub(super) fn settings(desired: &Desired) -> Vec<(&'static str, Yaml)> {
         users: _,
         keys: _,
         reads: _,
+        notes: _,
+        endings: _,
     } = desired;
     let single = |name: &str, value: Yaml| Yaml::flow([(name.to_owned(), value)]);
     let endpoint = match &endpoint.value {

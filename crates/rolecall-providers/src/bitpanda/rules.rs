@@ -33,13 +33,14 @@ const CAPABILITIES: Capabilities = Capabilities {
     invite_needs: &[InviteField::FirstName, InviteField::LastName, InviteField::Roles],
     listed_invitations: ListedInvitations::Unknown,
     user_removal: UserRemoval::Disable,
+    person_fields: &["first_name", "last_name", "phone"],
     account_field: Some(AccountField::Enabled),
     key_needs: &[KeyField::Roles, KeyField::Expires],
     key_removal: KeyRemoval::Disable,
     comes_with_organization: None,
     manual_step,
     // Only a key with the role `ADMIN` can list users and keys.
-    quirks: &[Quirk::ReadsAsAdmin, Quirk::Approvals],
+    quirks: &[Quirk::ReadsAsAdmin, Quirk::Approvals, Quirk::SeveralRoles],
 };
 
 impl Rules for Bitpanda {

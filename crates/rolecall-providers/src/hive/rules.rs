@@ -32,6 +32,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     listed_invitations: ListedInvitations::Open(SignedDuration::from_hours(7 * 24)),
     // `deleteOrganizationMember` isn't public, and needs a user who is signed in (measured on Hive 8.1.2).
     user_removal: UserRemoval::RemoveAccess,
+    person_fields: &[],
     account_field: None,
     key_needs: &[KeyField::Permissions, KeyField::Resources],
     key_removal: KeyRemoval::Delete,

@@ -27,6 +27,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     invite_needs: &[InviteField::Roles],
     listed_invitations: ListedInvitations::All,
     user_removal: UserRemoval::Disable,
+    person_fields: &[],
     account_field: None,
     key_needs: &[],
     key_removal: KeyRemoval::Disable,

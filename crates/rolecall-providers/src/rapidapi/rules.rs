@@ -29,6 +29,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     // cautious guess.
     listed_invitations: ListedInvitations::Open(SignedDuration::from_hours(24)),
     user_removal: UserRemoval::Remove,
+    person_fields: &[],
     account_field: Some(AccountField::Status),
     key_needs: &[],
     key_removal: KeyRemoval::Delete,

@@ -1,0 +1,194 @@
+//! The [`Directory`] of one organisation: the people and the groups of all people files that it includes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::super::source::{Mark, Sources};
+use super::entries::Date;
+use super::people::{Group, Member, MemberOf, PeopleFile, Person};
+use rolecall_model::{Code, Email, Finding, ProviderName, nearest, quote};
+
+/// The members of a group, by the addresses of the people in the form that is compared.
+pub type Members<'a> = BTreeMap<&'a str, Membership>;
+
+/// The membership of a person in a group, over other groups or not.
+#[derive(Clone, Copy, Debug)]
+pub struct Membership {
+    /// The place that names the person.
+    pub mark: Mark,
+    pub until: Option<Date>,
+}
+
+/// All people and groups that an organisation's file includes.
+pub struct Directory<'a> {
+    people: BTreeMap<&'a str, &'a Person>,
+    /// The people who have another address on this platform, by that address.
+    by_alias: BTreeMap<&'a str, &'a Person>,
+    groups: BTreeMap<&'a str, &'a Group>,
+    expanded: BTreeMap<&'a str, Rc<Members<'a>>>,
+}
+
+impl<'a> Directory<'a> {
+    /// Puts the people files of an organisation together, and reports what they contradict each other in.
+    pub fn new(
+        files: impl IntoIterator<Item = &'a PeopleFile>,
+        provider: ProviderName,
+        sources: Sources<'_>,
+        findings: &mut Vec<Finding>,
+    ) -> Self {
+        let mut all = Self {
+            people: BTreeMap::new(),
+            by_alias: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            expanded: BTreeMap::new(),
+        };
+        let twice = |what: String, mark: Mark, first: Mark| {
+            let first = sources.place(first);
+            let finding =
+                Finding::error(Code::DuplicateUser, sources.place(mark), format!("{what} is listed twice."));
+            finding.hint(format!("The first entry is at {first}. Merge the two entries."))
+        };
+        for PeopleFile { people, groups } in files {
+            for person in people {
+                let first = all.people.insert(person.email.key(), person);
+                findings.extend(first.map(|first| twice(quote(person.email.as_str()), person.mark, first.mark)));
+                if let Some(alias) = person.aliases.get(&provider) {
+                    let first = all.by_alias.insert(alias.key(), person);
+                    let first = first.map(|first| first.mark);
+                    findings.extend(first.map(|first| twice(quote(alias.as_str()), person.mark, first)));
+                }
+            }
+            for group in groups {
+                let first = all.groups.insert(&group.name, group);
+                let what = format!("The group {}", quote(&group.name));
+                findings.extend(
+                    first.map(|first| Finding {
+                        code: Code::DuplicateGroup,
+                        ..twice(what, group.mark, first.mark)
+                    }),
+                );
+            }
+        }
+        for (address, person) in &all.by_alias {
+            if let Some(other) = all.people.get(address).filter(|other| other.email != person.email) {
+                findings.push(twice(quote(address), person.mark, other.mark));
+            }
+        }
+        all
+    }
+
+    /// Returns the person who has this address, here or on the platform of the organisation.
+    pub fn person(&self, email: &Email) -> Option<&'a Person> {
+        self.people.get(email.key()).or_else(|| self.by_alias.get(email.key())).copied()
+    }
+
+    pub fn by_key(&self, key: &str) -> Option<&'a Person> {
+        self.people.get(key).copied()
+    }
+
+    pub fn group(&self, name: &str) -> Option<&'a Group> {
+        self.groups.get(name).copied()
+    }
+
+    /// Reports a group that no people file has.
+    pub fn unknown_group(&self, name: &str, mark: Mark, sources: Sources<'_>) -> Finding {
+        let hint = match (nearest(name, self.groups.keys().copied()), self.groups.is_empty()) {
+            (Some(near), _) => format!("Did you mean `{near}`?"),
+            (None, true) => "Add the people file to `include`.".to_owned(),
+            (None, false) => "Add it to `groups` of a people file.".to_owned(),
+        };
+        let message = format!("No included file has a group {}.", quote(name));
+        Finding::error(Code::UnknownGroup, sources.place(mark), message).hint(hint)
+    }
+
+    /// Reports what the groups refer to and no file has, and groups that contain themselves.
+    pub fn check(&mut self, sources: Sources<'_>, findings: &mut Vec<Finding>) {
+        for group in self.groups.values() {
+            let people = group.members.iter().filter_map(|member| match &member.of {
+                MemberOf::Person(email) => Some((email, member.mark)),
+                MemberOf::Group(_) => None,
+            });
+            let except = group.except.iter().map(|(email, mark)| (email, *mark));
+            for (email, mark) in people.chain(except).filter(|(email, _)| self.person(email).is_none()) {
+                let hint = match nearest(email.key(), self.people.keys().copied()) {
+                    Some(near) => format!("Did you mean `{near}`?"),
+                    None => "Add the person to `people`.".to_owned(),
+                };
+                let message = format!("No included file has the person {}.", quote(email.as_str()));
+                findings.push(Finding::error(Code::UnknownPerson, sources.place(mark), message).hint(hint));
+            }
+            for Member { of, mark, .. } in &group.members {
+                if let MemberOf::Group(name) = of
+                    && self.group(name).is_none()
+                {
+                    findings.push(self.unknown_group(name, *mark, sources));
+                }
+            }
+        }
+        let names: Vec<&str> = self.groups.keys().copied().collect();
+        let mut circles = BTreeSet::new();
+        for name in names {
+            self.expand(name, &mut Vec::new(), &mut circles);
+        }
+        for name in circles {
+            let Some(group) = self.group(name) else { continue };
+            let message = format!("The group {} contains itself.", quote(name));
+            findings.push(
+                Finding::error(Code::GroupCycle, sources.place(group.mark), message)
+                    .hint("Remove one of the groups from the members of the other."),
+            );
+        }
+    }
+
+    /// Returns the members of a group that [`Self::check`] has expanded.
+    pub fn members(&self, group: &str) -> Option<Rc<Members<'a>>> {
+        self.expanded.get(group).cloned()
+    }
+
+    fn expand(
+        &mut self,
+        name: &'a str,
+        above: &mut Vec<&'a str>,
+        circles: &mut BTreeSet<&'a str>,
+    ) -> Rc<Members<'a>> {
+        if let Some(known) = self.expanded.get(name) {
+            return Rc::clone(known);
+        }
+        let mut members = Members::new();
+        let Some(group) = self.group(name) else { return Rc::new(members) };
+        if above.contains(&name) {
+            circles.insert(name);
+            return Rc::new(members);
+        }
+        above.push(name);
+        let mut add = |key: &'a str, found: Membership| {
+            let known = members.entry(key).or_insert(found);
+            if Date::later(known.until, found.until) != known.until {
+                *known = found;
+            }
+        };
+        for Member { of, mark, until } in &group.members {
+            match of {
+                MemberOf::Person(email) => {
+                    if let Some(person) = self.person(email) {
+                        add(person.email.key(), Membership { mark: *mark, until: *until });
+                    }
+                }
+                MemberOf::Group(inner) => {
+                    for (key, found) in self.expand(inner, above, circles).iter() {
+                        add(key, Membership { until: Date::earlier(*until, found.until), ..*found });
+                    }
+                }
+            }
+        }
+        above.pop();
+        for (email, _) in &group.except {
+            if let Some(person) = self.person(email) {
+                members.remove(person.email.key());
+            }
+        }
+        let members = Rc::new(members);
+        self.expanded.insert(name, Rc::clone(&members));
+        members
+    }
+}

@@ -1,0 +1,175 @@
+//! Puts the description of an organisation together before it is checked: the entries of included files, the people of
+//! groups, and what has ended.
+//!
+//! It works on the trees of the files, so that a platform's own checks see every value with the place where a person wrote
+//! it. For example, `payments` is a group of Jane, and `hive.yaml` has
+//! `users: [{ group: payments, roles: [Developer] }]`. The tree that is checked has an entry for Jane: her address has the
+//! place of the group's member in `people.yaml`, and the role that of the entry in `hive.yaml`.
+
+mod entries;
+mod groups;
+mod include;
+mod people;
+mod users;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+pub use include::{Disk, Files, Library, NoFiles};
+
+use super::node::{Located, Node};
+use super::source::Sources;
+use entries::{Date, take_note, take_until};
+use groups::Directory;
+use rolecall_model::{Address, Code, Ending, EndingAccess, Finding, KeyName, RemoteId, RoleName, Rules, TeamName};
+
+/// The facts about an organisation's entries that are the same on every platform.
+#[derive(Debug, Default)]
+pub struct Resolved {
+    /// The notes of entries and of people, by address.
+    pub notes: BTreeMap<Address, String>,
+    /// The access that ends or has ended.
+    pub endings: Vec<Ending>,
+}
+
+/// Puts the description of an organisation together. `numbers`: the included files.
+pub fn resolve(
+    root: &mut Located,
+    numbers: &[u32],
+    library: &Library<'_>,
+    (sources, rules): (Sources<'_>, &dyn Rules),
+    findings: &mut Vec<Finding>,
+) -> Resolved {
+    let provider = rules.capabilities().provider;
+    let mut directory = Directory::new(library.people(numbers), provider, sources, findings);
+    directory.check(sources, findings);
+    let parts: Vec<&Located> = library.parts(numbers).collect();
+    for section in ["users", "roles", "keys", "teams"] {
+        merge(root, &parts, section, sources, findings);
+    }
+    let mut resolver = Resolver {
+        sources,
+        rules,
+        now: library.now,
+        directory: &directory,
+        findings,
+        resolved: Resolved::default(),
+    };
+    let sections: [(&str, fn(&str) -> Option<Address>); 3] = [
+        ("roles", |name| RoleName::parse(name).ok().map(|name| Address::role(&name))),
+        ("keys", |name| KeyName::parse(name).ok().map(|name| Address::key(&name))),
+        ("teams", |name| TeamName::parse(name).ok().map(|name| Address::team(&name))),
+    ];
+    for (section, address) in sections {
+        for entry in items(root, section).into_iter().flatten() {
+            resolver.named_entry(entry, section, address);
+        }
+    }
+    if let Some(users) = items(root, "users") {
+        *users = resolver.users(std::mem::take(users));
+    }
+    resolver.resolved
+}
+
+/// Returns the items of a list of the document, if it has that list.
+fn items<'a>(root: &'a mut Located, section: &str) -> Option<&'a mut Vec<Located>> {
+    let Node::Map(entries) = &mut root.node else { return None };
+    let (_, list) = entries.iter_mut().find(|(key, _)| key.text() == Some(section))?;
+    match &mut list.node {
+        Node::List(items) => Some(items),
+        Node::Null | Node::Bool(_) | Node::Number | Node::Text(_) | Node::Map(_) => None,
+    }
+}
+
+/// Adds the entries of included files to a list of the document.
+fn merge(
+    root: &mut Located,
+    parts: &[&Located],
+    section: &str,
+    sources: Sources<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    let of_section = |entries: &'_ [(Located, Located)]| {
+        entries.iter().filter(|(key, _)| key.text() == Some(section)).cloned().collect::<Vec<_>>()
+    };
+    for part in parts {
+        let Node::Map(entries) = &part.node else { continue };
+        for (key, value) in of_section(entries) {
+            let Node::List(more) = value.node else {
+                let message = format!("`{section}` is not a list.");
+                let finding = Finding::error(Code::WrongType, sources.place(value.mark), message);
+                findings.push(finding.hint("Write a list of entries, or leave the field out."));
+                continue;
+            };
+            if let Some(items) = items(root, section) {
+                items.extend(more);
+            } else if !root.has_field(section)
+                && let Node::Map(entries) = &mut root.node
+            {
+                entries.push((key, Located { node: Node::List(more), mark: value.mark }));
+            }
+        }
+    }
+}
+
+/// Takes from the entries of an organisation what is the same on every platform.
+struct Resolver<'a> {
+    sources: Sources<'a>,
+    rules: &'a dyn Rules,
+    now: Timestamp,
+    directory: &'a Directory<'a>,
+    findings: &'a mut Vec<Finding>,
+    resolved: Resolved,
+}
+
+impl Resolver<'_> {
+    /// Takes the note and the date of an entry of a role, a key or a team. An entry that has ended must not exist.
+    fn named_entry(&mut self, entry: &mut Located, section: &str, address: fn(&str) -> Option<Address>) {
+        let note = take_note(entry, self.sources, self.findings);
+        // A role ends with those who have it.
+        let date = if section == "roles" { None } else { take_until(entry, self.sources, self.findings) };
+        let name = entry.field("name").and_then(Located::text).and_then(address);
+        let Some(address) = name.map(|address| address.with_id(id_of(entry).as_ref())) else { return };
+        if let Some(note) = note {
+            self.resolved.notes.insert(address.clone(), note);
+        }
+        if let Some(date) = date {
+            self.contradiction(entry, date);
+            self.ends(&address, date, EndingAccess::All);
+            if date.is_past(self.now) {
+                make_absent(entry, &["name", "id"], date);
+            }
+        }
+    }
+
+    fn ends(&mut self, address: &Address, Date { until, mark }: Date, what: EndingAccess) {
+        let place = self.sources.place(mark).to_string();
+        self.resolved.endings.push(Ending { until, address: address.clone(), what, place });
+    }
+
+    /// Reports an end of access that must not exist anyway.
+    fn contradiction(&mut self, entry: &Located, date: Date) {
+        if entry.field("absent").is_some_and(|absent| matches!(absent.node, Node::Bool(true))) {
+            let finding = Finding::error(
+                Code::AbsentWithValues,
+                self.sources.place(date.mark),
+                "`until` contradicts `absent: true`.",
+            );
+            self.findings.push(finding.hint("Remove `until`, or remove `absent: true`."));
+        }
+    }
+}
+
+/// Returns the field `id` of an entry.
+fn id_of(entry: &Located) -> Option<RemoteId> {
+    RemoteId::parse(entry.field("id")?.text()?).ok()
+}
+
+/// Leaves only these fields of an entry, and makes it say that the entity must not exist.
+fn make_absent(entry: &mut Located, keep: &[&str], date: Date) {
+    let Node::Map(fields) = &mut entry.node else { return };
+    fields.retain(|(key, _)| key.text().is_some_and(|name| keep.contains(&name)));
+    let absent = Located { node: Node::Bool(true), mark: date.mark };
+    fields.push((Located::of_text("absent", date.mark), absent));
+}

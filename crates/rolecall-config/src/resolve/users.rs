@@ -1,0 +1,389 @@
+//! The entries of users: each for one person, or for all members of a group.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::node::{Located, Node};
+use super::super::source::Mark;
+use super::entries::{Date, take_note, take_until, taken_text};
+use super::groups::Membership;
+use super::people::Person;
+use super::{Resolver, id_of, make_absent};
+use rolecall_model::{Address, Code, Email, EndingAccess, Finding, Quirk, RoleName, TeamName, quote};
+
+/// The fields that identify a user's entry.
+const IDENTITY: &[&str] = &["email", "id"];
+
+/// An entry that gives access to all members of a group.
+struct Grant {
+    group: String,
+    /// The fields that each member's entry gets.
+    fields: Vec<(Located, Located)>,
+    /// The roles and teams of the entry that end or have ended.
+    parts: Vec<(EndingAccess, Date)>,
+    until: Option<Date>,
+    note: Option<String>,
+}
+
+/// A grant by which one person has access.
+#[derive(Clone, Copy)]
+struct Share {
+    /// The number of the grant.
+    grant: usize,
+    membership: Membership,
+    until: Option<Date>,
+}
+
+/// An entry for one person, without what is the same on every platform.
+struct Entry {
+    parts: Vec<(EndingAccess, Date)>,
+    until: Option<Date>,
+    note: Option<String>,
+}
+
+impl Resolver<'_> {
+    /// Returns an entry for each person, from the entries of a file.
+    pub(super) fn users(&mut self, items: Vec<Located>) -> Vec<Located> {
+        let mut entries = Vec::with_capacity(items.len());
+        let mut grants = Vec::new();
+        // The people who have an entry of their own that applies, and those whose own entry has ended.
+        let (mut own, mut lapsed) = (BTreeSet::new(), BTreeMap::new());
+        for mut item in items {
+            if item.has_field("group") {
+                grants.extend(self.grant(item));
+                continue;
+            }
+            let common = self.entry(&mut item);
+            match item.field("email").and_then(Located::text).and_then(|text| Email::parse(text).ok()) {
+                Some(email) => self.own_entry(item, &email, common, (&mut entries, &mut own, &mut lapsed)),
+                // The decoder reports it.
+                None => entries.push(item),
+            }
+        }
+        let mut shares: BTreeMap<&str, Vec<Share>> = BTreeMap::new();
+        for (grant, Grant { group, until, .. }) in grants.iter().enumerate() {
+            let Some(members) = self.directory.members(group) else { continue };
+            for (key, membership) in members.iter() {
+                let until = Date::earlier(*until, membership.until);
+                shares.entry(key).or_default().push(Share { grant, membership: *membership, until });
+            }
+        }
+        let mut conflicts = BTreeSet::new();
+        for (key, shares) in shares.into_iter().filter(|(key, _)| !own.contains(*key)) {
+            let Some(person) = self.directory.by_key(key) else { continue };
+            let entry = self.shared_entry(person, &shares, &grants, &mut conflicts);
+            let lapsed = lapsed.remove(key);
+            entries.push(entry.or(lapsed).unwrap_or_else(|| self.ended_share(person, &shares)));
+        }
+        entries.extend(lapsed.into_values());
+        entries
+    }
+
+    /// Checks an entry for a group, and takes what is the same on every platform.
+    fn grant(&mut self, mut item: Located) -> Option<Grant> {
+        let group = taken_text(&mut item, "group", self.sources, self.findings)?;
+        let name = group.text()?.to_owned();
+        if self.directory.group(&name).is_none() {
+            self.findings.push(self.directory.unknown_group(&name, group.mark, self.sources));
+            return None;
+        }
+        for field in IDENTITY.iter().chain(&["absent"]) {
+            if let Some(value) = item.take(field) {
+                let message = format!("`{field}` contradicts `group`.");
+                let finding = Finding::error(Code::InvalidValue, self.sources.place(value.mark), message);
+                let hint = "An entry is either for a group or for one person. To end what a group gives, remove its entry.";
+                self.findings.push(finding.hint(hint));
+            }
+        }
+        let Entry { parts, until, note } = self.entry(&mut item);
+        let note = note.or_else(|| self.directory.group(&name)?.note.clone());
+        let Node::Map(fields) = item.node else { return None };
+        Some(Grant { group: name, fields, parts, until, note })
+    }
+
+    /// Takes from an entry what is the same on every platform: the note and the dates.
+    fn entry(&mut self, item: &mut Located) -> Entry {
+        let note = take_note(item, self.sources, self.findings);
+        let mut until = take_until(item, self.sources, self.findings);
+        if let Some(date) = until {
+            self.contradiction(item, date);
+        }
+        let mut parts = Vec::new();
+        self.take_dates(item, "roles", "role", &mut parts);
+        let one_role = !self.rules.has(Quirk::SeveralRoles);
+        if let Some((_, last)) = parts.iter().max_by_key(|(_, date)| date.until)
+            && one_role
+            && item.field("roles").is_some_and(|roles| matches!(&roles.node, Node::List(rest) if rest.is_empty()))
+        {
+            // A user has one role, so an entry without it has ended.
+            until = Date::earlier(until, Some(*last));
+        }
+        self.take_dates(item, "teams", "team", &mut parts);
+        Entry { parts, until, note }
+    }
+
+    /// Takes the dates from the items of a list, such as `{ role: ADMIN, until: 2026-12-31 }`, and from the values of a
+    /// mapping. An item that has ended is removed.
+    fn take_dates(&mut self, item: &mut Located, field: &str, name: &str, parts: &mut Vec<(EndingAccess, Date)>) {
+        let Node::Map(fields) = &mut item.node else { return };
+        let Some((_, list)) = fields.iter_mut().find(|(key, _)| key.text() == Some(field)) else { return };
+        let ending = |name: &str| match field {
+            "roles" => EndingAccess::Role { role: RoleName::seen(name) },
+            _ => EndingAccess::Team { team: TeamName::seen(name) },
+        };
+        match &mut list.node {
+            Node::List(items) => items.retain_mut(|item| {
+                if !item.has_field(name) {
+                    return true;
+                }
+                let date = take_until(item, self.sources, self.findings);
+                let Some(value) = self.only(item, name) else { return true };
+                *item = value;
+                parts.extend(date.map(|date| (ending(item.text().unwrap_or_default()), date)));
+                !date.is_some_and(|date| date.is_past(self.now))
+            }),
+            Node::Map(entries) => entries.retain_mut(|(key, value)| {
+                if !matches!(value.node, Node::Map(_)) {
+                    return true;
+                }
+                let date = take_until(value, self.sources, self.findings);
+                let Some(role) = self.only(value, "role") else { return true };
+                *value = role;
+                parts.extend(date.map(|date| (ending(key.text().unwrap_or_default()), date)));
+                !date.is_some_and(|date| date.is_past(self.now))
+            }),
+            Node::Null | Node::Bool(_) | Node::Number | Node::Text(_) => {}
+        }
+    }
+
+    /// Returns the value of a mapping's only field. Reports any other field.
+    fn only(&mut self, item: &mut Located, name: &str) -> Option<Located> {
+        let value = taken_text(item, name, self.sources, self.findings);
+        if let Node::Map(rest) = &item.node {
+            for (key, _) in rest {
+                let message = format!("There is no field {} here.", quote(key.text().unwrap_or("…")));
+                let finding = Finding::error(Code::UnknownField, self.sources.place(key.mark), message);
+                self.findings
+                    .push(finding.hint(format!("Write `{{ {name}: NAME, until: DATE }}`, or only the name.")));
+            }
+        }
+        value
+    }
+
+    /// Completes an entry for one person with what is known of the person, and decides whether it still applies.
+    fn own_entry(
+        &mut self,
+        mut item: Located,
+        email: &Email,
+        Entry { parts, until, note }: Entry,
+        (entries, own, lapsed): (&mut Vec<Located>, &mut BTreeSet<String>, &mut BTreeMap<String, Located>),
+    ) {
+        let person = self.directory.person(email);
+        let key = person.map_or(email.key(), |person| person.email.key()).to_owned();
+        if let Some(person) = person {
+            self.complete(&mut item, person);
+        }
+        let email = person.map_or(email, |person| self.email_of(person));
+        let address = Address::user(email).with_id(id_of(&item).as_ref());
+        self.add_notes(&address, note.iter().chain(person.and_then(|person| person.note.as_ref())));
+        for (what, date) in parts {
+            self.ends(&address, date, what);
+        }
+        let is_past = |date: &Date| date.is_past(self.now);
+        let leaves = person.and_then(|person| person.until).filter(is_past);
+        let ended = until.filter(is_past);
+        if let Some(date) = person.and_then(|person| person.until) {
+            self.ends(&address, date, EndingAccess::All);
+        }
+        if let Some(date) = until {
+            self.ends(&address, date, EndingAccess::Entry);
+        }
+        match (leaves, ended) {
+            (Some(date), _) => {
+                if !is_absent(&item) {
+                    make_absent(&mut item, IDENTITY, date);
+                }
+            }
+            (None, Some(date)) => {
+                make_absent(&mut item, IDENTITY, date);
+                lapsed.insert(key, item);
+                return;
+            }
+            (None, None) => {}
+        }
+        own.insert(key);
+        entries.push(item);
+    }
+
+    /// Writes the address of a person on this platform into an entry, and their names where it has none.
+    fn complete(&self, item: &mut Located, person: &Person) {
+        let email = self.email_of(person);
+        let is_absent = is_absent(item);
+        let Node::Map(fields) = &mut item.node else { return };
+        for (key, value) in fields.iter_mut().filter(|(key, _)| key.text() == Some("email")) {
+            if Email::parse(value.text().unwrap_or_default()).ok().as_ref() != Some(email) {
+                *value = Located::of_text(email.as_str(), key.mark);
+            }
+        }
+        if !is_absent {
+            let known: Vec<_> = self.fields_of(person).collect();
+            for (name, value) in known {
+                if !fields.iter().any(|(key, _)| key.text() == Some(name)) {
+                    fields.push((Located::of_text(name, value.mark), value.clone()));
+                }
+            }
+        }
+    }
+
+    /// Returns the fields of a person that an entry of this platform has too.
+    fn fields_of<'p>(&self, person: &'p Person) -> impl Iterator<Item = (&'static str, &'p Located)> + use<'p> {
+        let known = self.rules.capabilities().person_fields;
+        person.fields.iter().filter(|(name, _)| known.contains(name)).map(|(name, value)| (*name, value))
+    }
+
+    fn email_of<'p>(&self, person: &'p Person) -> &'p Email {
+        person.email_on(self.rules.capabilities().provider)
+    }
+
+    fn add_notes<'n>(&mut self, address: &Address, notes: impl Iterator<Item = &'n String>) {
+        let mut all: Vec<&str> = Vec::new();
+        for note in notes.map(String::as_str) {
+            if !all.contains(&note) {
+                all.push(note);
+            }
+        }
+        if !all.is_empty() {
+            self.resolved.notes.insert(address.clone(), all.join("; "));
+        }
+    }
+
+    /// Returns the entry of a person who has access by groups. `None` if all of it has ended.
+    fn shared_entry(
+        &mut self,
+        person: &Person,
+        shares: &[Share],
+        grants: &[Grant],
+        conflicts: &mut BTreeSet<(usize, usize, String)>,
+    ) -> Option<Located> {
+        let email = self.email_of(person);
+        let address = Address::user(email);
+        let roles_of = |grant: &Grant| {
+            let roles = grant.fields.iter().find(|(key, _)| key.text() == Some("roles"));
+            let roles = roles.and_then(|(_, roles)| match &roles.node {
+                Node::List(roles) => Some(roles),
+                Node::Null | Node::Bool(_) | Node::Number | Node::Text(_) | Node::Map(_) => None,
+            });
+            roles.into_iter().flatten().filter_map(|role| role.text().map(RoleName::seen)).collect()
+        };
+        if let Some(date) = person.until {
+            self.ends(&address, date, EndingAccess::All);
+        }
+        for Share { grant, until, .. } in shares {
+            let Some(grant) = grants.get(*grant) else { continue };
+            if let Some(date) = until {
+                let what = EndingAccess::Group { group: grant.group.clone(), roles: roles_of(grant) };
+                self.ends(&address, *date, what);
+            }
+            for (what, date) in &grant.parts {
+                self.ends(&address, *date, what.clone());
+            }
+        }
+        if person.until.is_some_and(|date| date.is_past(self.now)) {
+            return None;
+        }
+        let now = self.now;
+        let mut active = shares.iter().filter(|share| !share.until.is_some_and(|date| date.is_past(now)));
+        let first = active.next()?;
+        let mark = first.membership.mark;
+        let mut fields = vec![(Located::of_text("email", mark), Located::of_text(email.as_str(), mark))];
+        let known = self.fields_of(person);
+        fields.extend(known.map(|(name, value)| (Located::of_text(name, value.mark), value.clone())));
+        fields.extend(grants.get(first.grant).into_iter().flat_map(|grant| grant.fields.iter().cloned()));
+        let mut notes: Vec<&String> =
+            grants.get(first.grant).and_then(|grant| grant.note.as_ref()).into_iter().collect();
+        for share in active {
+            let Some(grant) = grants.get(share.grant) else { continue };
+            notes.extend(&grant.note);
+            for (key, value) in &grant.fields {
+                let name = key.text().unwrap_or_default();
+                let Some((_, known)) = fields.iter_mut().find(|(known, _)| known.text() == Some(name)) else {
+                    fields.push((key.clone(), value.clone()));
+                    continue;
+                };
+                let before = known.mark;
+                let adds_up = name != "roles" || self.rules.has(Quirk::SeveralRoles);
+                if !add(known, value, name == "resources", adds_up)
+                    && conflicts.insert((first.grant, share.grant, name.to_owned()))
+                {
+                    self.conflict(person, name, value.mark, before);
+                }
+            }
+        }
+        self.add_notes(&address, notes.into_iter().chain(&person.note));
+        Some(Located { node: Node::Map(fields), mark })
+    }
+
+    fn conflict(&mut self, person: &Person, field: &str, mark: Mark, before: Mark) {
+        let before = self.sources.place(before);
+        let message = format!(
+            "{} is in two groups that give different `{field}`, and a user can have only one.",
+            person.email.as_str()
+        );
+        let hint = format!(
+            "The other one is at {before}. Write an entry for this person, or take them out of one of the groups."
+        );
+        self.findings.push(Finding::error(Code::GroupConflict, self.sources.place(mark), message).hint(hint));
+    }
+
+    /// Returns the entry of a person who had access by groups only, and all of it has ended.
+    fn ended_share(&self, person: &Person, shares: &[Share]) -> Located {
+        let mark = shares.first().map_or(person.mark, |share| share.membership.mark);
+        let until = shares.iter().filter_map(|share| share.until).max_by_key(|date| date.until);
+        let past = person.until.filter(|date| date.is_past(self.now));
+        let email = (Located::of_text("email", mark), Located::of_text(self.email_of(person).as_str(), mark));
+        let mut entry = Located { node: Node::Map(vec![email]), mark };
+        if let Some(date) = past.or(until) {
+            make_absent(&mut entry, IDENTITY, date);
+        }
+        entry
+    }
+}
+
+fn is_absent(item: &Located) -> bool {
+    item.field("absent").is_some_and(|absent| matches!(absent.node, Node::Bool(true)))
+}
+
+/// Adds what one value gives to another one. Returns false if the two differ in what there can be only one of.
+fn add(to: &mut Located, more: &Located, is_resources: bool, adds_up: bool) -> bool {
+    let is_all = |located: &Located| is_resources && located.text() == Some("all");
+    if is_all(to) || is_all(more) {
+        if !is_all(to) {
+            *to = more.clone();
+        }
+        return true;
+    }
+    match (&mut to.node, &more.node) {
+        (Node::List(items), Node::List(more)) => {
+            let new: Vec<&Located> =
+                more.iter().filter(|item| !items.iter().any(|known| known.text() == item.text())).collect();
+            let is_same = new.is_empty() && items.len() == more.len();
+            if adds_up {
+                items.extend(new.into_iter().cloned());
+            }
+            adds_up || is_same
+        }
+        (Node::Map(entries), Node::Map(more)) => {
+            let mut fits = true;
+            for (key, value) in more {
+                match entries.iter_mut().find(|(known, _)| known.text() == key.text()) {
+                    Some((_, known)) => fits &= add(known, value, is_resources, adds_up),
+                    None => entries.push((key.clone(), value.clone())),
+                }
+            }
+            fits
+        }
+        (Node::Text(one), Node::Text(other)) => one == other,
+        (Node::Bool(one), Node::Bool(other)) => one == other,
+        (Node::Null, Node::Null) => true,
+        _ => false,
+    }
+}
