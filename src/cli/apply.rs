@@ -26,7 +26,7 @@ use rolecall_engine::ledger::Ledger;
 use rolecall_model::{
     Action, Address, Change, Desired, Kind, Live, OrganizationPlan, Plan, ProviderName, Sealed, Unread,
 };
-use rolecall_plan::{Approval, ApprovalProgress, Selection, resume, seal};
+use rolecall_plan::{Approval, ApprovalProgress, Selection, renamed, resume, seal};
 
 /// Send the changes of a plan, and verify them.
 ///
@@ -324,6 +324,7 @@ impl Run<'_> {
         }
         let planned = organization.plan(&live, &ledger.facts(), None)?;
         self.out.findings(&planned.findings, &self.session.sources());
+        let live = renamed(organization.desired, &live).into_owned();
         Ok((planned.plan, live))
     }
 

@@ -499,11 +499,17 @@ fn manages(desired: &Desired, address: &Address) -> bool {
         Kind::Organization => true,
         Kind::Team => {
             desired.manage.teams == Scope::All
-                || desired.teams.iter().any(|team| Address::team(&team.name) == id_free)
+                || desired.teams.iter().any(|team| {
+                    let mut names = std::iter::once(&team.name).chain(team.previously.keys());
+                    names.any(|name| Address::team(name) == id_free)
+                })
         }
         Kind::Role => {
             desired.manage.roles == Scope::All
-                || desired.roles.iter().any(|role| Address::role(&role.name) == id_free)
+                || desired.roles.iter().any(|role| {
+                    let mut names = std::iter::once(&role.name).chain(role.previously.keys());
+                    names.any(|name| Address::role(name) == id_free)
+                })
         }
         Kind::User => {
             desired.manage.users == Scope::All

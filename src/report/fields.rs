@@ -32,6 +32,11 @@ fn plain(name: &'static str, before: Option<String>, after: Option<String>) -> F
     FieldChange { name, before, after, gained: Vec::new(), lost: Vec::new() }
 }
 
+/// Returns the name of something that may be renamed. The address of a new thing has its name already.
+fn renamed(before: Option<String>, after: String) -> FieldChange {
+    plain("name", Some(before.unwrap_or_else(|| after.clone())), Some(after))
+}
+
 fn set<T: ToString>(name: &'static str, before: Option<&BTreeSet<T>>, after: Option<&BTreeSet<T>>) -> FieldChange {
     let texts = |set: &BTreeSet<T>| set.iter().map(ToString::to_string).collect::<BTreeSet<String>>();
     let (before, after) = (before.map(texts), after.map(texts));
@@ -243,16 +248,20 @@ fn organization(before: Option<&Organization>, after: &Organization) -> Vec<Fiel
 }
 
 fn team(before: Option<&Team>, after: &Team) -> Vec<FieldChange> {
-    let Team { id: _, name: _, description, thumbnail } = after;
+    let Team { id: _, name, description, thumbnail } = after;
     vec![
+        renamed(before.map(|team| team.name.to_string()), name.to_string()),
         plain("description", before.and_then(|team| team.description.clone()), description.clone()),
         plain("thumbnail", before.and_then(|team| team.thumbnail.clone()), thumbnail.clone()),
     ]
 }
 
 fn role(before: Option<&Role>, after: &Role) -> Vec<FieldChange> {
-    let Role { id: _, name: _, description, permissions: _ } = after;
-    vec![plain("description", before.map(|role| role.description.clone()), Some(description.clone()))]
+    let Role { id: _, name, description, permissions: _ } = after;
+    vec![
+        renamed(before.map(|role| role.name.to_string()), name.to_string()),
+        plain("description", before.map(|role| role.description.clone()), Some(description.clone())),
+    ]
 }
 
 fn user(before: Option<&User>, after: &User) -> Vec<FieldChange> {

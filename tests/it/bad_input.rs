@@ -87,6 +87,21 @@ users:
   - { name: expires, expires: 2030-01-01T00:00:00Z }",
             ),
         ),
+        (
+            "hive_previous_names",
+            text(
+                "containment_role: Parked
+roles:
+  - { name: Own, previously: [Own] }
+  - { name: One, previously: [Before, Two] }
+  - { name: Two, previously: [Before, Viewer] }
+  - { name: Gone, absent: true, previously: [Went] }
+  - { name: Empty, previously: [] }
+  - { name: Words, previously: Word }
+  - { name: Blank, previously: [''] }
+  - { name: No more access, previously: [Parked] }",
+            ),
+        ),
         ("hive_containment", text("containment_role: Parked\nroles: [{ name: Parked, permissions: [a] }]")),
         ("hive_slug", HEAD.replace("organization: acme", "organization: Acme Corp").into_bytes()),
         (
@@ -188,6 +203,16 @@ users:
   - { name: ' padded' }
   - { description: nameless }
 guardrails: { protected: [key/x, role/y, organization, team/Payments] }",
+            ),
+        ),
+        (
+            "rapidapi_previous_names",
+            text(
+                "teams:
+  - { name: Payments, previously: [Billing] }
+  - { name: Invoices, previously: [Billing, Payments] }
+  - { name: Invoices2, previously: [Billing, Mails] }
+  - { name: Gone, absent: true, previously: [Went] }",
             ),
         ),
         (

@@ -43,6 +43,7 @@ mod rapidapi_organization;
 mod rapidapi_program;
 mod rapidapi_requests;
 mod rapidapi_sandbox;
+mod renames;
 mod reports;
 mod resuming;
 mod sandbox_engine;

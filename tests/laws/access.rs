@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use rolecall::report::{Format, Layout, Subject, render};
 use rolecall_model::{AccessChange, Change, Facts, Kind, Limited, Live, Plan, Seen, Site, composed};
-use rolecall_plan::PlanInput;
 use rolecall_plan::access::{Access, Holder, Status, access, access_after, delta};
+use rolecall_plan::{PlanInput, renamed};
 use serde_json::Value;
 
 use crate::lawful::{FileBody, Lawful};
@@ -154,7 +154,8 @@ pub fn what_changes_is_the_difference<P: Lawful>(mut world: P::World, file: &Fil
     P::remove_unknowable(&mut world);
     let (mut rig, live) = read::<P>(world.clone(), file);
     let Some(plan) = planned(&rig) else { return Ok(()) };
-    let before = with_input(&rig, &live, access);
+    // What the file renames has its new name in both.
+    let before = with_input(&rig, &renamed(&rig.desired, &live), access);
     let foreseen = with_input(&rig, &live, |input| access_after(input, &plan.sealed.changes));
     // The plan looks only at those whom its changes touch, and misses nobody.
     prop_assert_eq!(&plan.access, &delta(&before, &foreseen));

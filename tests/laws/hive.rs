@@ -18,7 +18,7 @@ use crate::lawful::{FileBody, Lawful, LiveSecret, shuffle};
 use crate::planned;
 use crate::support::hive::{Console, invitation, member, role, uuid, world};
 
-/// The roles of the file. The platform may have the second with another form of its letter.
+/// The roles of the file. The platform may have the second with another form of its letter, and each under a former name.
 const CUSTOM: &[&str] = &["Developer", "Relëase", "Ops"];
 const PERMISSIONS: &[&str] =
     &["laboratory:describe", "member:describe", "member:modify", "project:describe", "schemaCheck:approve"];
@@ -132,8 +132,23 @@ fn token(index: usize, title: &str, permissions: &[&str], resources: Assignment)
     }
 }
 
+/// Returns the name that a role had before.
+fn former(name: &str) -> String {
+    format!("Former {name}")
+}
+
+/// Generates the names under which the platform has a role: its own, its former one, or both.
+fn names_of_role(name: &'static str) -> impl Strategy<Value = Vec<String>> {
+    prop_oneof![
+        4 => Just(vec![name.to_owned()]),
+        3 => Just(vec![former(name)]),
+        1 => Just(vec![name.to_owned(), former(name)]),
+    ]
+}
+
 fn organisations() -> impl Strategy<Value = World> {
-    let roles: Vec<_> = CUSTOM.iter().map(|_| proptest::option::of(permissions())).collect();
+    let roles: Vec<_> =
+        CUSTOM.iter().map(|name| proptest::option::of((permissions(), names_of_role(name)))).collect();
     let person = (any::<bool>(), role_name(), tree(), any::<bool>());
     let invited = (any::<bool>(), role_name(), any::<bool>());
     let keys = proptest::collection::vec(
@@ -145,13 +160,14 @@ fn organisations() -> impl Strategy<Value = World> {
         .prop_map(|(roles, people, invited, keys, (old, gateway, decomposed, fillers))| {
             let mut world = world();
             let live = |name: &str| name.replace('ë', if decomposed { "e\u{308}" } else { "ë" });
-            for (name, permissions) in CUSTOM.iter().zip(roles) {
-                if let Some(permissions) = permissions {
-                    role(&mut world, &live(name), &permissions);
+            for (permissions, names) in roles.into_iter().flatten() {
+                for name in names {
+                    role(&mut world, &live(&name), &permissions);
                 }
             }
             let known = |world: &World, name: &str| {
-                Some(live(name)).filter(|name| world.role(name).is_some()).unwrap_or_else(|| "Viewer".to_owned())
+                let mut names = [live(name), live(&former(name))].into_iter();
+                names.find(|name| world.role(name).is_some()).unwrap_or_else(|| "Viewer".to_owned())
             };
             for (index, (there, name, tree, repeat)) in people.into_iter().enumerate() {
                 let name = known(&world, name);
@@ -201,9 +217,14 @@ fn user_entry(index: usize) -> impl Strategy<Value = Option<String>> {
 }
 
 fn role_entry(name: &'static str) -> impl Strategy<Value = Option<String>> {
-    let listed = permissions().prop_map(move |permissions| {
+    let previously = prop_oneof![
+        1 => Just(String::new()),
+        2 => Just(format!(", previously: [{}]", former(name))),
+        1 => Just(format!(", previously: [Older {name}, {}]", former(name))),
+    ];
+    let listed = (permissions(), previously).prop_map(move |(permissions, previously)| {
         let permissions = permissions.join(", ");
-        Some(format!("{{ name: {name}, description: About {name}, permissions: [{permissions}] }}"))
+        Some(format!("{{ name: {name}{previously}, description: About {name}, permissions: [{permissions}] }}"))
     });
     prop_oneof![2 => Just(None), 5 => listed]
 }
@@ -225,18 +246,26 @@ fn role_swaps() -> BoxedStrategy<(World, FileBody)> {
     let names = ["Developer", "Release", "Admin"];
     let sets = || proptest::collection::vec(permissions(), 2);
     let moves = proptest::collection::vec((0..names.len(), 0..names.len(), tree()), 2..5);
-    (sets(), sets(), moves, 1..4_usize)
-        .prop_map(move |(before, after, moves, min_admins)| {
+    let renamed = proptest::collection::vec(proptest::bool::weighted(0.3), 2);
+    (sets(), sets(), moves, 1..4_usize, renamed)
+        .prop_map(move |(before, after, moves, min_admins, renamed)| {
             let mut world = world();
             let mut roles = Vec::new();
+            let live = |at: usize| {
+                if renamed.get(at) == Some(&true) { former(names[at]) } else { names[at].to_owned() }
+            };
             for (index, name) in names[..2].iter().enumerate() {
-                role(&mut world, name, &before[index]);
-                roles.push(format!("{{ name: {name}, permissions: [{}] }}", after[index].join(", ")));
+                role(&mut world, &live(index), &before[index]);
+                let permissions = after[index].join(", ");
+                roles.push(format!(
+                    "{{ name: {name}, previously: [{}], permissions: [{permissions}] }}",
+                    former(name)
+                ));
             }
             let mut users = Vec::new();
             for (index, (from, to, tree)) in moves.into_iter().enumerate() {
                 let email = format!("u{index}@x.example");
-                member(&mut world, &email, names[from], stored(&tree, false));
+                member(&mut world, &email, &live(from), stored(&tree, false));
                 users.push(format!("{{ email: {email}, roles: [{}] }}", names[to]));
             }
             (world, FileBody { head: String::new(), lists: vec![("roles", roles), ("users", users)], min_admins })
@@ -270,6 +299,7 @@ impl Lawful for Console {
     const BUSY: &'static [&'static str] = &[
         "role create",
         "role update",
+        "role rename",
         "user invite",
         "user update",
         "user remove-access",

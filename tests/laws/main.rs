@@ -34,7 +34,7 @@ use rolecall_model::{
     HoldReason, Kind, Live, Mutation, OrganizationPlan, Outcome, ProviderName, Quirk, RoleName, Scope, Seen, Site,
     Stage, TeamName, User,
 };
-use rolecall_plan::{Observation, PlanInput, in_effect, plan};
+use rolecall_plan::{Observation, PlanInput, in_effect, plan, renamed};
 use rolecall_sandbox::digest;
 use safety::Safety;
 use support::rig::{Fate, Rig, desired, now};
@@ -184,11 +184,13 @@ fn the_same_world_and_file_give_the_same_seal<P: Lawful>(world: P::World, file: 
 fn updates_carry_whole_values<P: Lawful>(world: P::World, file: &FileBody) -> Law {
     let mut rig = P::rig(world, file);
     let Some(plan) = planned(&rig) else { return Ok(()) };
-    let before = rig.read().unwrap();
+    let read = rig.read().unwrap();
+    let before = renamed(&rig.desired, &read);
     let report = rig.apply_plan(&plan).unwrap();
     let undone = report.steps.iter().filter(|step| matches!(step.outcome, Outcome::Failed | Outcome::Skipped));
     let undone: BTreeSet<&Address> = undone.map(|step| &step.address).collect();
-    let after = rig.read().unwrap();
+    let read = rig.read().unwrap();
+    let after = renamed(&rig.desired, &read);
     for request in rig.wire.mutations() {
         if let Err(why) = P::carries_whole_value(&request) {
             return Err(TestCaseError::fail(why));
@@ -517,7 +519,8 @@ fn failures_are_made_good_by_later_runs<P: Lawful>(
     for run in 0..6 {
         let Some(plan) = planned(&rig) else { return Ok(()) };
         let report = rig.apply_plan(&plan).unwrap();
-        let live = rig.read().unwrap();
+        let read = rig.read().unwrap();
+        let live = renamed(&rig.desired, &read);
         for change in &plan.sealed.changes {
             let id =
                 report.steps.iter().find(|step| step.address == change.address).and_then(|step| step.id.as_ref());
@@ -691,7 +694,9 @@ fn the_generated_worlds_have_something_to_do<P: Lawful>() {
             Ok(plan) if plan.refusals.is_empty() => {
                 *seen.entry("plans".to_owned()).or_default() += 1;
                 for change in &plan.sealed.changes {
-                    *seen.entry(format!("{} {}", change.address.kind.as_str(), change.action)).or_default() += 1;
+                    let action =
+                        if change.renamed_from().is_some() { "rename" } else { &*change.action.to_string() };
+                    *seen.entry(format!("{} {action}", change.address.kind.as_str())).or_default() += 1;
                 }
                 let relies = plan.sealed.mutations.iter().any(|mutation| !mutation.after.is_empty());
                 *seen.entry("relies".to_owned()).or_default() += usize::from(relies);

@@ -15,7 +15,7 @@ use crate::lawful::{FileBody, Lawful, LiveSecret, shuffle};
 use crate::support::rapidapi::{Hub, acme, invitation, member, world};
 
 const PEOPLE: usize = 5;
-/// The teams of the file. The hub may have the second with another form of its letter.
+/// The teams of the file. The hub may have the second with another form of its letter, and each under a former name.
 const TEAMS: &[&str] = &["T0", "Té", "T2"];
 const TEAM_ROLES: &[&str] = &["team-admin", "team-developer", "team-viewer"];
 
@@ -70,6 +70,11 @@ fn memberships() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
         .prop_map(|roles| TEAMS.iter().zip(roles).filter_map(|(team, role)| Some((*team, role?))).collect())
 }
 
+/// Returns the name that a team had before.
+fn former(name: &str) -> String {
+    format!("Former {name}")
+}
+
 fn hubs() -> impl Strategy<Value = World> {
     let there = prop_oneof![
         3 => Just(Presence::No),
@@ -87,12 +92,20 @@ fn hubs() -> impl Strategy<Value = World> {
     let people = proptest::collection::vec(person, PEOPLE);
     // Seats that are free, if there are only a few.
     let free = proptest::option::weighted(0.5, 0..3_usize);
-    let rest = (free, any::<bool>());
+    let renamed = proptest::collection::vec(proptest::bool::weighted(0.2), TEAMS.len());
+    let rest = (free, any::<bool>(), renamed, proptest::bool::weighted(0.1));
     (people, proptest::collection::vec(any::<bool>(), TEAMS.len()), switches(), rest).prop_map(
-        |(people, descriptions, switches, (free, decomposed))| {
+        |(people, descriptions, switches, (free, decomposed, renamed, both))| {
             let mut world = world();
             let organization = acme(&world);
-            let live = |name: &str| name.replace('é', if decomposed { "e\u{301}" } else { "é" });
+            let live = |name: &str| {
+                let at = TEAMS.iter().position(|team| *team == name).unwrap();
+                let name = if renamed[at] { former(name) } else { name.to_owned() };
+                name.replace('é', if decomposed { "e\u{301}" } else { "é" })
+            };
+            if both && !renamed[0] {
+                world.add_team(organization, &former(TEAMS[0]));
+            }
             for (name, described) in TEAMS.iter().zip(descriptions) {
                 let id = world.add_team(organization, &live(name));
                 world.team_mut(id).unwrap().description = described.then(|| "as it was".to_owned());
@@ -224,12 +237,19 @@ fn user_entry(email: &str) -> impl Strategy<Value = Option<UserWish>> + use<> {
 }
 
 /// Generates the entry of a team, and whether it asks for the team's deletion.
-fn team_entry() -> impl Strategy<Value = Option<(&'static str, bool)>> {
+fn team_entry(name: &'static str) -> impl Strategy<Value = Option<(String, bool)>> {
+    let description = prop_oneof![3 => Just(""), 2 => Just(", description: as wished")];
+    let previously = prop_oneof![
+        1 => Just(String::new()),
+        2 => Just(format!(", previously: [{}]", former(name))),
+        1 => Just(format!(", previously: [Older {name}, {}]", former(name))),
+    ];
+    let listed = (description, previously)
+        .prop_map(|(description, previously)| Some((format!("{description}{previously}"), false)));
     prop_oneof![
-        3 => Just(None),
-        3 => Just(Some(("", false))),
-        2 => Just(Some((", description: as wished", false))),
-        1 => Just(Some((", absent: true", true))),
+        2 => Just(None),
+        6 => listed,
+        1 => Just(Some((", absent: true".to_owned(), true))),
     ]
 }
 
@@ -241,6 +261,7 @@ impl Lawful for Hub {
         "organization update",
         "team create",
         "team update",
+        "team rename",
         "team delete",
         "user invite",
         "user update",
@@ -255,7 +276,8 @@ impl Lawful for Hub {
     fn files() -> BoxedStrategy<FileBody> {
         let users: Vec<_> = (0..PEOPLE).map(|index| user_entry(&format!("U{index}@x.example")).boxed()).collect();
         let new = prop_oneof![2 => Just(None), 1 => Just(Some("{ name: T3, description: new }".to_owned()))];
-        let teams = (proptest::collection::vec(team_entry(), TEAMS.len()), new);
+        let entries: Vec<_> = TEAMS.iter().map(|name| team_entry(name).boxed()).collect();
+        let teams = (entries, new);
         let scopes = (
             prop_oneof![2 => Just("listed"), 1 => Just("all")],
             prop_oneof![4 => Just("listed"), 1 => Just("all")],
@@ -296,17 +318,21 @@ impl Lawful for Hub {
     /// Generates organisations in which admins change places and users change teams.
     fn swaps() -> BoxedStrategy<(World, FileBody)> {
         let person = (any::<bool>(), any::<bool>(), memberships(), team_entries());
-        (proptest::collection::vec(person, 2..4), 1..4_usize, switches())
-            .prop_map(|(people, min_admins, switches)| {
+        let renamed = proptest::bool::weighted(0.3);
+        (proptest::collection::vec(person, 2..4), 1..4_usize, switches(), renamed)
+            .prop_map(|(people, min_admins, switches, renamed)| {
                 let mut world = world();
                 let organization = acme(&world);
+                let live = |name: &str| if renamed && name == TEAMS[0] { former(name) } else { name.to_owned() };
                 for name in TEAMS {
-                    world.add_team(organization, name);
+                    world.add_team(organization, &live(name));
                 }
                 let mut users = vec![format!("{{ email: {OWN_EMAIL} }}")];
                 for (index, (is_admin, shall_be, teams, desired)) in people.into_iter().enumerate() {
                     let email = format!("u{index}@x.example");
-                    member(&mut world, &email, is_admin, &teams);
+                    let names: Vec<String> = teams.iter().map(|(team, _)| live(team)).collect();
+                    let teams = names.iter().zip(&teams).map(|(name, (_, role))| (&**name, *role));
+                    member(&mut world, &email, is_admin, &teams.collect::<Vec<_>>());
                     let role = if shall_be { "Organization Admin" } else { "Developer" };
                     users.push(format!(
                         "{{ email: {email}, roles: [{role}], teams: {} }}",
@@ -314,7 +340,9 @@ impl Lawful for Hub {
                     ));
                 }
                 world.switches = switches;
-                (world, FileBody { head: String::new(), lists: vec![("users", users)], min_admins })
+                let teams = vec![format!("{{ name: {}, previously: [{}] }}", TEAMS[0], former(TEAMS[0]))];
+                let lists = vec![("users", users), ("teams", teams)];
+                (world, FileBody { head: String::new(), lists, min_admins })
             })
             .boxed()
     }

@@ -17,7 +17,7 @@ use rolecall_graphql::{Backoff, Quotas, Reader, Redactor, Request, Response, Tra
 use rolecall_model::{
     Address, Desired, Finding, Limit, Live, OrganizationPlan, ProviderName, Removals, Rules, Site,
 };
-use rolecall_plan::{Approval, ApprovalProgress, PlanInput, Planned, plan, resume};
+use rolecall_plan::{Approval, ApprovalProgress, PlanInput, Planned, plan, renamed, resume};
 use rolecall_providers::{ReadError, Secrets};
 use rolecall_sandbox::{Engine, Headers, InProcess, Sandbox, Store};
 use secrecy::ExposeSecret;
@@ -409,7 +409,8 @@ impl<P: Platform> Rig<P> {
 
     /// Goes on with an approved plan, of which runs may have sent a part, and applies what is still valid.
     pub fn resume(&mut self, approved: &OrganizationPlan) -> Approval {
-        let (fresh, live) = (self.plan(), self.read().unwrap());
+        let (fresh, read) = (self.plan(), self.read().unwrap());
+        let live = renamed(&self.desired, &read);
         let sent = self.ledger.sent_under(&approved.seal);
         let approval = resume(&approved.sealed, &fresh.sealed, ApprovalProgress { live: &live, sent: &sent });
         self.approved = Some(approved.seal.clone());

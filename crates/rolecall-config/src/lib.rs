@@ -15,6 +15,7 @@ mod format;
 mod guardrails;
 mod import;
 mod node;
+mod previously;
 mod pull;
 mod raw;
 mod redact;

@@ -73,6 +73,8 @@ struct Search<'a> {
     fields: &'a BTreeSet<&'a str>,
     /// The new entries, by their field and their lines with a blank instead of their name.
     new: BTreeMap<(&'a str, Vec<String>), &'a Address>,
+    /// The entries that have a name under `previously`, by the address with that name.
+    renamed: BTreeMap<Address, Address>,
     /// The lines that entries have now beyond those of the base, with the number of the first.
     more: BTreeMap<Vec<&'a str>, usize>,
     /// The lines that aren't blank and no comments, each with its number.
@@ -127,7 +129,7 @@ pub fn differences(base: Option<Version<'_>>, head: Version<'_>) -> Differences 
             None => {}
         }
     }
-    let search = Search::of(&new, more, &after, &head.source.text);
+    let search = Search { renamed: renamed(head.desired), ..Search::of(&new, more, &after, &head.source.text) };
     for part in open.into_values() {
         let lines = diff((Some(part), &before), (None, &after), By::Content);
         let Some(address) = &part.address else {
@@ -197,11 +199,15 @@ impl<'a> Search<'a> {
         for (at, (_, line)) in lines.iter().enumerate() {
             positions.entry(line).or_default().push(at);
         }
-        Self { name: after.name, fields: &after.fields, new: new.collect(), more, lines, positions }
+        let renamed = BTreeMap::new();
+        Self { name: after.name, fields: &after.fields, new: new.collect(), renamed, more, lines, positions }
     }
 
     /// Returns the edit that deleted an entry.
     fn deleted_by(&self, part: &Part<'_>, address: &Address) -> DeletedBy {
+        if let Some(to) = self.renamed.get(address) {
+            return DeletedBy::Renamed { to: to.clone() };
+        }
         if let Some(line) = self.line_of(part, address) {
             return DeletedBy::Moved { file: self.name.to_owned(), line };
         }
@@ -347,6 +353,19 @@ fn named(desired: &Desired) -> BTreeMap<usize, (Address, bool)> {
     let of_roles = roles.iter().map(|role| at(&role.place, Address::role(&role.name), role.absent));
     let of_teams = teams.iter().map(|team| at(&team.place, Address::team(&team.name), team.absent));
     of_users.chain(of_keys).chain(of_roles).chain(of_teams).collect()
+}
+
+/// Returns the entries that have a name under `previously`, by the address with that name.
+fn renamed(desired: &Desired) -> BTreeMap<Address, Address> {
+    let roles = desired
+        .roles
+        .iter()
+        .flat_map(|role| role.previously.keys().map(|name| (Address::role(name), Address::role(&role.name))));
+    let teams = desired
+        .teams
+        .iter()
+        .flat_map(|team| team.previously.keys().map(|name| (Address::team(name), Address::team(&team.name))));
+    roles.chain(teams).collect()
 }
 
 /// The way in which two versions of a part differ.

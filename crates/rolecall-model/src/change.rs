@@ -100,6 +100,19 @@ impl Change {
         self.after.as_ref().or(self.before.as_ref())
     }
 
+    /// Returns the address that a role or a team had before the change, if the change gives it another name.
+    pub fn renamed_from(&self) -> Option<Address> {
+        match (self.before.as_ref()?, self.after.as_ref()?) {
+            (Entity::Role(before), Entity::Role(after)) if before.name != after.name => {
+                Some(Address::role(&before.name))
+            }
+            (Entity::Team(before), Entity::Team(after)) if before.name != after.name => {
+                Some(Address::team(&before.name))
+            }
+            _ => None,
+        }
+    }
+
     /// Returns whether another plan's change of the same entity does the same and leaves the same.
     pub fn asks_for_the_same(&self, other: &Self) -> bool {
         self.action == other.action && self.after == other.after
@@ -124,7 +137,7 @@ pub enum Effect {
     AccessFollows,
     /// The invitation can't contain all roles. A later plan gives the others, after the user accepts.
     RolesFollow,
-    /// The access of these users changes too, because they have the role and keep it.
+    /// These users have the role and keep it, so a change of its permissions changes their access too.
     #[serde(alias = "touches")]
     Affects { holders: Vec<Address> },
     /// The role is updated in two steps, so that nobody's access is interrupted. After the first step it allows

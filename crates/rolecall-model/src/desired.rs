@@ -109,6 +109,9 @@ pub struct DesiredTeam {
     #[serde(skip)]
     pub place: Place,
     pub name: TeamName,
+    /// The names that the team had before, each with its place in the file.
+    #[serde(serialize_with = "only_keys")]
+    pub previously: BTreeMap<TeamName, Place>,
     pub description: Option<String>,
     pub thumbnail: Option<String>,
     pub absent: bool,
@@ -120,6 +123,9 @@ pub struct DesiredRole {
     #[serde(skip)]
     pub place: Place,
     pub name: RoleName,
+    /// The names that the role had before, each with its place in the file.
+    #[serde(serialize_with = "only_keys")]
+    pub previously: BTreeMap<RoleName, Place>,
     pub description: Option<String>,
     /// The exact set of permissions, each with its place in the file.
     #[serde(serialize_with = "without_places")]
@@ -248,6 +254,11 @@ fn without_places<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     map.as_ref().map(|map| map.keys().collect::<Vec<_>>()).serialize(serializer)
+}
+
+/// Serializes the keys of a map whose values are only their places in the file.
+fn only_keys<S: Serializer, K: Serialize>(map: &BTreeMap<K, Place>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(map.keys())
 }
 
 impl DesiredUser {

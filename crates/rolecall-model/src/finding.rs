@@ -181,6 +181,8 @@ codes! {
     AmbiguousTeam => "ambiguous-team",
     /// Several roles have this name.
     AmbiguousRole => "ambiguous-role",
+    /// A name under `previously` is the name of an entry, or a previous name of two.
+    PreviousNameInUse => "previous-name-in-use",
     /// The file needs mutations that none of its credentials can send.
     MissingCredential => "missing-credential",
     /// Two secrets would be written to the same file.

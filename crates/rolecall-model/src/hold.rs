@@ -155,6 +155,9 @@ pub enum HoldReason {
     Renamed { now: Address },
     /// The account is the one that the file lists under an earlier address.
     RenamedFrom { before: Address },
+    /// An entry lists the name under `previously`, and the entity can't be the one that is renamed: the entry's own name
+    /// is live too, or another of its previous names.
+    PreviousName { of: Address },
     /// The user can't get the role, because the change of the role is skipped.
     #[serde(alias = "role-held")]
     RoleSkipped { role: RoleName },
@@ -320,6 +323,7 @@ impl HoldReason {
             | Self::WasMember { .. }
             | Self::Renamed { .. }
             | Self::RenamedFrom { .. }
+            | Self::PreviousName { .. }
             | Self::RoleSkipped { .. }
             | Self::ProtectsHolders { .. }
             | Self::AccessNotRemoved { .. }

@@ -210,6 +210,10 @@ impl fmt::Display for HoldReason {
                 f,
                 "This account had the address of {before} before, and the file lists it under that address. If it is the same person, write the new address in the file."
             ),
+            Self::PreviousName { of } => write!(
+                f,
+                "The file says that this is a previous name of {of}, and both are live, or several of its previous names are. rolecall renames and deletes neither. Look which one is meant, then remove this name from `previously`."
+            ),
             Self::RoleSkipped { role } => write!(
                 f,
                 "The role `{role}` can't be given, because the change that the file asks for that role is skipped."

@@ -20,6 +20,7 @@ mod origin;
 mod outcome;
 mod place;
 mod plan;
+mod renames;
 mod resources;
 mod rules;
 mod time;
@@ -64,6 +65,7 @@ pub use plan::{
     FORMAT_VERSION, Identity, OrganizationPlan, Override, Plan, Privilege, Refusal, SANDBOX_HOST, Sealed, Site,
     Undescribed, Unread,
 };
+pub use renames::Renames;
 pub use resources::{ProjectReach, Reach, Resources, TargetReach};
 pub use rules::{Rules, Variables};
 pub use time::Expiry;

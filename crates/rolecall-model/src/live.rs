@@ -250,6 +250,8 @@ pub struct LiveTeam {
     pub name: TeamName,
     /// The name at the platform.
     pub raw_name: TeamName,
+    /// The name, made unique, that the team has at the platform, if the file renames it. Then `name` is the new one.
+    pub renamed_from: Option<TeamName>,
     pub description: Option<String>,
     pub thumbnail: Option<String>,
     /// True if the platform created the team together with the organisation.
@@ -271,6 +273,8 @@ pub struct Caller {
 pub struct LiveRole {
     pub id: RemoteId,
     pub name: RoleName,
+    /// The name that the role has at the platform, if the file renames it. Then `name` is the new one.
+    pub renamed_from: Option<RoleName>,
     pub description: String,
     /// The permissions of the role, without those that the platform gives to every role.
     pub permissions: BTreeSet<Permission>,
@@ -394,6 +398,21 @@ impl Live {
     pub fn role(&self, name: &RoleName) -> Option<&LiveRole> {
         self.roles().iter().find(|role| role.name == *name)
     }
+
+    /// Returns the address that a role or a team has at the platform, if the file renames it.
+    pub fn renamed_from(&self, address: &Address) -> Option<Address> {
+        match address.kind {
+            Kind::Role => {
+                let role = self.roles().iter().find(|role| Address::role(&role.name) == *address)?;
+                role.renamed_from.as_ref().map(Address::role)
+            }
+            Kind::Team => {
+                let team = self.teams().iter().find(|team| Address::team(&team.name) == *address)?;
+                team.renamed_from.as_ref().map(Address::team)
+            }
+            Kind::Organization | Kind::User | Kind::Invitation | Kind::Key => None,
+        }
+    }
 }
 
 impl LiveUser {
@@ -447,18 +466,18 @@ impl LiveInvitation {
 }
 
 impl LiveTeam {
-    /// Returns the team's full value.
+    /// Returns the team's full value, with the name that it has at the platform.
     pub fn entity(&self) -> Entity {
-        let Self { id, name, raw_name: _, description, thumbnail, default: _ } = self.clone();
-        Entity::Team(Team { id: Some(id), name, description, thumbnail })
+        let Self { id, name, raw_name: _, renamed_from, description, thumbnail, default: _ } = self.clone();
+        Entity::Team(Team { id: Some(id), name: renamed_from.unwrap_or(name), description, thumbnail })
     }
 }
 
 impl LiveRole {
-    /// Returns the role's full value.
+    /// Returns the role's full value, with the name that it has at the platform.
     pub fn entity(&self) -> Entity {
-        let Self { id, name, description, permissions, locked: _ } = self.clone();
-        Entity::Role(Role { id: Some(id), name, description, permissions })
+        let Self { id, name, renamed_from, description, permissions, locked: _ } = self.clone();
+        Entity::Role(Role { id: Some(id), name: renamed_from.unwrap_or(name), description, permissions })
     }
 }
 

@@ -10,8 +10,8 @@ use super::collection::EntryDecision;
 use super::decision::Decision;
 use super::keys::is_privileged;
 use rolecall_model::{
-    Action, Address, Change, Code, Entity, Finding, Hold, HoldReason, Known, NotTaken, Place, Quirk, Seen, User,
-    check_name, quote,
+    Action, Address, Change, Code, Entity, Finding, Hold, HoldReason, Known, NotTaken, Pattern, Place, Quirk,
+    Seen, User, check_name, quote,
 };
 
 /// Returns whether an entity is still as an earlier change left it. Teams count only if the new change reads them.
@@ -122,7 +122,9 @@ impl<'a> Gate<'a> {
 
     /// Returns whether the file says that privileged access at this address is known.
     pub fn is_acknowledged(&self, address: &Address) -> bool {
-        self.input.desired.acknowledged.keys().any(|pattern| pattern.covers(address))
+        let addresses = self.input.with_earlier(address);
+        let covers = |pattern: &Pattern| addresses.iter().any(|address| pattern.covers(address));
+        self.input.desired.acknowledged.keys().any(covers)
     }
 
     /// Holds an entry because of an error.
@@ -162,10 +164,13 @@ impl<'a> Gate<'a> {
     fn check_new(&self, change: &Change, place: Option<&Place>) -> Option<Finding> {
         let after = change.after.as_ref()?;
         let place = place.unwrap_or(&self.input.desired.place).clone();
+        let is_renamed = change.renamed_from().is_some();
         let name = match (change.action, after) {
             (Action::Create, Entity::Role(role)) => role.name.as_str(),
             (Action::Create, Entity::Team(team)) => team.name.as_str(),
             (Action::Create, Entity::Key(key)) => key.name.as_str(),
+            (Action::Update, Entity::Role(role)) if is_renamed => role.name.as_str(),
+            (Action::Update, Entity::Team(team)) if is_renamed => team.name.as_str(),
             (Action::Invite, Entity::User(user)) => {
                 let form = self.input.rules.wrong_address(&user.email)?;
                 let message = format!("{} can't be invited: the platform refuses the address.", user.email);
@@ -174,7 +179,8 @@ impl<'a> Gate<'a> {
             _ => return None,
         };
         let why = check_name(name).err()?;
-        let message = format!("{} can't be created: the name {why}.", quote(name));
+        let verb = if is_renamed { "given as a name" } else { "created" };
+        let message = format!("{} can't be {verb}: the name {why}.", quote(name));
         let hint = "Write the name as the platform shows it, or choose a name of letters that show.";
         Some(Finding::error(Code::InvalidValue, place, message).hint(hint))
     }
@@ -199,7 +205,11 @@ impl<'a> Gate<'a> {
 /// Returns the addresses that the guardrail `protected` names.
 pub(super) fn protected_among(input: &PlanInput<'_>, addresses: impl Iterator<Item = Address>) -> Vec<Address> {
     let protected = &input.desired.guardrails.protected;
-    let named = addresses.filter(|address| protected.keys().any(|pattern| pattern.covers(address)));
+    if protected.is_empty() {
+        return Vec::new();
+    }
+    let covers = |address: &Address| protected.keys().any(|pattern| pattern.covers(address));
+    let named = addresses.filter(|address| input.with_earlier(address).iter().any(covers));
     named.collect::<BTreeSet<_>>().into_iter().collect()
 }
 

@@ -73,9 +73,8 @@ pub fn newly_listed(facts: &Facts, live: &Live) -> BTreeSet<Address> {
 }
 
 /// Returns the facts of the ledger, updated by what a read shows.
-pub(super) fn facts_after_read(facts: &Facts, live: &Live, rules: &dyn Rules) -> Facts {
-    let Observed { seen, vanished, readmitted, settled } = ledger_updates(facts, live, rules);
-    let mut facts = facts.clone();
+pub(super) fn facts_after_read(mut facts: Facts, live: &Live, rules: &dyn Rules) -> Facts {
+    let Observed { seen, vanished, readmitted, settled } = ledger_updates(&facts, live, rules);
     for (email, accepted) in seen {
         facts.record_seen(&email, accepted);
     }
@@ -91,7 +90,8 @@ pub(super) fn facts_after_read(facts: &Facts, live: &Live, rules: &dyn Rules) ->
     // The hold of a role that was missing from an incomplete list ends once the role is listed, or the list is
     // complete.
     let complete = live.roles.as_ref().is_none_or(|list| !list.completeness.is_incomplete());
-    let listed: BTreeSet<&RoleName> = live.roles().iter().map(|role| &role.name).collect();
+    let listed: BTreeSet<&RoleName> =
+        live.roles().iter().filter(|role| role.renamed_from.is_none()).map(|role| &role.name).collect();
     let still_hidden = |held: &HeldChange| match (&held.reason, held.change.entity()) {
         (HoldReason::RoleExistsUnlisted, Some(Entity::Role(role))) => !complete && !listed.contains(&role.name),
         _ => true,

@@ -18,6 +18,7 @@ mod ledger_updates;
 mod organization;
 mod origin;
 mod privileged;
+mod renames;
 mod resolve;
 mod role_names;
 mod roles;
@@ -40,6 +41,7 @@ pub use keys::retirement;
 pub use last_in_sync::{desired_hash, differing};
 pub use ledger_updates::{Observed, ledger_updates, newly_listed};
 pub use origin::{compare_with_base, unasked};
+pub use renames::renamed;
 pub use seal::{SealError, seal, verify};
 pub use select::{Selection, Unselectable, select};
 pub use verify::{Observation, current_entity, in_effect, mutation_in_effect};
@@ -94,7 +96,13 @@ impl PlanInput<'_> {
 
     /// Returns whether the user asked with `--assert` to write this entity even if it is in sync.
     fn is_asserted(&self, address: &Address) -> bool {
-        self.asserted.iter().any(|asserted| asserted.covers(address))
+        let addresses = self.with_earlier(address);
+        self.asserted.iter().any(|asserted| addresses.iter().any(|address| asserted.covers(address)))
+    }
+
+    /// Returns the address of an entity, and the one that it has at the platform, if the file renames it.
+    fn with_earlier(&self, address: &Address) -> Vec<Address> {
+        std::iter::once(address.clone()).chain(self.live.renamed_from(address)).collect()
     }
 
     /// Returns whether a user with these roles can administrate the organisation.
@@ -127,7 +135,11 @@ pub struct Planned {
 /// Returns all findings at once, warnings included, if at least one is an error that doesn't belong to a single
 /// entry. An entry that has an error is held, and the others are planned.
 pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
-    let facts = ledger_updates::facts_after_read(input.facts, input.live, input.rules);
+    let mut facts = input.facts.clone();
+    renames::all(input.desired, input.live).rename_in_facts(&mut facts);
+    let live = renamed(input.desired, input.live);
+    let input = &PlanInput { live: &live, ..*input };
+    let facts = ledger_updates::facts_after_read(facts, input.live, input.rules);
     let Resolved { desired, findings, of_users } = role_names::resolve_role_names(input.desired, input.live);
     let asked = input.desired;
     let input = &PlanInput { facts: &facts, desired: &desired, ..*input };
@@ -233,10 +245,14 @@ fn hold_unreadable_rows(input: &PlanInput<'_>, planned_roles: &roles::PlannedRol
             }
             Kind::Key => manage.keys == Scope::All || keys.iter().any(|key| is_listed(Address::key(&key.name))),
             Kind::Role => {
-                manage.roles == Scope::All || roles.iter().any(|role| is_listed(Address::role(&role.name)))
+                let names =
+                    roles.iter().flat_map(|role| std::iter::once(&role.name).chain(role.previously.keys()));
+                manage.roles == Scope::All || names.map(Address::role).any(is_listed)
             }
             Kind::Team => {
-                manage.teams == Scope::All || teams.iter().any(|team| is_listed(Address::team(&team.name)))
+                let names =
+                    teams.iter().flat_map(|team| std::iter::once(&team.name).chain(team.previously.keys()));
+                manage.teams == Scope::All || names.map(Address::team).any(is_listed)
             }
             Kind::Organization => true,
         };

@@ -19,7 +19,9 @@ use rolecall_model::{
 /// everything is asked for. The lines and the deletions are left empty.
 pub fn compare_with_base(plan: &OrganizationPlan, base: Option<&OrganizationPlan>, name: &str) -> Comparison {
     let changes = plan.sealed.changes.iter().map(|change| {
-        let wished = base.and_then(|base| base.change(&change.address));
+        // What is renamed has its earlier name in the base.
+        let earlier = change.renamed_from();
+        let wished = base.and_then(|base| base.change(&change.address).or_else(|| base.change(&earlier?)));
         (change.address.clone(), of_change(change, wished))
     });
     let earlier = base.map(|base| reasons(&base.sealed.holds)).unwrap_or_default();

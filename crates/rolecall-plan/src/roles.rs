@@ -6,10 +6,11 @@ use super::PlanInput;
 use super::collection::{self, EntryDecision};
 use super::decision::{Decision, Lookup};
 use super::gate::{Gate, hold_reason, protected_among};
+use super::renames;
 use super::resolve::{self, Holder};
 use rolecall_model::{
     Action, Address, Cause, Change, Code, DesiredRole, Effect, Entity, Finding, HoldReason, Kind, LiveRole,
-    Permission, RemoteId, Role, RoleName, User,
+    Permission, RemoteId, Role, RoleName, User, list_of,
 };
 
 /// The roles before and after the plan, by name. Empty if the platform's roles are fixed.
@@ -168,7 +169,10 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, gate: &mut Gate<'_>) -> PlannedR
     }
     for desired in &input.desired.roles {
         let address = Address::role(&desired.name);
-        if input.live.is_unreadable(&address) {
+        if let Some(unreadable) = renames::unreadable_role(desired, input.live) {
+            if unreadable != address {
+                planned_roles.set(&desired.name, PlannedRole::Held);
+            }
             continue;
         }
         let decision = decide(input, desired, planned_roles.truncated);
@@ -187,6 +191,8 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, gate: &mut Gate<'_>) -> PlannedR
             Some(Decision::Hold(address, HoldReason::Locked))
         } else if is_containment {
             continue;
+        } else if let Some(of) = renames::renamed_role(&role.name, input.desired) {
+            Some(Decision::Hold(address, HoldReason::PreviousName { of }))
         } else {
             // Whether it can be deleted depends on who has it.
             collection::unlisted(scope, &address, input.rules.is_privileged(&role.permissions), None)
@@ -213,7 +219,18 @@ fn decide(input: &PlanInput<'_>, desired: &DesiredRole, truncated: bool) -> Entr
             EntryDecision::without_change(hold.into_iter().collect(), None)
         }
         (Some(_), true) => EntryDecision::without_change(Vec::new(), Some(PlannedRole::Deleted)),
-        (None, false) => create(input, desired, truncated),
+        // The role that is to be renamed may be among those that aren't listed.
+        (None, false) if truncated && !desired.previously.is_empty() => {
+            let hold = Decision::Hold(address, not_listed(desired));
+            EntryDecision::without_change(vec![hold], Some(PlannedRole::Held))
+        }
+        (None, false) => match &renames::roles_to_rename(desired, input.live)[..] {
+            [] => create(input, desired, truncated),
+            several => {
+                let finding = Decision::Finding(cannot_rename(desired, several));
+                EntryDecision::without_change(vec![finding], Some(PlannedRole::Held))
+            }
+        },
         (Some(role), false) => update(input, desired, role),
     }
 }
@@ -229,6 +246,22 @@ fn locked(desired: &DesiredRole) -> Finding {
         format!("The role `{}` is built in and can't be changed.", desired.name),
     )
     .hint("Remove it from `roles`. Users can have it without that.")
+}
+
+/// Reports an entry of which several previous names are live, or the name of a role that is built in.
+fn cannot_rename(desired: &DesiredRole, live: &[&LiveRole]) -> Finding {
+    let names: Vec<&str> = live.iter().map(|role| role.name.as_str()).collect();
+    let locked = live.iter().find(|role| role.locked).map(|role| &role.name);
+    let places = locked.or(live.last().map(|role| &role.name)).and_then(|name| desired.previously.get(name));
+    let place = places.unwrap_or(&desired.place).clone();
+    if let Some(locked) = locked {
+        let message = format!("The role `{locked}` is built in and can't be renamed.");
+        return Finding::error(Code::ReservedRole, place, message).hint("Remove it from `previously`.");
+    }
+    let message =
+        format!("Several previous names of the role `{}` are live: {}.", desired.name, list_of(&names, "and"));
+    Finding::error(Code::AmbiguousRole, place, message)
+        .hint("Under `previously`, keep the name of the role that gets the new name.")
 }
 
 fn create(input: &PlanInput<'_>, desired: &DesiredRole, truncated: bool) -> EntryDecision<PlannedRole> {
@@ -288,7 +321,7 @@ fn update(input: &PlanInput<'_>, desired: &DesiredRole, role: &LiveRole) -> Entr
         role.permissions.clone()
     };
     let description = desired.description.clone().unwrap_or_else(|| role.description.clone());
-    if permissions == role.permissions && description == role.description {
+    if permissions == role.permissions && description == role.description && role.renamed_from.is_none() {
         return EntryDecision::without_change(decisions, None);
     }
     let narrower = role.permissions.is_subset(&permissions);
@@ -369,7 +402,7 @@ pub(super) fn create_containment_role(planned_roles: &mut PlannedRoles, gate: &m
 }
 
 /// Adds the holders of a role to its update, because the update changes what they can do. If one of them is
-/// protected, the update is held.
+/// protected, the update is held. Another name or description changes nobody's access.
 fn check_holders(input: &PlanInput<'_>, planned_roles: &mut PlannedRoles, gate: &mut Gate<'_>) {
     let updates: Vec<(Address, RoleName)> = gate
         .changes
@@ -382,7 +415,10 @@ fn check_holders(input: &PlanInput<'_>, planned_roles: &mut PlannedRoles, gate: 
         let holders: BTreeSet<Address> = members.map(|user| Address::user(&user.email)).collect();
         let protected = protected_among(input, holders.iter().cloned());
         let Some(index) = gate.changes.iter().position(|change| change.address == address) else { continue };
-        if protected.is_empty() {
+        let permissions =
+            |entity: &Option<Entity>| entity.as_ref().and_then(Entity::role).map(|role| role.permissions.clone());
+        let change = &gate.changes[index];
+        if protected.is_empty() || permissions(&change.before) == permissions(&change.after) {
             let holders = holders.into_iter().collect();
             gate.changes[index].effects.push(Effect::Affects { holders });
         } else {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rolecall_model::{Address, HoldReason, Mutation, Pattern, Sealed, nearest};
+use rolecall_model::{Address, Change, HoldReason, Mutation, Pattern, Sealed, nearest};
 
 /// The changes to keep: those that match a target and no exclusion.
 #[derive(Clone, Debug, Default)]
@@ -59,7 +59,11 @@ pub fn select(sealed: &Sealed, selection: &Selection) -> Result<BTreeSet<Address
     let unknown = targets.iter().chain(excluded).filter(unmatched).filter(|pattern| held(pattern).is_none());
     problems.extend(unknown.map(|pattern| {
         let known: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        let nearest = nearest(&pattern.to_string(), known.iter().map(String::as_str)).map(ToOwned::to_owned);
+        // What is renamed has the address of its new name.
+        let is_renamed = |change: &&Change| change.renamed_from().is_some_and(|before| pattern.covers(&before));
+        let renamed = sealed.changes.iter().find(is_renamed).map(|change| change.address.to_string());
+        let nearest = || nearest(&pattern.to_string(), known.iter().map(String::as_str)).map(ToOwned::to_owned);
+        let nearest = renamed.or_else(nearest);
         Unselectable::Unmatched { pattern: pattern.clone(), nearest }
     }));
     let is_excluded = |address: &Address| excluded.iter().any(|pattern| pattern.covers(address));

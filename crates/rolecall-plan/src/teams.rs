@@ -6,6 +6,7 @@ use super::PlanInput;
 use super::collection::{self, EntryDecision, contents, deletion, removal_cause};
 use super::decision::{Decision, Lookup};
 use super::gate::{Gate, protected_among};
+use super::renames;
 use rolecall_model::{
     Address, Allowance, Cause, Code, DesiredTeam, DesiredUser, Effect, Entity, Finding, HoldReason, Kind,
     LiveTeam, Memberships, Place, RoleName, Team, TeamName, list_of, nearest, quote,
@@ -71,7 +72,10 @@ pub(super) fn plan_teams(input: &PlanInput<'_>, gate: &mut Gate<'_>) -> PlannedT
     let mut listed: BTreeSet<&TeamName> = input.desired.teams.iter().map(|desired| &desired.name).collect();
     for desired in &input.desired.teams {
         let address = Address::team(&desired.name);
-        if input.live.is_unreadable(&address) {
+        if let Some(unreadable) = renames::unreadable_team(desired, input.live) {
+            if unreadable != address {
+                planned.set(&desired.name, Some(PlannedTeam::Held));
+            }
             continue;
         }
         let namesakes: Vec<&LiveTeam> = list.items.iter().filter(|team| team.raw_name == desired.name).collect();
@@ -90,7 +94,13 @@ pub(super) fn plan_teams(input: &PlanInput<'_>, gate: &mut Gate<'_>) -> PlannedT
                     EntryDecision::without_change(vec![hold], Some(PlannedTeam::Held))
                 }
                 None if desired.absent => EntryDecision::without_change(Vec::new(), None),
-                None => create(desired),
+                None => match &renames::teams_to_rename(desired, input.live)[..] {
+                    [] => create(desired),
+                    several => {
+                        let finding = Decision::Finding(cannot_rename(desired, several));
+                        EntryDecision::without_change(vec![finding], Some(PlannedTeam::Held))
+                    }
+                },
             },
         };
         planned.set(&desired.name, gate.settle(&address, decision));
@@ -99,7 +109,11 @@ pub(super) fn plan_teams(input: &PlanInput<'_>, gate: &mut Gate<'_>) -> PlannedT
     gate.accept(collection::unseen(scope, Kind::Team, incomplete.clone()));
     for team in list.items.iter().filter(|team| !listed.contains(&team.name)) {
         let address = Address::team(&team.name);
-        let decision = match collection::unlisted(scope, &address, false, incomplete.as_ref()) {
+        let previous = [&team.name, &team.raw_name];
+        let of = previous.into_iter().find_map(|name| renames::renamed_team(name, input.desired));
+        let previous = of.map(|of| Decision::Hold(address.clone(), HoldReason::PreviousName { of }));
+        let unlisted = || collection::unlisted(scope, &address, false, incomplete.as_ref());
+        let decision = match previous.or_else(unlisted) {
             Some(decision) => EntryDecision::without_change(vec![decision], None),
             None => delete(input, team, None, &planned),
         };
@@ -118,8 +132,18 @@ fn ambiguous(desired: &DesiredTeam, namesakes: &[&LiveTeam]) -> Finding {
     .hint(format!("Write {}, or rename one of them in the web app.", list_of(&names, "or")))
 }
 
+/// Reports an entry of which several previous names are live.
+fn cannot_rename(desired: &DesiredTeam, live: &[&LiveTeam]) -> Finding {
+    let names: Vec<&str> = live.iter().map(|team| team.name.as_str()).collect();
+    let message =
+        format!("Several previous names of the team `{}` are live: {}.", desired.name, list_of(&names, "and"));
+    let last = live.iter().rev().find_map(|team| desired.previously.get(&team.name));
+    Finding::error(Code::AmbiguousTeam, last.unwrap_or(&desired.place).clone(), message)
+        .hint("Under `previously`, keep the name of the team that gets the new name.")
+}
+
 fn create(desired: &DesiredTeam) -> EntryDecision<PlannedTeam> {
-    let DesiredTeam { place, name, description, thumbnail, absent: _ } = desired;
+    let DesiredTeam { place, name, previously: _, description, thumbnail, absent: _ } = desired;
     let (description, thumbnail) = (description.clone(), thumbnail.clone());
     let team = Team { id: None, name: name.clone(), description, thumbnail };
     let change = collection::creation(Address::team(name), Entity::Team(team), Cause::Declared);
@@ -220,7 +244,7 @@ pub(super) fn memberships(
                         .hint("List the team under `teams`, or remove it from this user."),
                 ));
             }
-            None => decisions.push(Decision::Finding(unknown(name, &role.place, planned))),
+            None => decisions.push(Decision::Finding(unknown(input, name, &role.place, planned))),
         }
         let current = before.and_then(|before| before.get(name)).cloned();
         let by_default = || default_role(input);
@@ -230,11 +254,13 @@ pub(super) fn memberships(
     Lookup { value: decisions.is_empty().then_some(Some(teams)), decisions }
 }
 
-fn unknown(name: &TeamName, place: &Place, planned: &PlannedTeams) -> Finding {
+fn unknown(input: &PlanInput<'_>, name: &TeamName, place: &Place, planned: &PlannedTeams) -> Finding {
     let known: Vec<&str> = planned.names().collect();
-    let hint = match nearest(name.as_str(), known.iter().copied()) {
-        Some(near) => format!("Did you mean `{near}`?"),
-        None => format!("There are {}. List a new team under `teams`.", list_of(&known, "and")),
+    let now = renames::renamed_team(name, input.desired).map(|now| now.name);
+    let hint = match (now, nearest(name.as_str(), known.iter().copied())) {
+        (Some(now), _) => format!("The file has it under `previously` of `{now}`. Write the new name here."),
+        (None, Some(near)) => format!("Did you mean `{near}`?"),
+        (None, None) => format!("There are {}. List a new team under `teams`.", list_of(&known, "and")),
     };
     Finding::error(Code::UnknownTeam, place.clone(), format!("There is no team {}.", quote(name.as_str())))
         .hint(hint)

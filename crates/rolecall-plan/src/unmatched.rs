@@ -27,8 +27,11 @@ fn live(input: &PlanInput<'_>) -> BTreeSet<Address> {
     let users = people.map(|user| Address::user(&user.email).with_id(&user.id));
     let invited = live.invitations().iter().map(|invitation| Address::user(&invitation.email));
     let keys = live.keys().iter().map(|key| Address::key(&key.name).with_id(&key.id));
-    let roles = live.roles().iter().map(|role| Address::role(&role.name));
-    let teams = live.teams().iter().flat_map(|team| [&team.name, &team.raw_name]).map(Address::team);
+    let roles = live.roles().iter();
+    let roles = roles.flat_map(|role| std::iter::once(&role.name).chain(&role.renamed_from)).map(Address::role);
+    let teams = live.teams().iter();
+    let teams = teams.flat_map(|team| [&team.name, &team.raw_name].into_iter().chain(&team.renamed_from));
+    let teams = teams.map(Address::team);
     let organization = live.organization_entity.iter().map(|_| Address::organization());
     let unreadable = live.unreadable.iter().map(|row| row.address.clone());
     users.chain(unreadable).chain(invited).chain(keys).chain(roles).chain(teams).chain(organization).collect()

@@ -115,7 +115,8 @@ pub fn mutation_in_effect(
     match (&change.after, mutation.first_step) {
         (_, false) => in_effect(change, id, live),
         (Some(Entity::Role(after)), true) => {
-            let gained = |role: &LiveRole| after.permissions.is_subset(&role.permissions);
+            let gained =
+                |role: &LiveRole| role.renamed_from.is_none() && after.permissions.is_subset(&role.permissions);
             live.role(&after.name).is_some_and(gained).into()
         }
         (Some(Entity::Organization(_) | Entity::Team(_) | Entity::User(_) | Entity::Key(_)) | None, true) => {
@@ -142,13 +143,17 @@ fn matches_team(live: &LiveTeam, wanted: &Team) -> bool {
     let Team { id: _, name, description, thumbnail } = wanted;
     let matches_if_set = |wanted: &Option<String>, live: &Option<String>| wanted.is_none() || wanted == live;
     live.name == *name
+        && live.renamed_from.is_none()
         && matches_if_set(description, &live.description)
         && matches_if_set(thumbnail, &live.thumbnail)
 }
 
 fn matches_role(live: &LiveRole, wanted: &Role) -> bool {
     let Role { id: _, name, description, permissions } = wanted;
-    live.name == *name && live.description == *description && live.permissions == *permissions
+    live.name == *name
+        && live.renamed_from.is_none()
+        && live.description == *description
+        && live.permissions == *permissions
 }
 
 /// Returns whether an invitation is in effect. One that replaces another has to have a later creation time.

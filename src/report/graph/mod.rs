@@ -172,7 +172,7 @@ impl Cluster {
         let is_part = |change: &&Change| matches!(change.address.kind, Kind::Team | Kind::Organization);
         for change in plan.sealed.changes.iter().filter(is_part) {
             let name = change.address.to_string();
-            let lines = [name.clone(), outline(change, plan).verb];
+            let lines = [name.clone(), outline(change, plan).verb].into_iter().chain(renamed(change));
             let node = self.add(Node::of(Shape::Part, Mark::of(change.action), lines));
             self.parts.insert(name, node);
         }
@@ -253,6 +253,7 @@ impl Cluster {
 /// Returns the words for a change of a role: its action, and the permissions that it gains and loses.
 fn changes_of(change: &Change, plan: &OrganizationPlan) -> Vec<String> {
     let mut lines = vec![outline(change, plan).verb];
+    lines.extend(renamed(change));
     for field in fields(change).iter().filter(|field| field.name == "permissions") {
         for (word, parts) in [("gains", &field.gained), ("loses", &field.lost)] {
             if !parts.is_empty() {
@@ -261,6 +262,12 @@ fn changes_of(change: &Change, plan: &OrganizationPlan) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Returns the words for a change that gives a role or a team another name.
+fn renamed(change: &Change) -> Option<String> {
+    let before = change.renamed_from()?;
+    Some(format!("was {}", cut(before.name)))
 }
 
 /// Returns the roles that somebody has before or after a change, each with its mark and the marks of its parts.

@@ -244,10 +244,16 @@ fn edit_of(
         let set = vec![("email", Yaml::text(&now.name))];
         return Ok((Pull::Changed, Edit::Change { at: place(at), set, unset: Vec::new() }));
     }
-    let live = find_live(input, live, address)?;
+    let earlier = difference.change.and_then(Change::renamed_from);
+    let live = find_live(input, live, earlier.as_ref().unwrap_or(address))?;
     match (at.and_then(|at| Some((at, written.get(at)?))), live) {
         (Some((at, entry)), Some(live)) => {
-            let (set, unset) = fields_to_change(input, address, entry, &live, difference)?;
+            let (mut set, mut unset) = fields_to_change(input, address, entry, &live, difference)?;
+            // What the file renames keeps the name that it has.
+            if let Some(earlier) = earlier {
+                set.push(("name", Yaml::text(earlier.name)));
+                unset.push("previously");
+            }
             Ok((Pull::Changed, Edit::Change { at: place(at), set, unset }))
         }
         (None, Some(entry)) => Ok((Pull::Added, Edit::Add { section, entry })),
@@ -280,6 +286,7 @@ fn known_fields() -> impl Iterator<Item = &'static str> {
     [
         "email",
         "name",
+        "previously",
         "id",
         "first_name",
         "last_name",

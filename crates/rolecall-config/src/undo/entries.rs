@@ -1,6 +1,6 @@
 //! The entries of the organisation itself, its teams and its roles in an undo file.
 
-use super::super::write::{self, Yaml, absent};
+use super::super::write::{self, Fields, Yaml, absent};
 use super::irreversible;
 use super::{UndoBuilder, UndoInput};
 use rolecall_model::{Action, Address, Cause, Change, Entity, Organization, Role, Team};
@@ -76,7 +76,7 @@ fn undo_team(input: &UndoInput<'_>, change: &Change, team: &Team, builder: &mut 
             }
         }
     }
-    builder.write(change.address.clone(), write::team(before));
+    builder.write(change.address.clone(), with_present_name(write::team(before), change));
 }
 
 fn undo_role(input: &UndoInput<'_>, change: &Change, role: &Role, builder: &mut UndoBuilder) {
@@ -101,5 +101,13 @@ fn undo_role(input: &UndoInput<'_>, change: &Change, role: &Role, builder: &mut 
             "It is deleted. The undo file creates a new one with the same name and another id.",
         );
     }
-    builder.write(change.address.clone(), write::role(before));
+    builder.write(change.address.clone(), with_present_name(write::role(before), change));
+}
+
+/// Adds the name that the plan gives to a role or a team, so that the undo file gives the earlier one back.
+fn with_present_name(mut fields: Fields, change: &Change) -> Fields {
+    if change.renamed_from().is_some() {
+        fields.insert(1, ("previously", Yaml::names([&change.address.name])));
+    }
+    fields
 }

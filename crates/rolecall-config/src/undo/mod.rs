@@ -31,7 +31,7 @@ use serde::Serialize;
 
 use super::write::{Document, Entry, Fields, Item, Section, Yaml, one_line, section};
 use super::{Format, Source, check_source};
-use rolecall_model::{Address, Desired, Facts, Finding, Kind, Live, OrganizationPlan};
+use rolecall_model::{Address, Desired, Facts, Finding, Kind, Live, OrganizationPlan, Renames};
 
 /// The input from which an undo file is made.
 #[derive(Clone, Copy)]
@@ -85,6 +85,22 @@ impl UndoBuilder {
 
 /// Writes the undo file of a plan. The error contains the findings for which the file would be refused.
 pub fn undo(input: &UndoInput<'_>) -> Result<Undo, Vec<Finding>> {
+    let back = Renames::of_plan(input.plan).reversed();
+    if back.is_empty() {
+        return undo_by_names(input);
+    }
+    // The undo file gives earlier names back, so everything in it has those.
+    let (mut plan, mut live) = (input.plan.clone(), input.live.clone());
+    let (mut facts, mut desired) = (input.facts.clone(), input.desired.clone());
+    back.rename_in_plan(&mut plan);
+    back.rename_in_live(&mut live);
+    back.rename_in_facts(&mut facts);
+    back.rename_in_desired(&mut desired);
+    undo_by_names(&UndoInput { plan: &plan, live: &live, facts: &facts, desired: &desired, ..*input })
+}
+
+/// Writes the undo file of a plan whose users and keys have the names of roles and teams that the file asks for.
+fn undo_by_names(input: &UndoInput<'_>) -> Result<Undo, Vec<Finding>> {
     let mut builder = UndoBuilder::default();
     entries::plan_entries(input, &mut builder);
     users::plan_users(input, &mut builder);

@@ -12,7 +12,7 @@ use super::executor::Execution;
 use super::outcome::{self, Attempt, Made, Sent, When};
 use super::{Step, Stop, interrupt};
 use rolecall_model::{Action, Change, Kind, Live, Outcome, Quirk, RemoteId};
-use rolecall_plan::{Observation, current_entity, mutation_in_effect};
+use rolecall_plan::{Observation, current_entity, mutation_in_effect, renamed};
 
 /// The number of rounds in a row without an answer that counts as an outage and stops the run.
 const OUTAGE_ROUNDS: usize = 3;
@@ -71,7 +71,9 @@ impl Execution<'_> {
     /// Reads the live state. Returns `None` if a shutdown was requested.
     async fn read(&self) -> Result<Option<Live>, String> {
         let read = self.apply.provider.read(self.apply.reader, self.apply.desired);
-        interrupt::unless_shutdown(self.apply, read).await.transpose().map_err(|error| error.to_string())
+        let live = interrupt::unless_shutdown(self.apply, read).await.transpose();
+        let live = live.map_err(|error| error.to_string())?;
+        Ok(live.map(|live| renamed(self.apply.desired, &live).into_owned()))
     }
 
     /// Settles all open outcomes by a read.

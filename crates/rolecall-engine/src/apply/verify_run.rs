@@ -8,7 +8,9 @@ use rolecall_model::{
     Action, Address, Cause, Change, Entity, Hold, HoldClass, HoldReason, Kind, Live, Mutation, OrganizationPlan,
     Outcome, Quirk, Rules, Sealed, Stage,
 };
-use rolecall_plan::{Observation, Observed, current_entity, in_effect, ledger_updates, mutation_in_effect};
+use rolecall_plan::{
+    Observation, Observed, current_entity, in_effect, ledger_updates, mutation_in_effect, renamed,
+};
 
 /// Reads once more, corrects the outcomes of the steps, records the corrections, and compares the live state with
 /// the file. Returns a plan from what the read shows.
@@ -19,7 +21,8 @@ pub(super) async fn verify_run(
     steps: &mut [Step],
     on_step: &mut (dyn FnMut(&Step) + Send),
 ) -> Result<OrganizationPlan, String> {
-    let live = apply.provider.read(apply.reader, apply.desired).await.map_err(|error| error.to_string())?;
+    let read = apply.provider.read(apply.reader, apply.desired).await.map_err(|error| error.to_string())?;
+    let live = renamed(apply.desired, &read);
     for step in steps.iter_mut() {
         let mutation = plan.mutation(&step.mutation);
         let (Some(change), Some(mutation)) = (plan.change(&step.address), mutation) else { continue };

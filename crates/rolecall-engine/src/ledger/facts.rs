@@ -18,8 +18,8 @@ use jiff::Timestamp;
 use super::{Event, Record};
 use rolecall_model::{
     Action, Address, AppliedChange, Change, DisableAnswer, Effect, Email, Entity, Facts, FinishedRun, HeldChange,
-    Invitation, InvitationState, Key, Kind, KnownMember, LostMint, MintedKey, NotTaken, Outcome, RemoteId, Seen,
-    SentChange, SentDisable, Shown, User,
+    Invitation, InvitationState, Key, Kind, KnownMember, LostMint, MintedKey, NotTaken, Outcome, RemoteId,
+    Renames, Seen, SentChange, SentDisable, Shown, User,
 };
 
 /// A mutation: its intent and what later records say about it.
@@ -279,6 +279,10 @@ fn record_outcome(sent: &SentMutation<'_>, facts: &mut Facts) {
         }
         facts.not_taken.push(NotTaken { at: sent.at, change: sent.change.clone(), left_as: None });
         return;
+    }
+    if outcome == Outcome::Done {
+        // What the ledger knows of users and keys has the earlier name.
+        Renames::of_change(sent.change).rename_in_facts(facts);
     }
     match (&sent.change.after, sent.change.action) {
         (Some(Entity::User(user)), Action::Invite) => {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Access, access, of_resolved};
-use crate::PlanInput;
+use crate::{PlanInput, renamed};
 use rolecall_model::{
     Ability, AccessChange, AccountStatus, Address, Change, Desired, Email, Entity, Key, KeyName, Limited, Listing,
     Live, LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser, Part, Privilege, RemoteId, Role, RoleName, Seen,
@@ -16,7 +16,7 @@ use rolecall_model::{
 
 /// Returns who has what after these changes, if nothing else changes.
 pub fn access_after(input: &PlanInput<'_>, changes: &[Change]) -> Access {
-    let mut live = input.live.clone();
+    let mut live = renamed(input.desired, input.live).into_owned();
     make_all(changes, &mut live);
     access(&PlanInput { live: &live, ..*input })
 }
@@ -203,6 +203,7 @@ fn write_role(role: &Role, live: &mut Live) {
     list.items.push(LiveRole {
         id: id.clone().unwrap_or_else(new_id),
         name: name.clone(),
+        renamed_from: None,
         description: description.clone(),
         permissions: permissions.clone(),
         locked,
@@ -286,13 +287,15 @@ fn write_key(key: &Key, live: &mut Live) {
 fn write_team(team: &Team, live: &mut Live) {
     let Team { id, name, description, thumbnail } = team;
     let Some(list) = &mut live.teams else { return };
-    if list.items.iter().any(|other| other.name == *name) {
+    if let Some(team) = list.items.iter_mut().find(|other| other.name == *name) {
+        team.renamed_from = None;
         return;
     }
     list.items.push(LiveTeam {
         id: id.clone().unwrap_or_else(new_id),
         name: name.clone(),
         raw_name: name.clone(),
+        renamed_from: None,
         description: description.clone(),
         thumbnail: thumbnail.clone(),
         default: false,

@@ -24,8 +24,8 @@ pub(crate) use delta::{Meaning, meaning};
 pub use delta::{access_after, delta};
 pub use filter::Filter;
 
-use super::PlanInput;
 use super::role_names::resolve_role_names;
+use super::{PlanInput, renames};
 use ability::parts;
 use rolecall_model::{
     Ability, Address, App, Completeness, Email, Expiry, Gap, Identity, Kind, Level, ManualStep, Part, Permission,
@@ -258,8 +258,10 @@ impl Since {
 
 /// Returns who has what in an organisation.
 pub fn access(input: &PlanInput<'_>) -> Access {
-    let resolved = resolve_role_names(input.desired, input.live);
-    of_resolved(&PlanInput { desired: &resolved.desired, ..*input })
+    let mut desired = resolve_role_names(input.desired, input.live).desired;
+    // A report has the names that are live now, also of what the file renames.
+    renames::open(&desired, input.live).reversed().rename_in_desired(&mut desired);
+    of_resolved(&PlanInput { desired: &desired, ..*input })
 }
 
 /// Returns who has what, if the file's names of roles are those of the platform.

@@ -37,6 +37,9 @@ pub(super) fn mutation_result(
         },
         "updateMemberRole" => match payload::<UpdatedRole>(response, redactor)? {
             Ok(UpdatedRole { updated_role }) => Ok(result(judge_role(input, updated_role))),
+            Err(error) if change.renamed_from().is_some() && error.says("already exists") => {
+                Ok(result(Verdict::Held(HoldReason::RoleExistsUnlisted)))
+            }
             Err(error) => Err(error.into_refusal(redactor)),
         },
         "assignMemberRole" => match payload::<Assigned>(response, redactor)? {

@@ -348,6 +348,7 @@ fn into_role(wire: WireRole) -> LiveRole {
     LiveRole {
         id: RemoteId::seen(id),
         name: RoleName::seen(name),
+        renamed_from: None,
         description,
         permissions: allowed(permissions),
         locked: is_locked,

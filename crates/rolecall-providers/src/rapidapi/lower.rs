@@ -78,10 +78,14 @@ fn insert_if_some(input: &mut Value, field: &str, value: Option<&String>) {
     }
 }
 
-/// Returns the mutation that updates a team. The update is partial, but all known fields are sent.
+/// Returns the mutation that updates a team. The update is partial, but all known fields are sent. The name is sent only
+/// if it changes, because a team that shares it with another one has its id in it.
 fn update_team(before: &Team, after: &Team) -> Option<LoweredMutation> {
-    let Team { id, name: _, description, thumbnail } = after;
+    let Team { id, name, description, thumbnail } = after;
     let mut input = json!({ "id": number(id.as_ref().or(before.id.as_ref())?) });
+    if *name != before.name {
+        input["name"] = json!(name);
+    }
     insert_if_some(&mut input, "description", description.as_ref());
     insert_if_some(&mut input, "thumbnail", thumbnail.as_ref());
     Some(lowered("updateTeam", json!({ "input": input })))

@@ -1,13 +1,14 @@
 //! The checks of roles, users and access tokens in a Hive file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::resources::{permissions_of, resources_of};
 use super::{RawKey, RawRole, RawUser};
 use rolecall_config::Mark;
 use rolecall_config::parts::{Checker, DescriptionText, Field, NameText, Targets, flag};
 use rolecall_model::{
-    Address, Code, DesiredKey, DesiredRole, DesiredUser, Finding, KeyName, Permission, RoleName, deceptive, quote,
+    Address, Code, DesiredKey, DesiredRole, DesiredUser, Finding, KeyName, Permission, Place, RoleName, deceptive,
+    quote,
 };
 
 /// The names of built-in roles, which no other role can have.
@@ -74,28 +75,59 @@ fn check_description(
 }
 
 pub(super) fn check_roles(raw: Option<Field<Vec<Field<RawRole>>>>, check: &mut Checker<'_>) -> Vec<DesiredRole> {
-    check.entries(raw, Code::DuplicateRole, |raw: RawRole, _, check| {
-        let RawRole { name, description, permissions, absent } = raw;
+    let roles = check.entries(raw, Code::DuplicateRole, |raw: RawRole, _, check| {
+        let RawRole { name, previously, description, permissions, absent } = raw;
         let mark = name.mark;
         let absent = flag(absent);
         check.contradiction(
             absent,
             [
+                previously.as_ref().map(|f| (f.mark, "previously")),
                 description.as_ref().map(|f| (f.mark, "description")),
                 permissions.as_ref().map(|f| (f.mark, "permissions")),
             ],
         );
+        let previously = check_previously(previously, check);
         let description = description.and_then(|field| check_description(field, 2..=256, check));
         let permissions = permissions.and_then(|field| permissions_of(field, check));
         let name = check.name(name).filter(|name| check_role_name(name, mark, check))?;
         let address = Address::role(&name);
-        Some((mark, address, DesiredRole { place: check.place(mark), name, description, permissions, absent }))
-    })
+        let place = check.place(mark);
+        Some((mark, address, DesiredRole { place, name, previously, description, permissions, absent }))
+    });
+    let previously = |role: &DesiredRole| {
+        role.previously.iter().map(|(name, place)| (Address::role(name), place.clone())).collect()
+    };
+    let names: Vec<_> = roles.iter().map(|role| (Address::role(&role.name), previously(role))).collect();
+    check.previous_names(&names);
+    roles
+}
+
+/// Checks the names that a role had before. A built-in role can't be renamed.
+fn check_previously(
+    field: Option<Field<Vec<Field<NameText>>>>,
+    check: &mut Checker<'_>,
+) -> BTreeMap<RoleName, Place> {
+    let previously = check.previously::<RoleName>(field);
+    for (name, place) in previously.iter().filter(|(name, _)| BUILT_IN.contains(&name.as_str())) {
+        let message = format!("The role `{name}` is built in and can't be renamed.");
+        check
+            .push(Finding::error(Code::ReservedRole, place.clone(), message).hint("Remove it from `previously`."));
+    }
+    previously
 }
 
 /// Checks the entry of the role for users who must be removed, if the file lists it: the role must exist and allow
 /// nothing.
 pub(super) fn check_containment(name: &RoleName, roles: &[DesiredRole], check: &mut Checker<'_>) {
+    let renaming = roles.iter().filter_map(|role| Some((&role.name, role.previously.get(name)?)));
+    for (now, place) in renaming {
+        let message = format!("Users who must be removed get the role `{name}`, but this entry renames it.");
+        check.push(
+            Finding::error(Code::PreviousNameInUse, place.clone(), message)
+                .hint(format!("Write `containment_role: {now}`, or remove the name from `previously`.")),
+        );
+    }
     let Some(role) = roles.iter().find(|role| role.name == *name) else { return };
     let place = &role.place;
     let implied = check.rules.capabilities().implied_permissions;

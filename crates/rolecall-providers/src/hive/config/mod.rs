@@ -91,12 +91,15 @@ struct RawManage {
 #[serde(rename = "HiveRole", deny_unknown_fields)]
 #[schemars(extend(
     "if" = { "properties": { "absent": { "const": true } }, "required": ["absent"] },
-    "then" = { "properties": { "permissions": false, "description": false } },
+    "then" = { "properties": { "previously": false, "permissions": false, "description": false } },
 ))]
 struct RawRole {
-    /// This is the role's name. Another name means another role.
+    /// This is the role's name. Another name means another role, unless `previously` has the earlier one.
     #[schemars(with = "RoleNameText")]
     name: Field<NameText>,
+    /// These are names that the role had before. If `name` isn't live and one of these is, rolecall renames that
+    /// role, and everybody keeps it. If `name` is live, they do nothing. Default: none.
+    previously: Option<Field<Vec<Field<NameText>>>>,
     /// This text describes the role. It is needed to create the role. If it is absent, the live description is
     /// kept.
     #[schemars(extend("minLength" = 2, "maxLength" = 256))]

@@ -62,23 +62,32 @@ pub(super) fn check_settings(
 }
 
 pub(super) fn check_teams(raw: Option<Field<Vec<Field<RawTeam>>>>, check: &mut Checker<'_>) -> Vec<DesiredTeam> {
-    check.entries(raw, Code::DuplicateTeam, |raw: RawTeam, _, check| {
-        let RawTeam { name, description, thumbnail, absent } = raw;
+    let teams = check.entries(raw, Code::DuplicateTeam, |raw: RawTeam, _, check| {
+        let RawTeam { name, previously, description, thumbnail, absent } = raw;
         let mark = name.mark;
         let absent = flag(absent);
         check.contradiction(
             absent,
             [
+                previously.as_ref().map(|f| (f.mark, "previously")),
                 description.as_ref().map(|f| (f.mark, "description")),
                 thumbnail.as_ref().map(|f| (f.mark, "thumbnail")),
             ],
         );
         let description = description.and_then(|field| check.text(field));
         let thumbnail = thumbnail.and_then(|field| check.text(field));
+        let previously = check.previously(previously);
         let name = check.name::<TeamName>(name)?;
         let address = Address::team(&name);
-        Some((mark, address, DesiredTeam { place: check.place(mark), name, description, thumbnail, absent }))
-    })
+        let place = check.place(mark);
+        Some((mark, address, DesiredTeam { place, name, previously, description, thumbnail, absent }))
+    });
+    let previously = |team: &DesiredTeam| {
+        team.previously.iter().map(|(name, place)| (Address::team(name), place.clone())).collect()
+    };
+    let names: Vec<_> = teams.iter().map(|team| (Address::team(&team.name), previously(team))).collect();
+    check.previous_names(&names);
+    teams
 }
 
 pub(super) fn check_users(

@@ -163,16 +163,19 @@ struct RawSettings {
     absent: Option<Field<bool>>,
 }
 
-/// This entry describes one team. rolecall finds a team by its name and can't rename it.
+/// This entry describes one team.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "RapidapiTeam", deny_unknown_fields)]
 #[schemars(extend(
     "if" = { "properties": { "absent": { "const": true } }, "required": ["absent"] },
-    "then" = { "properties": { "description": false, "thumbnail": false } },
+    "then" = { "properties": { "previously": false, "description": false, "thumbnail": false } },
 ))]
 struct RawTeam {
-    /// This is the team's name. Another name means another team.
+    /// This is the team's name. Another name means another team, unless `previously` has the earlier one.
     name: Field<NameText>,
+    /// These are names that the team had before. If `name` isn't live and one of these is, rolecall renames that
+    /// team, and everybody stays in it. If `name` is live, they do nothing. Default: none.
+    previously: Option<Field<Vec<Field<NameText>>>>,
     /// This text describes the team. If it is absent, the live description is kept.
     #[schemars(with = "Option<LineText>")]
     description: Option<Field<NameText>>,

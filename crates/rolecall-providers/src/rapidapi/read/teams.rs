@@ -69,7 +69,15 @@ pub(super) fn teams(
         found.counts.extend(users_count.map(|count| (id.clone(), count)));
         let default = is_default_team(organization, raw_name.as_str());
         let (description, thumbnail) = (non_empty(description), non_empty(thumbnail));
-        let team = LiveTeam { id: id.clone(), name: raw_name.clone(), raw_name, description, thumbnail, default };
+        let team = LiveTeam {
+            id: id.clone(),
+            name: raw_name.clone(),
+            raw_name,
+            renamed_from: None,
+            description,
+            thumbnail,
+            default,
+        };
         found.by_id.insert(id, team);
     }
     let mut names: BTreeMap<TeamName, usize> = BTreeMap::new();
