@@ -272,3 +272,60 @@ fn an_anchor_that_is_used_elsewhere_stays() {
         );
     }
 }
+
+fn members(index: usize, members: Vec<Yaml>) -> Edit {
+    Edit::Change { at: At::Item("groups", index), set: vec![("members", Yaml::List(members))], unset: Vec::new() }
+}
+
+#[test]
+fn members_of_groups_come_and_go_and_the_others_stay_as_they_are() {
+    let sre = || Yaml::Map(vec![("group".to_owned(), Yaml::text("sre"))]);
+    let bob = || {
+        let fields = [("person", "b@x.example"), ("until", "2026-12-15")];
+        Yaml::Map(fields.into_iter().map(|(name, value)| (name.to_owned(), Yaml::text(value))).collect())
+    };
+    check(vec![
+        Case(
+            "a member in flow style goes",
+            "groups:\n  - name: g\n    members: [a@x.example, { person: b@x.example, until: 2026-12-15 }, { group: sre }] # why\n",
+            vec![members(0, vec![Yaml::text("a@x.example"), sre()])],
+            "groups:\n  - name: g\n    members: [a@x.example, { group: sre }] # why\n",
+        ),
+        Case(
+            "a member in block style goes with the comment above it",
+            "groups:\n  - name: g\n    members:\n      - person: b@x.example\n        until: 2026-12-15\n      # On call.\n      - a@x.example # here\n      # The others.\n      - { group: sre }\n",
+            vec![members(0, vec![bob(), sre()])],
+            "groups:\n  - name: g\n    members:\n      - person: b@x.example\n        until: 2026-12-15\n      # The others.\n      - { group: sre }\n",
+        ),
+        Case(
+            "several lines go",
+            "groups:\n  - name: g\n    members:\n      - a@x.example\n      - person: b@x.example\n        until: 2026-12-15\n      - c@x.example\n",
+            vec![members(0, vec![Yaml::text("a@x.example"), Yaml::text("c@x.example")])],
+            "groups:\n  - name: g\n    members:\n      - a@x.example\n      - c@x.example\n",
+        ),
+        Case(
+            "the last one goes, and the list is empty",
+            "groups:\n  - name: g\n    members:\n      - a@x.example\n  - { name: h, members: [a@x.example] }\n",
+            vec![members(0, Vec::new()), members(1, Vec::new())],
+            "groups:\n  - name: g\n    members: []\n  - { name: h, members: [] }\n",
+        ),
+        Case(
+            "somebody comes",
+            "groups:\n  - name: g\n    members:\n      - { group: sre } # all\n  - name: h\n    members: []\n  - name: i\n",
+            vec![
+                members(0, vec![sre(), bob()]),
+                members(1, vec![bob()]),
+                members(2, vec![Yaml::text("a@x.example")]),
+            ],
+            "groups:\n  - name: g\n    members:\n      - { group: sre } # all\n      - { person: b@x.example, until: \"2026-12-15\" }\n  - name: h\n    members: [{ person: b@x.example, until: \"2026-12-15\" }]\n  - name: i\n    members: [a@x.example]\n",
+        ),
+    ]);
+}
+
+#[test]
+fn a_member_whose_anchor_is_used_elsewhere_stays() {
+    let text = "groups:\n  - name: g\n    members: [&a a@x.example, b@x.example]\n    except: [*a]\n";
+    let edited = edit(text, &[members(0, vec![Yaml::text("b@x.example")])]);
+    assert_eq!(edited.text, text);
+    assert!(edited.refused[&0].contains("the anchor `&a`"), "{:?}", edited.refused);
+}

@@ -264,8 +264,7 @@ impl<'t> Rewrite<'t> {
 
     // ---- values
 
-    /// Returns the replacements after which a value means what it should. Lists of names and mappings keep the parts
-    /// that stay. `key`: the field in a mapping whose value it is.
+    /// Returns the replacements after which a value means what it should. Lists and mappings keep the parts that stay. `key`: the field in a mapping whose value it is.
     fn reconcile(
         &self,
         key: Option<&Node>,
@@ -282,7 +281,7 @@ impl<'t> Rewrite<'t> {
         }
         match (&node.value, yaml) {
             (Value::List { flow, items }, Yaml::List(new) | Yaml::Flow(Flow::List(new))) => {
-                if let Some(replaced) = self.names(node, *flow, items, new, json) {
+                if let Some(replaced) = self.items((key, node), *flow, items, new, json)? {
                     return Ok(replaced);
                 }
             }
@@ -317,27 +316,26 @@ impl<'t> Rewrite<'t> {
         Ok(vec![Replacement { start: node.start, end: node.end, new }])
     }
 
-    /// Removes and adds names in a list of names. Returns `None` if it is another list, or if no name stays.
-    fn names(
+    /// Removes and adds items of a list. Returns `None` if no item stays.
+    fn items(
         &self,
-        node: &Node,
+        (key, node): (Option<&Node>, &Node),
         flow: bool,
         items: &[Node],
         new: &[Yaml],
         json: bool,
-    ) -> Option<Vec<Replacement>> {
-        let is_scalar = |item: &Node| matches!(item.value, Value::Scalar { .. }) && item.anchor.is_none();
-        if !items.iter().all(is_scalar) {
-            return None;
-        }
-        let wanted: Vec<Meaning> = new.iter().map(Meaning::from).collect();
-        let present: Vec<Meaning> = items.iter().map(|item| self.tree.meaning(item)).collect();
+    ) -> Result<Option<Vec<Replacement>>, Refused> {
+        let wanted: Vec<Meaning> = new.iter().map(|new| Meaning::from(new).in_any_order()).collect();
+        let present: Vec<Meaning> = items.iter().map(|item| self.tree.meaning(item).in_any_order()).collect();
         let stays = |at: usize| {
             let item = &present[at];
             wanted.contains(item) && !present[..at].contains(item)
         };
         let removed: BTreeSet<usize> = (0..items.len()).filter(|at| !stays(*at)).collect();
-        let last = (0..items.len()).rev().find(|at| !removed.contains(at))?;
+        let Some(last) = (0..items.len()).rev().find(|at| !removed.contains(at)) else { return Ok(None) };
+        if let Some(anchor) = removed.iter().find_map(|at| self.tree.used_elsewhere(&items[*at])) {
+            return Err(in_use(anchor));
+        }
         let missing = new.iter().zip(&wanted).filter(|(_, wanted)| !present.contains(wanted));
         let json = json || items.first().is_some_and(|item| self.is_json(item)) && flow;
         let added: Vec<String> = missing.map(|(yaml, _)| render::inline(yaml, json)).collect();
@@ -346,17 +344,22 @@ impl<'t> Rewrite<'t> {
         if flow {
             let added = if added.is_empty() { BTreeMap::new() } else { BTreeMap::from([(Some(last), added)]) };
             self.flow(node.value_start + 1, &Items { spans: &spans, removed: &removed, added }, &mut replaced);
-            return Some(replaced);
+            return Ok(Some(replaced));
         }
+        let dashes: Option<Vec<usize>> = (0..items.len()).map(|at| self.dash(node, items, at)).collect();
+        let Some(dashes) = dashes else { return Ok(None) };
         for at in removed {
-            let dash = self.line_start(self.dash(node, items, at)?);
-            replaced.push(removal(dash, self.line_after(spans[at].1)));
+            let floor = match at.checked_sub(1).and_then(|before| items.get(before)) {
+                Some(before) => self.line_after(before.end),
+                None => key.map_or(self.line_start(node.start), |key| self.line_after(key.end)),
+            };
+            replaced.push(self.item_removal(dashes[at], items[at].end, floor, dashes.get(at + 1).copied()));
         }
-        let indent = self.column(self.dash(node, items, last)?);
+        let indent = self.column(dashes[last]);
         for new in added {
             replaced.push(self.line(self.line_after(spans[last].1), &format!("{:indent$}- {new}\n", "")));
         }
-        Some(replaced)
+        Ok(Some(replaced))
     }
 
     // ---- lists of entries
@@ -424,7 +427,8 @@ impl<'t> Rewrite<'t> {
                 Some(before) => self.line_after(before.end),
                 None => self.line_after(key.end).min(first_start),
             };
-            self.remove_item(dashes[*at], items[*at].end, floor, dashes.get(at + 1).copied());
+            let removal = self.item_removal(dashes[*at], items[*at].end, floor, dashes.get(at + 1).copied());
+            self.replaced.push(removal);
         }
         let indent = self.column(*first_dash);
         let is_flow = items.last().is_some_and(|item| matches!(item.value, Value::Map { flow: true, .. }));
@@ -457,9 +461,9 @@ impl<'t> Rewrite<'t> {
         }
     }
 
-    /// Removes an item of a list in block style, with the comment above it, if the comment is only about this item. A
-    /// comment above several items that follow each other stays.
-    fn remove_item(&mut self, dash: usize, end: usize, floor: usize, next: Option<usize>) {
+    /// Returns the removal of an item of a list in block style, with the comment above it, if the comment is only about
+    /// this item. A comment above several items that follow each other stays.
+    fn item_removal(&self, dash: usize, end: usize, floor: usize, next: Option<usize>) -> Replacement {
         let (mut start, mut end) = (self.line_start(dash), self.line_after(end));
         let next_line = next.map(|next| self.line_start(next));
         if next_line != Some(end) {
@@ -479,7 +483,7 @@ impl<'t> Rewrite<'t> {
                 }
             }
         }
-        self.replaced.push(removal(start, end));
+        removal(start, end)
     }
 
     /// Adds a list that the document doesn't have, at its end.
