@@ -247,14 +247,12 @@ impl Files for Revision<'_> {
         let content = self
             .locate(path)
             .and_then(|(git, commit, below)| git.content(&format!("{commit}:./{}", below.display())));
-        match content {
-            Ok(Some(bytes)) => Some(Source::decoded(&name, bytes, findings)),
-            Ok(None) | Err(_) => {
-                let message = format!("`{name}` can't be read.");
-                findings.push(Finding::error(Code::UnreadableFile, Place::start_of(name), message));
-                None
-            }
+        if let Ok(Some(bytes)) = content {
+            return Some(Source::decoded(&name, bytes, findings));
         }
+        let message = format!("`{name}` can't be read.");
+        findings.push(Finding::error(Code::UnreadableFile, Place::start_of(name), message));
+        None
     }
 
     fn list(&self, folder: &Path) -> std::io::Result<Vec<PathBuf>> {

@@ -24,6 +24,9 @@ use entries::{Date, take_note, take_until};
 use groups::Directory;
 use rolecall_model::{Address, Code, Ending, EndingAccess, Finding, KeyName, RemoteId, RoleName, Rules, TeamName};
 
+/// Returns the address of an entity by its name in a file.
+type AddressOf = fn(&str) -> Option<Address>;
+
 /// The facts about an organisation's entries that are the same on every platform.
 #[derive(Debug, Default)]
 pub struct Resolved {
@@ -56,7 +59,7 @@ pub fn resolve(
         findings,
         resolved: Resolved::default(),
     };
-    let sections: [(&str, fn(&str) -> Option<Address>); 3] = [
+    let sections: [(&str, AddressOf); 3] = [
         ("roles", |name| RoleName::parse(name).ok().map(|name| Address::role(&name))),
         ("keys", |name| KeyName::parse(name).ok().map(|name| Address::key(&name))),
         ("teams", |name| TeamName::parse(name).ok().map(|name| Address::team(&name))),
@@ -125,7 +128,7 @@ struct Resolver<'a> {
 
 impl Resolver<'_> {
     /// Takes the note and the date of an entry of a role, a key or a team. An entry that has ended must not exist.
-    fn named_entry(&mut self, entry: &mut Located, section: &str, address: fn(&str) -> Option<Address>) {
+    fn named_entry(&mut self, entry: &mut Located, section: &str, address: AddressOf) {
         let note = take_note(entry, self.sources, self.findings);
         // A role ends with those who have it.
         let date = if section == "roles" { None } else { take_until(entry, self.sources, self.findings) };
