@@ -107,6 +107,12 @@ struct Run<'a> {
 
 fn open<'a>(args: &'a ApplyArgs, out: &mut Out) -> Result<Session<'a>, Failure> {
     args.reports.check(Format::OF_OUTCOMES)?;
+    if let Some(now) = args.paths.now.filter(|now| *now > Timestamp::now() && !args.connection.sandbox) {
+        return Err(Failure::error(format!(
+            "`--now` is in the future: {now}. Access isn't taken before it ends."
+        ))
+        .hint("Plan with `--now` to see what ends, and apply without it."));
+    }
     let named =
         [(args.plan.as_ref(), "the file of `--plan`"), (args.undo_out.as_ref(), "the file of `--undo-out`")];
     Session::open(args.paths.load(), &args.planning, &args.connection, &args.reports, &named, out)?

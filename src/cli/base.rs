@@ -50,7 +50,7 @@ impl BaseOptions {
     /// Loads the files of a run and their base. With other versions of the files, the files of the run are the sum of all.
     pub fn load(&self, paths: &Paths, planning: &Planning) -> Result<(Loaded, Option<Base>), Failure> {
         let now = paths.now();
-        let mut loaded = load(&paths.paths, now);
+        let mut loaded = Loaded { now: paths.now, ..load(&paths.paths, now) };
         let Some(name) = &self.base else { return Ok((loaded, None)) };
         let version = load_version("--base", name, At::Fork, &paths.paths, (&loaded, now))?;
         let mut alone = Vec::new();
@@ -65,7 +65,7 @@ impl BaseOptions {
                     Some(load_version("--with", name, At::Fork, &paths.paths, (&loaded, now))?)
                 };
                 let fork = fork.as_ref().unwrap_or(&version);
-                loaded = merged(&loaded, &other.loaded, &fork.loaded, (name, now))?;
+                loaded = Loaded { now: paths.now, ..merged(&loaded, &other.loaded, &fork.loaded, (name, now))? };
                 if loaded.has_errors() {
                     talk(&format!(
                         "The errors below are those of these files together with `{name}`. Their lines are those of the sum.\n"

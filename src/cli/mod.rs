@@ -147,7 +147,7 @@ pub(crate) struct Paths {
 impl Paths {
     /// Reads and checks the files.
     fn load(&self) -> Loaded {
-        load(&self.paths, self.now())
+        Loaded { now: self.now, ..load(&self.paths, self.now()) }
     }
 
     /// Returns the time at which access ends that the files give until then.
@@ -155,6 +155,9 @@ impl Paths {
         self.now.unwrap_or_else(Timestamp::now)
     }
 }
+
+/// The number of days ahead of which a plan tells which access ends.
+const HORIZON: u16 = 14;
 
 /// Reads and checks files as of a certain time.
 fn load(paths: &[PathBuf], now: Timestamp) -> Loaded {
@@ -181,6 +184,15 @@ pub(crate) struct Planning {
         help_heading = WHICH_CHANGES
     )]
     asserted: Vec<Address>,
+    /// Tell which access of the files ends within this number of days.
+    #[arg(
+        long,
+        value_name = "DAYS",
+        default_value_t = HORIZON,
+        value_hint = ValueHint::Other,
+        help_heading = WHICH_CHANGES
+    )]
+    horizon: u16,
     /// Let no plan that takes an admin leave fewer than this; the file's `min_admins` applies too.
     #[arg(long, value_name = "NUMBER", value_hint = ValueHint::Other, help_heading = GUARDRAILS)]
     min_admins: Option<usize>,

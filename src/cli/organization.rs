@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::connect::Connected;
 use super::exit::Failure;
@@ -12,7 +12,7 @@ use rolecall_model::{
     Address, Desired, Facts, HoldReason, Identity, Inventory, Live, OrganizationPlan, Sealed, Warning,
 };
 use rolecall_plan::access::{Access, access};
-use rolecall_plan::{PlanInput, Planned, Selection, plan, select};
+use rolecall_plan::{PlanInput, Planned, Selection, near_endings, plan, select};
 
 /// The approved changes that are still valid.
 pub(super) struct Approved<'a> {
@@ -27,6 +27,10 @@ pub(super) struct Organization<'a> {
     pub connected: Connected,
     pub asserted: BTreeSet<Address>,
     pub selection: Selection,
+    /// The time at which it is planned. `None` is the time of each plan.
+    pub now: Option<Timestamp>,
+    /// A plan tells which access ends within this time.
+    pub horizon: SignedDuration,
     /// The warnings about its file.
     pub warnings: Vec<Warning>,
 }
@@ -81,8 +85,12 @@ impl Organization<'_> {
             only: approved.map(|approved| approved.still_valid),
             approved: approved.and_then(|approved| approved.seal),
             caller: self.connected.caller.as_ref(),
-            now: Timestamp::now(),
+            now: self.now(),
         }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now.unwrap_or_else(Timestamp::now)
     }
 
     /// Returns who has what in the organisation.
@@ -94,6 +102,7 @@ impl Organization<'_> {
     pub fn plan(&self, live: &Live, facts: &Facts, approved: Option<&Approved<'_>>) -> Result<Planned, Failure> {
         let mut planned = plan(&self.input(live, facts, approved)).map_err(Failure::findings)?;
         planned.plan.warnings.splice(0..0, self.warnings.iter().cloned());
+        planned.plan.endings = near_endings(self.desired, &planned.plan, self.now(), self.horizon);
         Ok(planned)
     }
 

@@ -34,8 +34,8 @@ pub(super) struct Selected {
         help_heading = WHICH_CHANGES
     )]
     excluded: Vec<Selector>,
-    /// Plan only what an earlier apply has left to do, such as retiring a key whose successor is delivered. A
-    /// leftover that needs another change stays.
+    /// Plan only what an earlier apply has left to do, such as retiring a key whose successor is delivered, and what ends
+    /// by a date. A leftover that needs another change stays.
     #[arg(long, help_heading = WHICH_CHANGES)]
     leftovers: bool,
 }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use jiff::SignedDuration;
+
 use super::base::Base;
 use super::connect::{Connected, connect};
 use super::connection_pool::ConnectionPool;
@@ -12,7 +14,7 @@ use super::organization::Organization;
 use super::out::Out;
 use super::reports::Reports;
 use super::selection::Selected;
-use super::{Connection, Planning};
+use super::{Connection, HORIZON, Planning};
 use crate::report;
 use rolecall_config::{Loaded, Source};
 use rolecall_engine::ledger::{Ledger, ReadLedger, facts};
@@ -122,7 +124,8 @@ impl<'a> Session<'a> {
 
     /// Opens a session that reads what these files mention.
     pub fn unrestricted(loaded: Loaded, connection: &'a Connection, out: &mut Out) -> Result<Self, Failure> {
-        static UNRESTRICTED: Planning = Planning { asserted: Vec::new(), min_admins: None, max_removals: None };
+        static UNRESTRICTED: Planning =
+            Planning { asserted: Vec::new(), horizon: HORIZON, min_admins: None, max_removals: None };
         Self::of(loaded, &UNRESTRICTED, connection, out)
     }
 
@@ -204,7 +207,9 @@ impl<'a> Session<'a> {
         let selection = self.selected.of(desired).unwrap_or_default();
         let of_file = |finding: &&Finding| !finding.is_error() && finding.place.file == desired.place.file;
         let warnings = self.loaded.findings.iter().filter(of_file).map(Warning::from).collect();
-        Ok(Organization { desired, connected, asserted, selection, warnings })
+        let horizon = SignedDuration::from_hours(24 * i64::from(self.planning.horizon));
+        let now = self.loaded.now;
+        Ok(Organization { desired, connected, asserted, selection, now, horizon, warnings })
     }
 
     /// Connects to every selected organisation. A failure of one does not affect the others.

@@ -90,10 +90,18 @@ pub(super) fn holds(plan: &OrganizationPlan) -> Vec<(&'static str, Vec<&Hold>)> 
     groups.into_iter().filter(|(_, holds)| !holds.is_empty()).collect()
 }
 
-/// Returns what to add to the reason of a hold: its origin, if the plan was compared with a base.
+/// Returns what to add to the reason of a hold: the note of the files, and its origin, if the plan was compared with a
+/// base.
 pub(super) fn hold_origin(plan: &OrganizationPlan, hold: &Hold) -> String {
     let origin = plan.comparison.as_ref().and_then(|comparison| comparison.holds.get(&hold.address));
-    origin.map(|origin| format!(" ({})", origin.as_str())).unwrap_or_default()
+    let origin = origin.map(|origin| format!(" ({})", origin.as_str())).unwrap_or_default();
+    note(plan, hold) + &origin
+}
+
+/// Returns the note of the files about what is skipped, as a sentence to add.
+pub(super) fn note(plan: &OrganizationPlan, hold: &Hold) -> String {
+    let note = plan.notes.get(&hold.address).map(|note| format!(" Note: {}.", clean(note.trim_end_matches('.'))));
+    note.unwrap_or_default()
 }
 
 /// Entries that one edit took out of the files.

@@ -7,8 +7,9 @@ use super::fields::{FieldChange, fields, in_words};
 use super::risk::{Reach, first_invitations, reaches};
 use super::style::{called, clean, first, minute, plural};
 use rolecall_model::{
-    Ability, AccessChange, Action, Address, Cause, Change, Effect, Entity, FirstInvitation, Hold, HoldClass,
-    HoldReason, Kind, LastInSync, Limited, May, OrganizationPlan, Origin, Part, Privilege, Seen, Together, User,
+    Ability, AccessChange, Action, Address, Cause, Change, Effect, Ending, Entity, FirstInvitation, Hold,
+    HoldClass, HoldReason, Kind, LastInSync, Limited, May, NearEnding, OrganizationPlan, Origin, Part, Privilege,
+    Seen, Together, User,
 };
 
 /// One row of a report: a change, or somebody whose access changes with a role, a team or the organisation.
@@ -27,6 +28,8 @@ pub(super) struct Outline {
     /// Side effects of the change.
     pub effects: Vec<Note>,
     pub cause: Option<String>,
+    /// The note of the files.
+    pub note: Option<String>,
     pub fields: Vec<FieldChange>,
     /// The place in the files that asks for it, as file:line:column.
     pub place: Option<String>,
@@ -78,7 +81,8 @@ impl Outline {
         };
         let effects = self.effects.iter().map(|Note { text, warns }| Note { text: text.clone(), warns: *warns });
         let access = self.access.iter().map(Note::says);
-        access.chain(mails).chain(effects).chain(self.cause.iter().map(Note::says)).collect()
+        let note = self.note.iter().map(|note| Note::says(format!("note: {note}")));
+        access.chain(mails).chain(effects).chain(self.cause.iter().map(Note::says)).chain(note).collect()
     }
 
     /// Returns whether the row is about a person.
@@ -135,7 +139,8 @@ pub(super) fn outline(change: &Change, plan: &OrganizationPlan) -> Outline {
         // Each user whom the creation of an organisation invites has a row of their own.
         mails: usize::from(change.effects.contains(&Effect::SendsMail)),
         effects: change.effects.iter().filter_map(effect).chain(drifted).chain(together).collect(),
-        cause: cause(&change.cause),
+        cause: cause(change, plan),
+        note: plan.notes.get(&change.address).map(clean),
         fields,
         place: plan.places.get(&change.address.to_string()).map(clean),
         privileged: plan.privileged.get(&change.address).copied(),
@@ -274,6 +279,7 @@ fn follower(
         mails: 0,
         effects: Vec::new(),
         cause: Some(format!("by {}", first(because.iter(), 2, |change| clean(&change.address)))),
+        note: plan.notes.get(address).map(clean),
         fields: Vec::new(),
         place: None,
         privileged: plan.privileged.get(address).copied(),
@@ -365,8 +371,8 @@ fn has_role_alone(user: &User) -> bool {
     !named && resources.is_none() && teams.is_none() && *enabled != Seen::Unreadable
 }
 
-fn cause(cause: &Cause) -> Option<String> {
-    Some(match cause {
+fn cause(change: &Change, plan: &OrganizationPlan) -> Option<String> {
+    Some(match &change.cause {
         Cause::Declared => return None,
         Cause::DeclaredAbsent => "absent: true".to_owned(),
         Cause::NotListed => "not in the file, and `manage` says all".to_owned(),
@@ -377,8 +383,46 @@ fn cause(cause: &Cause) -> Option<String> {
         Cause::NeededByAnother => "needed by another change".to_owned(),
         Cause::InvitationExpired => "the earlier invitation expired".to_owned(),
         Cause::CompletesInvitation => "completes an invitation that was accepted".to_owned(),
+        Cause::Ended { until } => format!("ended on {until}{}", missed(change, plan)),
         Cause::InvitationVanished => "the earlier invitation is gone".to_owned(),
     })
+}
+
+/// Returns how long ago access ended that a change takes, if a run should have taken it since.
+fn missed(change: &Change, plan: &OrganizationPlan) -> String {
+    let of_it =
+        plan.endings.iter().filter(|near| near.ending.address.name == change.address.name && near.days < 0);
+    // The day on which it ended is the first of which a run can take it.
+    match of_it.map(|near| -near.days - 1).max() {
+        None | Some(0) => String::new(),
+        Some(days) => {
+            let days = plural(usize::try_from(days).unwrap_or_default(), "day");
+            format!(", {days} ago, and no run has taken it since")
+        }
+    }
+}
+
+/// The number of ends of access that a report lists.
+pub(super) const ENDINGS_LISTED: usize = 20;
+
+/// Access that ends, in words.
+pub(super) struct EndingLine {
+    pub address: String,
+    pub text: String,
+    pub place: String,
+}
+
+/// Returns the access that ends soon.
+pub(super) fn endings(plan: &OrganizationPlan) -> Vec<EndingLine> {
+    let line = |NearEnding { ending: Ending { until, address, what, place }, days }: &NearEnding| {
+        let when = match days {
+            ..=0 => format!("ends within a day, on {until}"),
+            1 => format!("ends in 1 day, on {until}"),
+            days => format!("ends in {days} days, on {until}"),
+        };
+        EndingLine { address: clean(address), text: format!("{}: {when}", clean(what)), place: clean(place) }
+    };
+    plan.endings.iter().filter(|near| near.days >= 0).map(line).collect()
 }
 
 /// Returns the words for an effect. `None` if it is a mail, or is shown as a field.

@@ -7,8 +7,11 @@ use std::mem::discriminant;
 use super::fields::FieldChange;
 use super::guardrails::push_guardrails;
 use super::layout::{Layout, pad};
-use super::origin::{Reading, deletions, diff_line, groups, holds, undescribed, unplanned};
-use super::outline::{Meaning, Note, Outline, Verdict, last_in_sync, name, reason, to_do, verdict};
+use super::origin::{Reading, deletions, diff_line, groups, holds, note, undescribed, unplanned};
+use super::outline::{
+    ENDINGS_LISTED, EndingLine, Meaning, Note, Outline, Verdict, endings, last_in_sync, name, reason, to_do,
+    verdict,
+};
 use super::risk::{overall, risk};
 use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, called, clean, first, paint, plural};
 use rolecall_model::{Completeness, DiffLine, Gap, Hold, HoldClass, OrganizationPlan, Plan, Unread};
@@ -296,7 +299,7 @@ fn push_hold_list(text: &mut String, plan: &OrganizationPlan, holds: &[&Hold], l
             HoldClass::Waiting => paint(CHANGE, "waiting"),
             HoldClass::Ignored => paint(DIM, "ignored"),
         };
-        let (address, reason) = (clean(&hold.address), reason(hold));
+        let (address, reason) = (clean(&hold.address), format!("{}{}", reason(hold), note(plan, hold)));
         let (subject, body) = if alike.is_empty() {
             (address, reason)
         } else {
@@ -312,9 +315,28 @@ fn push_hold_list(text: &mut String, plan: &OrganizationPlan, holds: &[&Hold], l
     }
 }
 
+/// Writes which access ends soon.
+fn push_endings(text: &mut String, plan: &OrganizationPlan, layout: Layout) {
+    let endings = endings(plan);
+    if endings.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "  {}", paint(BOLD, "ends soon"));
+    let width = endings.iter().map(|line| line.address.chars().count()).max().unwrap_or_default();
+    let listed = if layout.full { endings.len() } else { ENDINGS_LISTED };
+    for EndingLine { address, text: what, place } in endings.iter().take(listed) {
+        let _ = writeln!(text, "    {address:width$}  {what}; {}", paint(DIM, place));
+    }
+    if endings.len() > listed {
+        let _ = writeln!(text, "    and {} more (`--full` lists them)", endings.len() - listed);
+    }
+    text.push('\n');
+}
+
 /// Writes which lists are incomplete, and what can't be read. Permanent limits of the platform's API that don't bear on
 /// this plan share one line.
 pub(super) fn push_gaps(text: &mut String, plan: &OrganizationPlan, layout: Layout) {
+    push_endings(text, plan, layout);
     for (list, completeness) in &plan.completeness {
         let (label, why) = match completeness {
             Completeness::Broken { why } => (paint(REMOVE, "incomplete"), clean(why)),

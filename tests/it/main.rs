@@ -55,5 +55,6 @@ mod shown_changes;
 mod support;
 mod trust;
 mod undo_program;
+mod until;
 mod vendor_pages;
 mod walls;

@@ -307,11 +307,12 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         let typed = self.source.slice(self.at.mark);
         match &self.at.node {
             // `yes` and `on` mean true to some tools and are text to others, so neither is accepted. An alias
-            // (`*`) has no text of its own to check.
+            // (`*`) has no text of its own to check, and neither has what no file says.
             Node::Bool(value)
                 if typed.eq_ignore_ascii_case("true")
                     || typed.eq_ignore_ascii_case("false")
-                    || typed.starts_with('*') =>
+                    || typed.starts_with('*')
+                    || typed.is_empty() =>
             {
                 visitor.visit_bool(*value).map_err(|error| self.record(error))
             }

@@ -16,6 +16,8 @@ pub struct Loaded {
     pub findings: Vec<Finding>,
     /// The files that others include, by their numbers less one.
     pub included: Vec<Source>,
+    /// The time at which the run plans, if it isn't that of the clock.
+    pub now: Option<Timestamp>,
     /// The YAML files of folders that aren't rolecall's, because they have no field `provider`.
     pub skipped: Vec<PathBuf>,
 }

@@ -35,6 +35,14 @@ impl Located {
         entries.iter().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)
     }
 
+    /// Returns the fields of a mapping, each with its name. None if this is no mapping.
+    pub fn fields(&self) -> &[(Self, Self)] {
+        match &self.node {
+            Node::Map(entries) => entries,
+            Node::Null | Node::Bool(_) | Node::Number | Node::Text(_) | Node::List(_) => &[],
+        }
+    }
+
     /// Removes a field from a mapping, and returns its value.
     pub fn take(&mut self, name: &str) -> Option<Self> {
         let Node::Map(entries) = &mut self.node else { return None };

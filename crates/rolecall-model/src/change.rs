@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Entity, Permission, RemoteId, RoleName};
+use super::{Address, Entity, Permission, RemoteId, RoleName, Until};
 
 /// The difference between one entity's live value and its desired value, and why it is planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -82,6 +82,8 @@ pub enum Cause {
     SecretLost,
     /// The invitation in the ledger has disappeared from the platform, and the file allows another one.
     InvitationVanished,
+    /// The file gave the access until this time, which has passed.
+    Ended { until: Until },
     /// Another change of this plan needs this one.
     #[serde(alias = "needed")]
     NeededByAnother,
@@ -118,10 +120,13 @@ impl Change {
         self.action == other.action && self.after == other.after
     }
 
-    /// Returns whether the change completes what an earlier apply began. Such a change is no drift, because nobody
+    /// Returns whether the change completes what an earlier apply began, or takes access that has ended. Such a change is no drift, because nobody
     /// has moved away from the file.
     pub fn is_leftover(&self) -> bool {
-        matches!(self.cause, Cause::Superseded { .. } | Cause::SecretLost | Cause::CompletesInvitation)
+        matches!(
+            self.cause,
+            Cause::Superseded { .. } | Cause::SecretLost | Cause::CompletesInvitation | Cause::Ended { .. }
+        )
     }
 }
 

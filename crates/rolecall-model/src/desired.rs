@@ -348,6 +348,16 @@ impl Desired {
         place.unwrap_or(&self.place)
     }
 
+    /// Returns the note of an entity. An invitation has that of the user.
+    pub fn note_of(&self, address: &Address) -> Option<&str> {
+        let listed = match address.kind {
+            Kind::Invitation => Address { kind: Kind::User, ..address.clone() },
+            _ => address.clone(),
+        };
+        let note = self.notes.get(&listed).or_else(|| self.notes.get(&Address { id: None, ..listed.clone() }));
+        note.map(String::as_str)
+    }
+
     /// Returns whether a read covers the keys: the file lists keys or manages all keys, or all keys are asked for.
     pub fn reads_keys(&self) -> bool {
         self.reads.contains(&Kind::Key) || !self.keys.is_empty() || self.manage.keys == Scope::All

@@ -69,5 +69,5 @@ pub use renames::Renames;
 pub use resources::{ProjectReach, Reach, Resources, TargetReach};
 pub use rules::{Rules, Variables};
 pub use time::Expiry;
-pub use until::{Ending, EndingAccess, Until};
+pub use until::{Ending, EndingAccess, NearEnding, Until};
 pub use words::{distance, list_of, nearest, quote, sentence};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccessChange, Address, Change, Comparison, Completeness, Gap, Guardrail, Hold, Inventory, LastInSync,
-    Mutation, Origin, ProviderName, RemoteId, Together, Warning,
+    Mutation, NearEnding, Origin, ProviderName, RemoteId, Together, Warning,
 };
 
 /// The version of the plan file. A minor version only adds fields. rolecall refuses plans of another major
@@ -98,6 +98,13 @@ pub struct OrganizationPlan {
     /// never seen so are absent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub last_in_sync: BTreeMap<Address, LastInSync>,
+    /// The access that ends within the horizon (`--horizon`), and the access that has ended and still exists. The earliest
+    /// comes first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endings: Vec<NearEnding>,
+    /// The notes of the files at the changes and at what is skipped, by address.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub notes: BTreeMap<Address, String>,
 }
 
 /// The effect of a change on privileged access: access with which a user or a key can give access to others.

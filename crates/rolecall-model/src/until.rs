@@ -95,14 +95,26 @@ pub struct Ending {
     pub place: String,
 }
 
+/// An [`Ending`], as a plan shows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct NearEnding {
+    #[serde(flatten)]
+    pub ending: Ending,
+    /// The number of whole days from the plan to the end. It is negative if the access has ended.
+    pub days: i64,
+}
+
 /// The access that ends.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum EndingAccess {
     /// All access that the file gives.
     All,
-    /// The entry of the file for this person. What groups give them applies again.
-    Entry,
+    /// The entry of the file for this person, with these roles. What groups give them applies again.
+    Entry {
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        roles: BTreeSet<RoleName>,
+    },
     /// One role.
     Role { role: RoleName },
     /// The membership in one team.
@@ -119,7 +131,7 @@ impl fmt::Display for EndingAccess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::All => f.write_str("all access"),
-            Self::Entry => f.write_str("the entry"),
+            Self::Entry { .. } => f.write_str("the entry"),
             Self::Role { role } => write!(f, "the role {role}"),
             Self::Team { team } => write!(f, "the team {team}"),
             Self::Group { group, .. } => write!(f, "what the group {group} gives"),

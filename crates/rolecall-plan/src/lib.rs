@@ -10,6 +10,7 @@ mod approve;
 mod collection;
 mod decision;
 mod drift_delta;
+mod ended;
 mod gate;
 mod guardrails;
 mod keys;
@@ -37,6 +38,7 @@ use jiff::Timestamp;
 
 pub use approve::{Approval, ApprovalProgress, Stale, compare, resume};
 pub use drift_delta::{DriftDelta, ReportedDrift, Sighting, drift_delta};
+pub use ended::near_endings;
 pub use keys::retirement;
 pub use last_in_sync::{desired_hash, differing};
 pub use ledger_updates::{Observed, ledger_updates, newly_listed};
@@ -175,6 +177,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     }
     let mut findings: Vec<Finding> = entry_errors.into_iter().chain(warnings).collect();
     findings.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
+    ended::mark(input, &mut gate.changes);
     let admins = admins::count(input, &gate.changes);
     let refusals = guardrails::find_refusals(input, &gate.changes, &admins, &planned_roles);
     gate.changes.sort_by(|a, b| a.address.cmp(&b.address));
@@ -185,6 +188,10 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         .map_err(|circle| vec![dependency_cycle(input, &circle)])?;
     let access::Meaning { access, privileges } = access::meaning(input, &gate.changes);
     let privileged = privileged::among(input, &gate.changes, &planned_roles, privileges);
+    let addresses = gate.changes.iter().map(|change| &change.address);
+    let addresses = addresses.chain(gate.holds.iter().map(|hold| &hold.address));
+    let notes =
+        addresses.filter_map(|address| Some((address.clone(), asked.note_of(address)?.to_owned()))).collect();
     let sealed = Sealed {
         identity: Identity {
             provider: desired.provider,
@@ -217,6 +224,8 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         comparison: None,
         together: None,
         last_in_sync,
+        endings: Vec::new(),
+        notes,
     };
     Ok(Planned { plan, findings })
 }

@@ -49,6 +49,13 @@ fn reasons(holds: &[Hold]) -> BTreeMap<&Address, Vec<&Hold>> {
 fn of_change(change: &Change, wished: Option<&Change>) -> Origin {
     let same = wished.filter(|wished| change.asks_for_the_same(wished));
     let is = match &change.cause {
+        Cause::Ended { .. } => {
+            if same.is_some() {
+                OriginKind::Expired
+            } else {
+                OriginKind::Asked
+            }
+        }
         _ if change.is_leftover() => OriginKind::StillToDo,
         Cause::NeededByAnother => OriginKind::NeededByAnother,
         Cause::InvitationExpired if same.is_some() => OriginKind::Expired,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
-use super::PlanInput;
+use super::{PlanInput, ended};
 use rolecall_model::{Address, Code, DesiredUser, Email, Exception, Finding, Kind, Place, Quirk, nearest};
 
 /// Returns a warning for each name in the file that nothing has, and for each exception that has ended.
@@ -84,6 +84,8 @@ fn absent(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
         .filter(|(address, _)| input.live.is_complete(address.kind))
         .filter(|(address, _)| !is_live(address) && !input.live.is_unreadable(address))
         .filter(|(address, _)| !input.facts.removed.contains(address))
+        // Access that has ended is gone, as it should be.
+        .filter(|(address, _)| !ended::has_ended(input, address))
         .map(|(address, place)| {
             let why = format!("Nothing live has the address `{address}`, so nothing is removed.");
             let hint = "Check the spelling. Remove the entry if it has done its work.";

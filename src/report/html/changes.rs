@@ -10,7 +10,7 @@ use crate::report::origin::{
 };
 use crate::report::outcomes::{Applied, Outcomes};
 use crate::report::outline::{
-    Meaning, Outline, Verdict, drift_verdict, last_in_sync, name, reason, rows, verdict,
+    EndingLine, Meaning, Outline, Verdict, drift_verdict, endings, last_in_sync, name, reason, rows, verdict,
 };
 use crate::report::risk::{overall, risk};
 use crate::report::runs::{Run, capital, of_outcomes};
@@ -188,6 +188,15 @@ fn push_plan(
         page.raw("</table></div>\n");
     }
     push_holds(page, plan);
+    for (index, EndingLine { address, text, place }) in endings(plan).into_iter().enumerate() {
+        page.raw(if index == 0 { "<h3>Ends soon</h3><ul>\n" } else { "" });
+        page.element("<li><code>", address, "</code> ")
+            .text(text)
+            .raw(" <span class=\"soft\">")
+            .text(place)
+            .raw("</span></li>\n");
+    }
+    page.raw(if endings(plan).is_empty() { "" } else { "</ul>\n" });
     push_gaps(page, plan);
 }
 
@@ -288,7 +297,7 @@ fn push_why(page: &mut Html, row: &Outline, unasked: bool) {
         page.text(origin.is.as_str()).raw("</span>");
         push_lines(page, origin.lines.iter());
     }
-    for line in row.cause.iter().chain(&row.last_in_sync).chain(&row.place) {
+    for line in row.cause.iter().chain(&row.note).chain(&row.last_in_sync).chain(&row.place) {
         page.element("<div>", line, "</div>");
     }
 }

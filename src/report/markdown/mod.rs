@@ -9,8 +9,10 @@ use std::fmt::Write as _;
 use super::fields::FieldChange;
 use super::graph;
 use super::guardrails::{exception, together};
-use super::origin::{Gone, Group, Reading, deletions, diff_line, groups, holds, undescribed, unplanned};
-use super::outline::{Outline, Verdict, drift_verdict, last_in_sync, reason, verdict};
+use super::origin::{Gone, Group, Reading, deletions, diff_line, groups, holds, note, undescribed, unplanned};
+use super::outline::{
+    ENDINGS_LISTED, EndingLine, Outline, Verdict, drift_verdict, endings, last_in_sync, reason, verdict,
+};
 use super::risk::{overall, risk};
 use super::style::{capitalised, first, plural};
 use escape::{LONGEST_VALUE, cut as cut_value};
@@ -312,11 +314,12 @@ fn from_to(Outline { action, verb, access, effects, .. }: &Outline) -> String {
 }
 
 /// Returns where a change comes from: its origin, its cause, and its place in the files.
-fn why(Outline { origin, cause, place, .. }: &Outline) -> String {
+fn why(Outline { origin, cause, note, place, .. }: &Outline) -> String {
     let origin = origin.as_ref().map(|origin| origin.is);
     let cause = cause.iter().filter(|_| origin != Some(OriginKind::NeededByAnother)).map(prose);
     let origin = origin.map(|origin| origin.as_str().to_owned());
-    let parts: Vec<String> = origin.into_iter().chain(cause).chain(place.iter().map(code)).collect();
+    let parts: Vec<String> =
+        origin.into_iter().chain(cause).chain(note.iter().map(prose)).chain(place.iter().map(code)).collect();
     parts.join(", ")
 }
 
@@ -372,7 +375,13 @@ fn push_holds(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel) {
         let shown = &holds[..holds.len().min(room)];
         room -= shown.len();
         for hold in shown {
-            let _ = writeln!(text, "- {} {}: {}", code(&hold.address), hold.class.as_str(), prose(reason(hold)));
+            let _ = writeln!(
+                text,
+                "- {} {}: {}",
+                code(&hold.address),
+                hold.class.as_str(),
+                prose(format!("{}{}", reason(hold), note(plan, hold)))
+            );
             if let Some(line) = last_in_sync(plan, &hold.address) {
                 let _ = writeln!(text, "  - {}", prose(line));
             }
@@ -386,6 +395,17 @@ fn push_holds(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel) {
 }
 
 fn push_gaps(text: &mut String, plan: &OrganizationPlan) {
+    let endings = endings(plan);
+    if !endings.is_empty() {
+        let _ = writeln!(text, "**Ends soon**\n");
+        for EndingLine { address, text: what, place } in endings.iter().take(ENDINGS_LISTED) {
+            let _ = writeln!(text, "- {}: {} ({})", code(address), prose(what), code(place));
+        }
+        if endings.len() > ENDINGS_LISTED {
+            let _ = writeln!(text, "- _{} more_", endings.len() - ENDINGS_LISTED);
+        }
+        text.push('\n');
+    }
     for (list, completeness) in &plan.completeness {
         if let Completeness::Broken { why } = completeness {
             let _ = writeln!(text, "> [!WARNING]\n> {list} incomplete: {}\n", prose(why));

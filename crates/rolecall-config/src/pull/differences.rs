@@ -86,6 +86,7 @@ impl<'p> Found<'p> {
             | Cause::NotListed
             | Cause::Superseded { .. }
             | Cause::SecretLost
+            | Cause::Ended { .. }
             | Cause::CompletesInvitation => {
                 let difference = self.difference(&change.address);
                 // An update says more than the cancellation of an invitation beside it.

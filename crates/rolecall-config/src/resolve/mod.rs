@@ -19,10 +19,12 @@ use jiff::Timestamp;
 pub use include::{Disk, Files, Library, NoFiles};
 
 use super::node::{Located, Node};
-use super::source::Sources;
+use super::source::{Mark, Sources};
 use entries::{Date, take_note, take_until};
 use groups::Directory;
-use rolecall_model::{Address, Code, Ending, EndingAccess, Finding, KeyName, RemoteId, RoleName, Rules, TeamName};
+use rolecall_model::{
+    Address, Code, Ending, EndingAccess, Finding, KeyName, RemoteId, RoleName, Rules, Span, TeamName,
+};
 
 /// Returns the address of an entity by its name in a file.
 type AddressOf = fn(&str) -> Option<Address>;
@@ -173,6 +175,8 @@ fn id_of(entry: &Located) -> Option<RemoteId> {
 fn make_absent(entry: &mut Located, keep: &[&str], date: Date) {
     let Node::Map(fields) = &mut entry.node else { return };
     fields.retain(|(key, _)| key.text().is_some_and(|name| keep.contains(&name)));
-    let absent = Located { node: Node::Bool(true), mark: date.mark };
-    fields.push((Located::of_text("absent", date.mark), absent));
+    // Nobody has typed it, so no text stands for it.
+    let Mark { span: Span { start, .. }, .. } = date.mark;
+    let mark = Mark { span: Span { start, end: start }, ..date.mark };
+    fields.push((Located::of_text("absent", mark), Located { node: Node::Bool(true), mark }));
 }

@@ -17,7 +17,7 @@ const IDENTITY: &[&str] = &["email", "id"];
 struct Grant {
     group: String,
     /// The fields that each member's entry gets.
-    fields: Vec<(Located, Located)>,
+    fields: Located,
     /// The roles and teams of the entry that end or have ended.
     parts: Vec<(EndingAccess, Date)>,
     until: Option<Date>,
@@ -96,8 +96,7 @@ impl Resolver<'_> {
         }
         let Entry { parts, until, note } = self.entry(&mut item);
         let note = note.or_else(|| self.directory.group(&name)?.note.clone());
-        let Node::Map(fields) = item.node else { return None };
-        Some(Grant { group: name, fields, parts, until, note })
+        Some(Grant { group: name, fields: item, parts, until, note })
     }
 
     /// Takes from an entry what is the same on every platform: the note and the dates.
@@ -195,7 +194,7 @@ impl Resolver<'_> {
             self.ends(&address, date, EndingAccess::All);
         }
         if let Some(date) = until {
-            self.ends(&address, date, EndingAccess::Entry);
+            self.ends(&address, date, EndingAccess::Entry { roles: roles_of(&item) });
         }
         match (leaves, ended) {
             (Some(date), _) => {
@@ -266,21 +265,13 @@ impl Resolver<'_> {
     ) -> Option<Located> {
         let email = self.email_of(person);
         let address = Address::user(email);
-        let roles_of = |grant: &Grant| {
-            let roles = grant.fields.iter().find(|(key, _)| key.text() == Some("roles"));
-            let roles = roles.and_then(|(_, roles)| match &roles.node {
-                Node::List(roles) => Some(roles),
-                Node::Null | Node::Bool(_) | Node::Number | Node::Text(_) | Node::Map(_) => None,
-            });
-            roles.into_iter().flatten().filter_map(|role| role.text().map(RoleName::seen)).collect()
-        };
         if let Some(date) = person.until {
             self.ends(&address, date, EndingAccess::All);
         }
         for Share { grant, until, .. } in shares {
             let Some(grant) = grants.get(*grant) else { continue };
             if let Some(date) = until {
-                let what = EndingAccess::Group { group: grant.group.clone(), roles: roles_of(grant) };
+                let what = EndingAccess::Group { group: grant.group.clone(), roles: roles_of(&grant.fields) };
                 self.ends(&address, *date, what);
             }
             for (what, date) in &grant.parts {
@@ -297,13 +288,13 @@ impl Resolver<'_> {
         let mut fields = vec![(Located::of_text("email", mark), Located::of_text(email.as_str(), mark))];
         let known = self.fields_of(person);
         fields.extend(known.map(|(name, value)| (Located::of_text(name, value.mark), value.clone())));
-        fields.extend(grants.get(first.grant).into_iter().flat_map(|grant| grant.fields.iter().cloned()));
+        fields.extend(grants.get(first.grant).into_iter().flat_map(|grant| grant.fields.fields().iter().cloned()));
         let mut notes: Vec<&String> =
             grants.get(first.grant).and_then(|grant| grant.note.as_ref()).into_iter().collect();
         for share in active {
             let Some(grant) = grants.get(share.grant) else { continue };
             notes.extend(&grant.note);
-            for (key, value) in &grant.fields {
+            for (key, value) in grant.fields.fields() {
                 let name = key.text().unwrap_or_default();
                 let Some((_, known)) = fields.iter_mut().find(|(known, _)| known.text() == Some(name)) else {
                     fields.push((key.clone(), value.clone()));
@@ -346,6 +337,15 @@ impl Resolver<'_> {
         }
         entry
     }
+}
+
+/// Returns the roles of an entry.
+fn roles_of(entry: &Located) -> BTreeSet<RoleName> {
+    let roles = entry.field("roles").and_then(|roles| match &roles.node {
+        Node::List(roles) => Some(roles),
+        Node::Null | Node::Bool(_) | Node::Number | Node::Text(_) | Node::Map(_) => None,
+    });
+    roles.into_iter().flatten().filter_map(|role| role.text().map(RoleName::seen)).collect()
 }
 
 fn is_absent(item: &Located) -> bool {

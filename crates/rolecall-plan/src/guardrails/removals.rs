@@ -63,7 +63,8 @@ fn removed_entities(changes: &[Change], kind: Kind) -> BTreeSet<Address> {
     let is_removal = |change: &&Change| {
         let removes = matches!(change.action, Action::Disable | Action::Delete | Action::Remove);
         // Nobody loses access by these: the key's secret was lost, or its successor has been delivered.
-        let replaced = matches!(change.cause, Cause::SecretLost | Cause::Superseded { .. });
+        // And whoever reviewed a date has reviewed the removal.
+        let replaced = matches!(change.cause, Cause::SecretLost | Cause::Superseded { .. } | Cause::Ended { .. });
         change.address.kind == kind && removes && !replaced
     };
     changes.iter().filter(is_removal).map(|change| change.address.clone()).collect()
@@ -82,9 +83,11 @@ fn users_losing_access(
         let user = change.before.as_ref().and_then(Entity::user);
         change.action == Action::Cancel && user.is_some_and(|user| invited.contains(&Address::user(&user.email)))
     };
+    // Whoever reviewed a date has reviewed the loss.
+    let has_ended = |change: &Change| matches!(change.cause, Cause::Ended { .. });
     let mut losing: BTreeSet<Address> = changes
         .iter()
-        .filter(|change| loses(input, change, planned_roles) && !replaced(change))
+        .filter(|change| loses(input, change, planned_roles) && !replaced(change) && !has_ended(change))
         .map(|change| change.address.clone())
         .collect();
     let weaker: BTreeSet<&RoleName> = changes

@@ -57,7 +57,7 @@ pub(super) fn key_dependencies(nodes: &mut [Node<'_>]) {
         .collect();
     for node in nodes.iter_mut().filter(|node| node.mutation.stage == Stage::Remove && is_key(node)) {
         let replaces = |name: &str| match node.change.cause {
-            Cause::DeclaredAbsent => *name == node.change.address.name,
+            Cause::DeclaredAbsent | Cause::Ended { .. } => *name == node.change.address.name,
             Cause::NotListed => true,
             // A key whose secret was lost is used by nobody. A superseded key has a successor that was delivered.
             _ => false,

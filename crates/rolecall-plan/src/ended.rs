@@ -1,0 +1,146 @@
+//! Finds the changes that take access which a file gave until a certain time.
+//!
+//! For example, a file gives Jane the role `ADMIN` until the last day of the year, and `CLUSTER_OPS` forever. In January,
+//! the change that takes `ADMIN` from her is due because of the date: it needs no review, and is no drift. If somebody has
+//! also given her `SIGNER` by hand, the same update takes that too. Then it isn't due because of the date alone, and it is
+//! reviewed like any other change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::PlanInput;
+use rolecall_model::{
+    Address, Cause, Change, Desired, Ending, EndingAccess, Entity, HoldClass, Kind, NearEnding, OrganizationPlan,
+    Quirk, RoleName, Seen, TeamName, Until, User,
+};
+
+/// Everything of one entity that has ended.
+#[derive(Default)]
+struct Ended<'a> {
+    until: Option<Until>,
+    roles: BTreeSet<&'a RoleName>,
+    teams: BTreeSet<&'a TeamName>,
+    /// True if an entry or what a group gives has ended. Its resources and teams have ended too.
+    entry: bool,
+}
+
+/// Gives the changes that are due because of a date this cause.
+pub(super) fn mark(input: &PlanInput<'_>, changes: &mut [Change]) {
+    let mut ended: BTreeMap<&Address, Ended<'_>> = BTreeMap::new();
+    for Ending { until, address, what, place: _ } in &input.desired.endings {
+        if !until.is_past(input.now) {
+            continue;
+        }
+        let found = ended.entry(address).or_default();
+        found.until = found.until.max(Some(*until));
+        match what {
+            EndingAccess::All => {}
+            EndingAccess::Entry { roles } | EndingAccess::Group { group: _, roles } => {
+                found.entry = true;
+                found.roles.extend(roles);
+            }
+            EndingAccess::Role { role } => {
+                found.roles.insert(role);
+            }
+            EndingAccess::Team { team } => {
+                found.teams.insert(team);
+            }
+        }
+    }
+    if ended.is_empty() {
+        return;
+    }
+    for change in changes.iter_mut().filter(|change| is_by_file(&change.cause)) {
+        let listed = Address { kind: listed_kind(&change.address), ..change.address.clone() };
+        let found = ended.get(&listed).or_else(|| ended.get(&Address { id: None, ..listed.clone() }));
+        if let Some(Ended { until: Some(until), .. }) = found
+            && found.is_some_and(|found| found.explains(input, change))
+        {
+            change.cause = Cause::Ended { until: *until };
+        }
+    }
+}
+
+/// Returns the kind of entry that lists an address: an invitation belongs to the entry of the user.
+fn listed_kind(address: &Address) -> Kind {
+    if address.kind == Kind::Invitation { Kind::User } else { address.kind }
+}
+
+fn is_by_file(cause: &Cause) -> bool {
+    matches!(cause, Cause::Declared | Cause::DeclaredAbsent | Cause::NotListed)
+}
+
+/// Returns whether some access at an address has ended.
+pub(super) fn has_ended(input: &PlanInput<'_>, address: &Address) -> bool {
+    let mut endings = input.desired.endings.iter();
+    endings.any(|ending| ending.address.name == address.name && ending.until.is_past(input.now))
+}
+
+/// Returns the access that ends within the horizon, and the access that has ended and that the plan takes or skips.
+pub fn near_endings(
+    desired: &Desired,
+    plan: &OrganizationPlan,
+    now: Timestamp,
+    horizon: SignedDuration,
+) -> Vec<NearEnding> {
+    let is_open = |address: &Address| {
+        let has_ended = |cause: &Cause| matches!(cause, Cause::Ended { .. });
+        plan.sealed.changes.iter().any(|change| change.address.name == address.name && has_ended(&change.cause))
+            || plan
+                .sealed
+                .holds
+                .iter()
+                .any(|hold| hold.address.name == address.name && hold.class == HoldClass::Blocked)
+    };
+    let near = desired.endings.iter().filter_map(|ending| {
+        let left = ending.until.instant().duration_since(now);
+        let days = left.as_hours().div_euclid(24);
+        let is_shown = if ending.until.is_past(now) { is_open(&ending.address) } else { left <= horizon };
+        is_shown.then(|| NearEnding { ending: ending.clone(), days })
+    });
+    let mut near: Vec<NearEnding> = near.collect();
+    near.sort();
+    near.dedup();
+    near
+}
+
+impl Ended<'_> {
+    /// Returns whether a change takes only what has ended.
+    fn explains(&self, input: &PlanInput<'_>, change: &Change) -> bool {
+        let (before, after) = match (&change.before, &change.after) {
+            (Some(Entity::User(before)), Some(Entity::User(after))) if !change.action.takes_access() => {
+                (before, after)
+            }
+            // Of a removal, the entry says that nothing is left.
+            _ => return change.action.takes_access(),
+        };
+        let role_ended = |role: &RoleName| self.roles.contains(role);
+        let lost: Vec<&RoleName> = before.roles.difference(&after.roles).collect();
+        let gained = after.roles.difference(&before.roles).next().is_some();
+        // Where a user has one role, what groups give takes the place of the role that has ended.
+        let replaces = self.entry && !lost.is_empty() && !input.rules.has(Quirk::SeveralRoles);
+        let teams_fit = match (&before.teams, &after.teams) {
+            (Some(before), Some(after)) => {
+                let lost = before.keys().filter(|team| !after.contains_key(*team));
+                let is_same = after.iter().all(|(team, role)| before.get(team) == Some(role));
+                is_same && lost.into_iter().all(|team| self.entry || self.teams.contains(team))
+            }
+            (before, after) => before == after,
+        };
+        // An update has to write whether the user can sign in, and the file said the same before.
+        let is_unreadable = before.enabled == Seen::Unreadable;
+        let others = |user: &User| User {
+            enabled: if is_unreadable { Seen::Unreadable } else { user.enabled },
+            roles: BTreeSet::new(),
+            teams: None,
+            resources: user.resources.clone().filter(|_| !self.entry),
+            ..user.clone()
+        };
+        lost.into_iter().all(role_ended)
+            && (!gained || replaces)
+            && teams_fit
+            && others(before) == others(after)
+            && (before.roles != after.roles || before.teams != after.teams || self.entry)
+    }
+}

@@ -1,0 +1,146 @@
+//! Access that ends by a date: when it ends, what takes it, and how it is told.
+
+use serde_json::Value;
+
+use crate::support::cli::{Env, Said};
+
+const HEAD: &str = "provider: bitpanda
+organization: f8588dc7-e1ce-4d92-a473-809a0a357ad9
+endpoint: https://tapi-sandbox.trustology-test.com/graphql
+credentials: { api_key: { env: BITPANDA_API_KEY } }
+own: { key: bff7cedb-5c5e-4b6e-9a55-0f4e7d1c2a11 }
+";
+
+/// Jane has a role and Max has everything until a date.
+const USERS: &str = "users:
+  - { email: jane@acme.example, roles: [ADMIN, CLUSTER_OPS, { role: CLUSTER_MANAGER, until: 2030-06-30 }], enabled: true, note: on duty }
+  - { email: max@acme.example, roles: [CLUSTER_MANAGER, CLUSTER_OPS, SIGNER], enabled: true, until: 2030-06-30T12:00:00Z }
+";
+
+fn file(guardrails: &str) -> Env {
+    let env = Env::new();
+    env.write("bitpanda.yaml", format!("{HEAD}{guardrails}{USERS}"));
+    env
+}
+
+fn plan(env: &Env, now: &str, more: &[&str]) -> Value {
+    let said =
+        env.run(&[&["plan", "--sandbox", "--format", "json", "--now", now], more, &["bitpanda.yaml"]].concat());
+    serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{}", said.all()))
+}
+
+/// Returns the addresses and causes of the changes of a plan.
+fn changes(plan: &Value) -> Vec<(String, String)> {
+    let changes = plan["organizations"][0]["sealed"]["changes"].as_array().unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    changes.iter().map(|change| (text(&change["address"]), text(&change["cause"]["is"]))).collect()
+}
+
+fn apply(env: &Env, args: &[&str]) -> Said {
+    env.run(&[&["apply", "--sandbox", "--auto-approve"], args, &["bitpanda.yaml"]].concat())
+}
+
+/// Puts the sandbox in sync with the file before anything has ended.
+fn in_sync(guardrails: &str) -> Env {
+    let env = file(guardrails);
+    let said = apply(&env, &["--now", "2030-06-01T00:00:00Z"]);
+    assert!(said.stdout.contains("1 done"), "{}", said.all());
+    assert_eq!(changes(&plan(&env, "2030-06-01T00:00:00Z", &[])), []);
+    env
+}
+
+#[test]
+fn access_ends_at_its_second_in_every_time_zone() {
+    for zone in ["UTC", "Pacific/Kiritimati", "America/Los_Angeles"] {
+        let mut env = in_sync("");
+        env.set("TZ", zone);
+        assert_eq!(changes(&plan(&env, "2030-06-30T11:59:59Z", &[])), []);
+        let max = ("user/max@acme.example".to_owned(), "ended".to_owned());
+        let jane = ("user/jane@acme.example".to_owned(), "ended".to_owned());
+        assert_eq!(changes(&plan(&env, "2030-06-30T12:00:00Z", &[])), [max.clone()]);
+        // A date ends with its day.
+        assert_eq!(changes(&plan(&env, "2030-06-30T23:59:59Z", &[])), [max.clone()]);
+        assert_eq!(changes(&plan(&env, "2030-07-01T00:00:00Z", &[])), [jane, max]);
+    }
+}
+
+#[test]
+fn a_plan_tells_what_ends_within_the_horizon() {
+    let env = in_sync("");
+    let text = |now: &str, more: &[&str]| {
+        env.run(&[&["plan", "--sandbox", "--now", now], more, &["bitpanda.yaml"]].concat()).stdout
+    };
+    let soon = text("2030-06-20T00:00:00Z", &[]);
+    assert!(soon.contains("the role CLUSTER_MANAGER: ends in 11 days, on 2030-06-30; bitpanda.yaml:7:"), "{soon}");
+    assert!(soon.contains("the entry: ends in 10 days, on 2030-06-30T12:00:00Z; bitpanda.yaml:8:"), "{soon}");
+    assert!(!text("2030-06-20T00:00:00Z", &["--horizon", "5"]).contains("ends soon"));
+    assert!(!text("2030-06-01T00:00:00Z", &[]).contains("ends soon"));
+    assert!(text("2030-06-01T00:00:00Z", &["--horizon", "30"]).contains("ends in 30 days, on 2030-06-30;"));
+    let json = plan(&env, "2030-06-30T01:00:00Z", &[]);
+    let endings = json["organizations"][0]["endings"].as_array().unwrap();
+    assert_eq!(endings[0]["what"]["is"], "entry");
+    assert_eq!((&endings[0]["days"], &endings[1]["what"]["role"]), (&Value::from(0), &"CLUSTER_MANAGER".into()));
+}
+
+/// The scheduled job takes what has ended, and nothing else.
+#[test]
+fn leftovers_take_what_has_ended_and_nothing_that_differs_otherwise() {
+    let env = in_sync("guardrails: { max_removals: 0, min_admins: 1 }\n");
+    let edited = env.read("bitpanda.yaml").replace("CLUSTER_OPS, { role", "{ role");
+    env.write("bitpanda.yaml", edited);
+    let said = apply(&env, &["--leftovers", "--now", "2030-06-29T00:00:00Z"]);
+    assert!(said.code == 0 && said.stdout.contains("1 change not selected"), "{}", said.all());
+    // Jane's update would also take a role that somebody has to review.
+    let said = apply(&env, &["--leftovers", "--now", "2030-07-03T00:00:00Z"]);
+    assert!(
+        said.stdout.contains("ended on 2030-06-30T12:00:00Z, 2 days ago, and no run has taken it since"),
+        "{}",
+        said.all()
+    );
+    assert!(said.stdout.contains("1 done") && !said.stdout.contains("~ user/jane"), "{}", said.all());
+    let left = changes(&plan(&env, "2030-07-03T00:00:00Z", &[]));
+    assert_eq!(left, [("user/jane@acme.example".to_owned(), "declared".to_owned())]);
+}
+
+#[test]
+fn what_has_ended_is_told_apart_by_max_removals_and_is_no_drift() {
+    let env = in_sync("guardrails: { max_removals: 0, min_admins: 1 }\n");
+    let drift = env.run(&["drift", "--sandbox", "--now", "2030-07-01T00:00:00Z", "bitpanda.yaml"]);
+    assert!(drift.stdout.contains("still to do") && !drift.stdout.contains("max_removals"), "{}", drift.all());
+    let said = apply(&env, &["--now", "2030-07-01T00:00:00Z"]);
+    assert!(said.stdout.contains("2 done"), "{}", said.all());
+    assert_eq!(changes(&plan(&env, "2030-07-01T00:00:00Z", &[])), []);
+    assert_eq!(
+        changes(&plan(&env, "2031-01-01T00:00:00Z", &[])),
+        [],
+        "what is gone stays gone, without a warning"
+    );
+}
+
+#[test]
+fn a_date_never_takes_the_last_admins() {
+    let env = in_sync("guardrails: { min_admins: 2 }\n");
+    let edited =
+        env.read("bitpanda.yaml").replace("enabled: true, note: on duty", "enabled: true, until: 2030-05-05");
+    env.write("bitpanda.yaml", edited);
+    let said = apply(&env, &["--leftovers", "--now", "2030-06-01T00:00:00Z"]);
+    assert_eq!(said.code, 3, "{}", said.all());
+    assert!(said.stdout.contains("refused by min_admins"), "{}", said.all());
+}
+
+#[test]
+fn apply_takes_nothing_before_its_date_because_somebody_says_so() {
+    let env = file("");
+    let said = env.run(&["apply", "--auto-approve", "--now", "2090-01-01T00:00:00Z", "bitpanda.yaml"]);
+    assert_eq!(said.code, 1);
+    assert!(said.stderr.contains("`--now` is in the future"), "{}", said.all());
+}
+
+#[test]
+fn a_note_travels_into_every_report() {
+    let env = file("");
+    for format in ["text", "markdown", "html", "json", "github", "junit"] {
+        let said = env.run(&["plan", "--sandbox", "--format", format, "bitpanda.yaml"]);
+        assert!(said.stdout.contains("on duty"), "{format}: {}", said.all());
+    }
+}
