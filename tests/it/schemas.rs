@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::support::bitpanda::HEAD;
 use crate::support::cli::example;
+use crate::support::files::loaded;
 use rolecall::cli::{SCHEMAS, schema_text};
 use rolecall_config::{Source, check_source};
 use rolecall_model::{Finding, KnownRoles, ProviderName};
@@ -106,6 +107,153 @@ fn what_validate_accepts_the_schema_accepts() {
         let errors: Vec<String> = schema.iter_errors(&as_json(&yaml)).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "the schema refuses\n{yaml}\n{errors:#?}");
     }
+}
+
+/// The people that organisation files include here.
+const PEOPLE: &str = "kind: people
+people: [{ email: jane@x.example }, { email: bob@x.example }]
+groups: [{ name: g, members: [jane@x.example] }, { name: none }]
+";
+
+/// Returns whether an organisation's file is accepted that includes a people file and another one.
+fn validates_with(organization: &str, included: &str) -> bool {
+    let files = [("people.yaml", PEOPLE), ("included.yaml", included), ("teams/a.yml", "users: []")];
+    let loaded = loaded(organization, &files, jiff::Timestamp::MIN);
+    !loaded.has_errors()
+}
+
+/// Returns organisation files with the fields that every platform has, and whether they are right.
+fn with_common_fields() -> Vec<(bool, String)> {
+    let user = |fields: &str| format!("users: [{{ email: a@x.example, {fields} }}]\ninclude: [people.yaml]");
+    let group = |fields: &str| format!("users: [{{ group: g, {fields} }}]\ninclude: [people.yaml]");
+    let mut all = vec![
+        (
+            true,
+            HEAD.to_owned() + &user("enabled: true, roles: [A, { role: B, until: 2026-12-31 }], note: on call"),
+        ),
+        (true, HEAD.to_owned() + &user("roles: [{ role: A }], until: 2026-12-31T18:00:00Z")),
+        (true, HEAD.to_owned() + &group("enabled: true, roles: [A], note: x, until: 2026-12-31")),
+        (
+            true,
+            HEAD.to_owned()
+                + "keys: [{ name: a, deliver: { file: a }, until: 2026-12-31, note: x }, { name: b, absent: true, note: z }]",
+        ),
+        (true, hive(&group("roles: [{ role: Viewer, until: 2026-12-31 }], resources: all"))),
+        (
+            true,
+            hive(
+                "roles: [{ name: One, permissions: [], note: for audits }]\nkeys: [{ name: ci, until: 2026-12-31 }]",
+            ),
+        ),
+        (true, paradime(&group("roles: [ADMIN]"))),
+        (true, paradime(&user("roles: [{ role: ADMIN, until: 2026-12-31 }]"))),
+        (true, rapidapi(&group("roles: [], teams: [T, { team: U, until: 2026-12-31 }], status: active"))),
+        (true, rapidapi(&user("teams: { T: Team Admin, U: { role: Team Admin, until: 2026-12-31 } }"))),
+        (true, rapidapi("teams: [{ name: T, until: 2026-12-31, note: x }]")),
+        (
+            true,
+            hive("include: [people.yaml, teams/*.yml, 'teams/*', 'incl*.yaml', included.yaml, ./included.yaml]"),
+        ),
+        (false, hive(&user("until: 2026-13-01"))),
+        (false, hive(&user("until: 31.12.2026"))),
+        (false, hive(&user("until: 2026-12-31T18:00:00"))),
+        (false, hive(&user("until: '2026-12-31T18:00:00+01:00[Europe/Vienna]'"))),
+        (false, hive(&user("until: 2026"))),
+        (false, hive(&user("until: [2026-12-31]"))),
+        (false, hive(&user("until:"))),
+        (false, hive(&user("absent: true, until: 2026-12-31"))),
+        (false, hive(&user("note: 7"))),
+        (false, hive(&user("note: ''"))),
+        (false, hive(&user("note: \"two\\nlines\""))),
+        (false, hive(&user("roles: [{ role: Viewer, until: 2020-01-01 }, { role: Admin }]"))),
+        (false, hive(&user("roles: [{ until: 2026-12-31 }]"))),
+        (false, hive(&user("roles: [{ role: Viewer, till: 2026-12-31 }]"))),
+        (false, hive(&user("roles: [{ role: 7 }]"))),
+        (false, hive(&user("roles: { role: Viewer }"))),
+        (false, hive(&group("email: a@x.example"))),
+        (false, hive(&group("id: a"))),
+        (false, hive(&group("absent: true"))),
+        (false, hive("users: [{ group: 7 }]\ninclude: [people.yaml]")),
+        (false, hive("users: [{ roles: [Viewer] }]")),
+        (false, hive("roles: [{ name: One, until: 2026-12-31 }]")),
+        (false, hive("keys: [{ name: a, absent: true, until: 2026-12-31 }]")),
+        (false, paradime(&user("roles: [{ role: admin }]"))),
+        (false, rapidapi(&user("teams: [{ team: T, role: Team Admin }]"))),
+        (false, rapidapi(&user("teams: { T: { team: T } }"))),
+        (false, rapidapi(&user("teams: { T: { until: 2026-12-31 } }"))),
+    ];
+    let include =
+        ["people.yaml", "{ file: people.yaml }", "[7]", "[people.json]", "[/people.yaml]", "[people]", "[teams]"];
+    all.extend(include.map(|include| (false, hive(&format!("include: {include}")))));
+    all
+}
+
+/// Asserts of each file that the schema and `validate` both accept it, or both refuse it.
+fn agree<'a>(files: impl Iterator<Item = (bool, &'a str, bool)>) {
+    let schema = file_schema();
+    let wrong = files.filter_map(|(right, yaml, validates)| {
+        let fits = schema.is_valid(&as_json(yaml));
+        (validates != right || fits != right)
+            .then(|| format!("right: {right}, validate: {validates}, the schema: {fits}\n{yaml}"))
+    });
+    let wrong: Vec<String> = wrong.collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n---\n"));
+}
+
+#[test]
+fn the_schema_has_the_fields_that_every_platform_has() {
+    let files = with_common_fields();
+    agree(files.iter().map(|(right, yaml)| (*right, yaml.as_str(), validates_with(yaml, "users: []"))));
+}
+
+#[test]
+fn the_schema_has_the_files_that_others_include() {
+    let person = |fields: &str| format!("kind: people\npeople: [{{ email: a@x.example, {fields} }}]");
+    let group = |fields: &str| format!("kind: people\ngroups: [{{ name: a, {fields} }}]");
+    let files = [
+        (true, "kind: people".to_owned()),
+        (true, "kind: people\npeople: []\ngroups: []\nx-anything: [1]".to_owned()),
+        (true, person("first_name: Jane, last_name: Doe, phone: \"+43\", note: x, until: 2026-12-31")),
+        (true, person("aliases: { hive: b@x.example, rapidapi: c@x.example }")),
+        (true, group("note: x, members: [jane@x.example, { person: bob@x.example, until: 2026-12-31 }]")),
+        (true, group("members: [{ group: g, until: 2026-12-31T00:00:00+01:00 }], except: [jane@x.example]")),
+        (true, "users: [{ email: a@x.example, roles: [Viewer] }, { group: g }]".to_owned()),
+        (true, "roles: []\nkeys: []\nusers: []\ninclude: [people.yaml]\nx-anything: 1".to_owned()),
+        (false, "kind: person".to_owned()),
+        (false, "kind:".to_owned()),
+        (false, "kind: [people]".to_owned()),
+        (false, "kind: people\nusers: []".to_owned()),
+        (false, "kind: people\ninclude: []".to_owned()),
+        (false, "kind: people\npeople:".to_owned()),
+        (false, "kind: people\npeople: [a@x.example]".to_owned()),
+        (false, "kind: people\npeople: [{ first_name: Jane }]".to_owned()),
+        (false, "kind: people\ngroups: [{ members: [] }]".to_owned()),
+        (false, person("until: 2026-12-32")),
+        (false, person("roles: [Viewer]")),
+        (false, person("first_name: 7")),
+        (false, person("note: ' x'")),
+        (false, person("aliases: { slack: b@x.example }")),
+        (false, person("aliases: { hive: nobody }")),
+        (false, person("aliases: [b@x.example]")),
+        (false, group("members: [nobody]")),
+        (false, group("members: [{ until: 2026-12-31 }]")),
+        (false, group("members: [{ person: jane@x.example, group: g }]")),
+        (false, group("members: [{ person: jane@x.example, role: Viewer }]")),
+        (false, group("members: jane@x.example")),
+        (false, group("except: [{ person: jane@x.example }]")),
+        (false, "provider: hive".to_owned()),
+        (false, "manage: { users: all }".to_owned()),
+        (false, "guardrails: { min_admins: 1 }".to_owned()),
+        (false, "credentials: { token: { env: TOKEN } }".to_owned()),
+        (false, "endpoint: { env: ENDPOINT }".to_owned()),
+        (false, "acknowledged: []".to_owned()),
+        (false, "users: { a: b }".to_owned()),
+        (false, "users: []\nuser: []".to_owned()),
+        (false, "[]".to_owned()),
+        (false, "jane".to_owned()),
+    ];
+    let organization = hive("include: [people.yaml, included.yaml]");
+    agree(files.iter().map(|(right, yaml)| (*right, yaml.as_str(), validates_with(&organization, yaml))));
 }
 
 fn refused_of_rapidapi() -> Vec<String> {

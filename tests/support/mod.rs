@@ -3,6 +3,7 @@
 
 pub mod bitpanda;
 pub mod cli;
+pub mod files;
 pub mod hive;
 pub mod paradime;
 pub mod rapidapi;

@@ -223,6 +223,22 @@ fn provider_of(source: &Source, root: &Located, findings: &mut Vec<Finding>) -> 
     let Some((_, value)) =
         entries.iter().find(|(key, _)| matches!(&key.node, Node::Text(name) if name == "provider"))
     else {
+        if let Some(kind) = root.field("kind").filter(|kind| kind.text() == Some("people")) {
+            let message = "This file lists people. It describes no organisation by itself.";
+            let finding = Finding::error(Code::MissingField, source.place(kind.mark), message);
+            findings.push(
+                finding.hint("Name the files of organisations. Those that include this file know its people."),
+            );
+            return None;
+        }
+        let is_part = |(key, _): &(Located, Located)| {
+            key.text().is_some_and(|name| resolve::PARTS.contains(&name) || name == "include")
+        };
+        if entries.iter().all(is_part) {
+            let finding = Finding::error(Code::MissingField, source.place(root.mark), "`provider` is missing.");
+            findings.push(finding.hint(format!("Add `provider: …`, which is {known_list}. If the file is a part of another one, name the file that includes it.")));
+            return None;
+        }
         findings.push(
             Finding::error(Code::MissingField, source.place(root.mark), "`provider` is missing.")
                 .hint(format!("Add `provider: …`, which is {known_list}.")),

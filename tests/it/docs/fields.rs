@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::reference::{reference, schema};
+use super::reference::{reference, schema, variants};
 use super::root;
 
 /// Returns every mapping of the schema with fields, also those inside definitions and alternatives.
@@ -25,7 +25,12 @@ fn fields(schema: &Value) -> Vec<(String, String, &Value, bool)> {
     for (name, mapping) in mappings(schema) {
         let needed = |field: &str| {
             let lists = [mapping.get("required"), mapping["else"].get("required")];
-            lists.into_iter().flatten().any(|list| list.as_array().unwrap().iter().any(|word| word == field))
+            let ways = mapping.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+            lists
+                .into_iter()
+                .chain(ways.map(|way| way.get("required")))
+                .flatten()
+                .any(|list| list.as_array().unwrap().iter().any(|word| word == field))
         };
         for (field, value) in mapping["properties"].as_object().unwrap() {
             fields.push((name.clone(), field.clone(), value, needed(field)));
@@ -51,8 +56,12 @@ fn every_field_is_on_the_page() {
     let page = reference(&schema);
     let fields = fields(&schema);
     assert!(fields.len() > 100, "fields were looked for in the wrong place");
-    // A section is for a provider, or for a definition that several share.
+    let (_, others) = variants(&schema);
+    // A section is for a provider, for another kind of file, or for a definition that several share.
     let heading = |name: &str| {
+        if others.contains(&name) {
+            return format!("\n## {name}\n");
+        }
         rolecall_model::ProviderName::ALL
             .iter()
             .find(|provider| name.to_lowercase().starts_with(provider.as_str()))

@@ -28,24 +28,35 @@ pub fn schema() -> Value {
 /// Returns the whole page.
 pub fn reference(schema: &Value) -> String {
     let defs = schema["$defs"].as_object().unwrap();
-    let providers: Vec<&str> = schema["oneOf"].as_array().unwrap().iter().map(name_of).collect();
-    let mut page = Page { defs, text: HEAD.to_owned() };
+    let (providers, others) = variants(schema);
+    let mut page = Page { defs, providers: providers.clone(), text: HEAD.to_owned() };
     let words: Vec<String> = providers.iter().map(|provider| page.word(provider)).collect();
     let links = words.iter().map(|word| format!("[{word}](#{word})")).collect::<Vec<_>>().join(", ");
     let _ = write!(
         page.text,
-        "\nThe platforms are {links}.\n[Types](#types) describes the types that several platforms share.\n"
+        "\nThe platforms are {links}.\nOrganisation files include [people files](#people) and [parts](#part).\n[Types](#types) describes the types that several of them share.\n"
     );
     for (provider, word) in providers.iter().zip(&words) {
         page.provider(provider, word);
     }
+    for name in &others {
+        let def = &defs[*name];
+        let _ = write!(page.text, "\n## {name}\n\n{}\n\n", description(def).unwrap());
+        page.table(def, NONE);
+    }
     page.text.push_str("\n## Types\n");
     for (name, def) in defs {
-        if !providers.iter().any(|provider| is_own(provider, name, def)) {
+        if !others.contains(&name.as_str()) && !providers.iter().any(|provider| is_own(provider, name, def)) {
             page.form(name, def);
         }
     }
     page.text
+}
+
+/// Returns the names of the variants of a file: those of platforms, and the others.
+pub fn variants(schema: &Value) -> (Vec<&str>, Vec<&str>) {
+    let all = schema["oneOf"].as_array().unwrap().iter().map(name_of);
+    all.partition(|name| schema["$defs"][name]["properties"].get("provider").is_some())
 }
 
 /// Returns the name of the definition that a reference names.
@@ -61,11 +72,15 @@ fn is_own(provider: &str, name: &str, def: &Value) -> bool {
 /// The absence of a provider, for what applies to all of them.
 const NONE: &str = "-";
 
-/// Returns the fields of a mapping: the required ones first, otherwise in the schema's order.
+/// Returns the fields of a mapping: the required ones first, then those of which one is, otherwise in the schema's order.
 fn fields_of(def: &Value) -> Vec<(&str, &Value)> {
     let properties = def["properties"].as_object().unwrap();
-    let required: Vec<&str> =
-        def["required"].as_array().into_iter().flatten().map(|word| word.as_str().unwrap()).collect();
+    let either = def.get("oneOf").and_then(Value::as_array).into_iter().flatten().map(|way| &way["required"]);
+    let required: Vec<&str> = std::iter::once(&def["required"])
+        .chain(either)
+        .flat_map(|list| list.as_array().into_iter().flatten())
+        .map(|word| word.as_str().unwrap())
+        .collect();
     let needed = required.iter().map(|field| (*field, &properties[*field]));
     let rest = properties.iter().map(|(field, value)| (field.as_str(), value));
     needed.chain(rest.filter(|(field, _)| !required.contains(field))).collect()
@@ -73,6 +88,7 @@ fn fields_of(def: &Value) -> Vec<(&str, &Value)> {
 
 struct Page<'a> {
     defs: &'a Map<String, Value>,
+    providers: Vec<&'a str>,
     text: String,
 }
 
@@ -160,11 +176,11 @@ impl Page<'_> {
         let inner = |keyword: &str| self.value(&object[keyword], provider, field);
         let what = if object.contains_key("$ref") {
             let name = name_of(value);
-            if is_own(provider, name, &self.defs[name]) {
-                let word = self.word(provider);
-                format!("a mapping with [these fields](#{word}-{field})")
-            } else {
-                format!("[{name}](#{})", name.to_lowercase())
+            let owner = self.providers.iter().find(|owner| is_own(owner, name, &self.defs[name]));
+            match owner.map(|owner| (*owner == provider, self.word(owner))) {
+                Some((true, word)) => format!("a mapping with [these fields](#{word}-{field})"),
+                Some((false, word)) => format!("a mapping with [the fields of {word}](#{word}-{field})"),
+                None => format!("[{name}](#{})", name.to_lowercase()),
             }
         } else if let Some(word) = object.get("const") {
             format!("`{}`", word.as_str().unwrap())
@@ -266,6 +282,8 @@ struct Rules<'a> {
     required: BTreeSet<&'a str>,
     /// The fields that are required unless `absent: true` is set.
     otherwise: BTreeSet<&'a str>,
+    /// The fields of which exactly one is required.
+    either: BTreeSet<&'a str>,
     /// The fields that aren't allowed beside `absent: true`.
     forbidden: BTreeSet<&'a str>,
     /// The values that fields can have unless `absent: true` is set.
@@ -300,6 +318,7 @@ impl<'a> Rules<'a> {
         let mut rules = Self {
             required: strings(def.get("required")),
             otherwise: BTreeSet::new(),
+            either: BTreeSet::new(),
             forbidden: BTreeSet::new(),
             narrowed: Vec::new(),
             rest: None,
@@ -338,6 +357,7 @@ impl<'a> Rules<'a> {
                 "The mapping has either {}.",
                 ways.iter().map(way).collect::<Vec<_>>().join(", or ")
             ));
+            rules.either = ways.iter().flat_map(|way| strings(way.get("required"))).collect();
         }
         rules
     }
@@ -346,6 +366,7 @@ impl<'a> Rules<'a> {
         match field {
             _ if self.required.contains(field) => "yes",
             _ if self.otherwise.contains(field) => "unless `absent`",
+            _ if self.either.contains(field) => "either",
             _ => "",
         }
     }

@@ -77,6 +77,15 @@ pub fn take_note(entry: &mut Located, sources: Sources<'_>, findings: &mut Vec<F
 
 /// Removes the field `until` of an entry.
 pub fn take_until(entry: &mut Located, sources: Sources<'_>, findings: &mut Vec<Finding>) -> Option<Date> {
+    if let Node::Map(fields) = &mut entry.node {
+        // A number is accepted as its digits, so that the check can say how the value is written.
+        for (_, value) in fields
+            .iter_mut()
+            .filter(|(key, value)| key.text() == Some("until") && matches!(value.node, Node::Number))
+        {
+            value.node = Node::Text(sources.slice(value.mark).to_owned());
+        }
+    }
     let text = taken_text(entry, "until", sources, findings)?;
     until(Field { mark: text.mark, value: text.text().map(|text| UntilText(text.to_owned())) }, sources, findings)
 }
@@ -88,15 +97,17 @@ pub fn taken_text(
     sources: Sources<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<Located> {
-    let mut value = entry.take(name)?;
-    if matches!(value.node, Node::Number) {
-        value.node = Node::Text(sources.slice(value.mark).to_owned());
-    }
+    let value = entry.take(name)?;
     if value.text().is_some() {
         return Some(value);
     }
     let message = format!("`{name}` is not a text.");
     let finding = Finding::error(Code::WrongType, sources.place(value.mark), message);
-    findings.push(finding.hint(format!("Write a text after `{name}:`, or leave the field out.")));
+    findings.push(finding.hint(match value.node {
+        Node::Bool(_) | Node::Number => {
+            format!("Write it in quotes: `{name}: \"{}\"`.", sources.slice(value.mark))
+        }
+        _ => format!("Write a text after `{name}:`, or leave the field out."),
+    }));
     None
 }

@@ -1,6 +1,6 @@
 //! The [`Directory`] of one organisation: the people and the groups of all people files that it includes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::super::source::{Mark, Sources};
@@ -26,7 +26,12 @@ pub struct Directory<'a> {
     by_alias: BTreeMap<&'a str, &'a Person>,
     groups: BTreeMap<&'a str, &'a Group>,
     expanded: BTreeMap<&'a str, Rc<Members<'a>>>,
+    /// The number of members of all expanded groups together.
+    memberships: usize,
 }
+
+/// The number of members that all groups may have together: a bound of memory and time.
+const MOST: usize = 2_000_000;
 
 impl<'a> Directory<'a> {
     /// Puts the people files of an organisation together, and reports what they contradict each other in.
@@ -41,6 +46,7 @@ impl<'a> Directory<'a> {
             by_alias: BTreeMap::new(),
             groups: BTreeMap::new(),
             expanded: BTreeMap::new(),
+            memberships: 0,
         };
         let twice = |what: String, mark: Mark, first: Mark| {
             let first = sources.place(first);
@@ -126,17 +132,8 @@ impl<'a> Directory<'a> {
             }
         }
         let names: Vec<&str> = self.groups.keys().copied().collect();
-        let mut circles = BTreeSet::new();
         for name in names {
-            self.expand(name, &mut Vec::new(), &mut circles);
-        }
-        for name in circles {
-            let Some(group) = self.group(name) else { continue };
-            let message = format!("The group {} contains itself.", quote(name));
-            findings.push(
-                Finding::error(Code::GroupCycle, sources.place(group.mark), message)
-                    .hint("Remove one of the groups from the members of the other."),
-            );
+            self.expand(name, sources, findings);
         }
     }
 
@@ -145,22 +142,44 @@ impl<'a> Directory<'a> {
         self.expanded.get(group).cloned()
     }
 
-    fn expand(
-        &mut self,
-        name: &'a str,
-        above: &mut Vec<&'a str>,
-        circles: &mut BTreeSet<&'a str>,
-    ) -> Rc<Members<'a>> {
-        if let Some(known) = self.expanded.get(name) {
-            return Rc::clone(known);
+    /// Expands a group, after all groups that it contains.
+    fn expand(&mut self, name: &'a str, sources: Sources<'_>, findings: &mut Vec<Finding>) {
+        // The groups that contain one another, each with the number of its members that were looked at.
+        let mut above: Vec<(&'a Group, usize)> =
+            self.groups.get(name).map(|group| (*group, 0)).into_iter().collect();
+        while let Some((group, next)) = above.last_mut() {
+            let group: &'a Group = group;
+            if self.expanded.contains_key(group.name.as_str()) {
+                above.pop();
+                continue;
+            }
+            let Some(member) = group.members.get(*next) else {
+                let members = self.members_of(group, sources, findings);
+                self.expanded.insert(&group.name, Rc::new(members));
+                above.pop();
+                continue;
+            };
+            *next += 1;
+            let MemberOf::Group(inner) = &member.of else { continue };
+            let Some(inner) = self.group(inner).filter(|inner| !self.expanded.contains_key(inner.name.as_str()))
+            else {
+                continue;
+            };
+            if let Some(start) = above.iter().position(|(outer, _)| outer.name == inner.name) {
+                let circle = above.get(start..).unwrap_or_default().iter().map(|(outer, _)| outer.name.as_str());
+                let names: Vec<String> = circle.chain([inner.name.as_str()]).map(quote).collect();
+                let message = format!("The group {} contains itself: {}.", quote(&inner.name), names.join(" → "));
+                let finding = Finding::error(Code::GroupCycle, sources.place(member.mark), message);
+                findings.push(finding.hint("Remove one of the groups from the members of the other."));
+            } else {
+                above.push((inner, 0));
+            }
         }
+    }
+
+    /// Returns the members of a group, from those of the groups that it contains.
+    fn members_of(&mut self, group: &'a Group, sources: Sources<'_>, findings: &mut Vec<Finding>) -> Members<'a> {
         let mut members = Members::new();
-        let Some(group) = self.group(name) else { return Rc::new(members) };
-        if above.contains(&name) {
-            circles.insert(name);
-            return Rc::new(members);
-        }
-        above.push(name);
         let mut add = |key: &'a str, found: Membership| {
             let known = members.entry(key).or_insert(found);
             if Date::later(known.until, found.until) != known.until {
@@ -175,20 +194,28 @@ impl<'a> Directory<'a> {
                     }
                 }
                 MemberOf::Group(inner) => {
-                    for (key, found) in self.expand(inner, above, circles).iter() {
+                    for (key, found) in
+                        self.expanded.get(inner.as_str()).into_iter().flat_map(|inner| inner.iter())
+                    {
                         add(key, Membership { until: Date::earlier(*until, found.until), ..*found });
                     }
                 }
             }
         }
-        above.pop();
         for (email, _) in &group.except {
             if let Some(person) = self.person(email) {
                 members.remove(person.email.key());
             }
         }
-        let members = Rc::new(members);
-        self.expanded.insert(name, Rc::clone(&members));
+        self.memberships += members.len();
+        if self.memberships > MOST {
+            let message = format!("The groups have more than {MOST} members together.");
+            let finding = Finding::error(Code::TooComplex, sources.place(group.mark), message);
+            if self.memberships - members.len() <= MOST {
+                findings.push(finding.hint("Nest fewer groups."));
+            }
+            return Members::new();
+        }
         members
     }
 }

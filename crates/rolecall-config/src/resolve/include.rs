@@ -11,7 +11,7 @@ use super::super::node::{self, Located, Node};
 use super::super::source::{Mark, Source, Sources};
 use super::super::syntax;
 use super::people::{self, PeopleFile};
-use rolecall_model::{Code, Finding, Pattern, quote};
+use rolecall_model::{Code, Finding, Pattern, nearest, quote};
 
 /// Reads the files that other files include: from the file system, or as of a revision.
 pub trait Files {
@@ -73,7 +73,9 @@ pub struct Library<'f> {
     /// The included files. The number of a source is one more than its index.
     pub sources: Vec<Source>,
     contents: Vec<Content>,
-    by_path: BTreeMap<PathBuf, Option<u32>>,
+    /// The findings in each of them. Each organisation that includes the file has them.
+    findings: Vec<Vec<Finding>>,
+    by_path: BTreeMap<PathBuf, u32>,
 }
 
 /// The content of an included file.
@@ -89,14 +91,45 @@ enum Content {
 }
 
 /// The fields that an included file may have, besides those for people.
-const PARTS: &[&str] = &["users", "roles", "keys", "teams"];
+pub const PARTS: &[&str] = &["users", "roles", "keys", "teams"];
 
 /// The field that names other files.
 const INCLUDE: &str = "include";
 
+/// Other fields of files, which stand only in the file that names the organisation.
+const HEAD: &[&str] = &[
+    "provider",
+    "organization",
+    "endpoint",
+    "host",
+    "credentials",
+    "own",
+    "guardrails",
+    "manage",
+    "acknowledged",
+    "allow",
+    "settings",
+    "admin_role",
+    "containment_role",
+    "reinvite_expired",
+];
+
+/// The files that may include one another, one inside the other.
+const MAX_DEPTH: usize = 32;
+
+const FIELDS: &str =
+    "An included file has `users`, `roles`, `keys`, `teams` and `include`, or it starts with `kind: people`.";
+
 impl<'f> Library<'f> {
     pub fn new(files: &'f dyn Files, now: Timestamp) -> Self {
-        Self { files, now, sources: Vec::new(), contents: Vec::new(), by_path: BTreeMap::new() }
+        Self {
+            files,
+            now,
+            sources: Vec::new(),
+            contents: Vec::new(),
+            findings: Vec::new(),
+            by_path: BTreeMap::new(),
+        }
     }
 
     /// Reads the files that an organisation's file includes, and those that they include. Returns the number of each once.
@@ -111,6 +144,9 @@ impl<'f> Library<'f> {
         let found = self.included(head, root, &mut above, findings);
         let mut numbers = Vec::new();
         self.flatten(&found, &mut numbers);
+        for number in &numbers {
+            findings.extend(at(&self.findings, *number).into_iter().flatten().cloned());
+        }
         numbers
     }
 
@@ -121,19 +157,15 @@ impl<'f> Library<'f> {
                 continue;
             }
             numbers.push(*number);
-            if let Some(Content::Part { includes, .. }) = self.content(*number) {
+            if let Some(Content::Part { includes, .. }) = at(&self.contents, *number) {
                 self.flatten(includes, numbers);
             }
         }
     }
 
-    fn content(&self, number: u32) -> Option<&Content> {
-        self.contents.get(usize::try_from(number).ok()?.checked_sub(1)?)
-    }
-
     /// Returns the entries of these files.
     pub fn parts<'a>(&'a self, numbers: &'a [u32]) -> impl Iterator<Item = &'a Located> {
-        numbers.iter().filter_map(|number| match self.content(*number)? {
+        numbers.iter().filter_map(|number| match at(&self.contents, *number)? {
             Content::Part { root, .. } => Some(root),
             Content::People(_) | Content::Broken => None,
         })
@@ -141,7 +173,7 @@ impl<'f> Library<'f> {
 
     /// Returns the people of these files.
     pub fn people<'a>(&'a self, numbers: &'a [u32]) -> impl Iterator<Item = &'a PeopleFile> {
-        numbers.iter().filter_map(|number| match self.content(*number)? {
+        numbers.iter().filter_map(|number| match at(&self.contents, *number)? {
             Content::People(file) => Some(file),
             Content::Part { .. } | Content::Broken => None,
         })
@@ -213,8 +245,19 @@ impl<'f> Library<'f> {
                         "Remove one of the paths.",
                         findings,
                     );
-                } else if let Some(number) = self.read(&file, above, findings) {
-                    numbers.push((number, item.mark));
+                } else if above.len() > MAX_DEPTH {
+                    let message =
+                        format!("More than {MAX_DEPTH} files include one another here, one inside the other.");
+                    refuse(message, "Include the files from fewer levels.", findings);
+                } else {
+                    let mut unread = Vec::new();
+                    match self.read(&file, above, &mut unread) {
+                        Some(number) => numbers.push((number, item.mark)),
+                        // The place is the path that names the file.
+                        None => findings.extend(
+                            unread.into_iter().map(|finding| Finding { place: place(item.mark), ..finding }),
+                        ),
+                    }
                 }
             }
         }
@@ -237,91 +280,173 @@ impl<'f> Library<'f> {
         Ok(found)
     }
 
-    /// Reads a file, unless it was read before.
-    fn read(&mut self, path: &Path, above: &mut Vec<PathBuf>, findings: &mut Vec<Finding>) -> Option<u32> {
+    /// Reads a file, unless it was read before. Keeps what is wrong in it, and reports that it can't be read.
+    fn read(&mut self, path: &Path, above: &mut Vec<PathBuf>, unread: &mut Vec<Finding>) -> Option<u32> {
         if let Some(known) = self.by_path.get(path) {
-            return *known;
+            return Some(*known);
         }
         let mut found = Vec::new();
-        let source = self.files.read(path, &mut found);
-        let number = source.map(|source| {
-            let number = u32::try_from(self.sources.len() + 1).unwrap_or(u32::MAX);
-            let source = Source { number, ..source };
-            self.sources.push(source.clone());
-            self.contents.push(Content::Broken);
-            above.push(path.to_owned());
-            let content = self.parse(&source, above, &mut found);
-            above.pop();
-            if let Some(last) = usize::try_from(number - 1).ok().and_then(|index| self.contents.get_mut(index)) {
-                *last = content;
-            }
-            if !seems_ours(&source.text) {
-                found = found.drain(..).map(Finding::without_source).collect();
-            }
-            number
-        });
+        let Some(source) = self.files.read(path, &mut found) else {
+            unread.append(&mut found);
+            return None;
+        };
+        let index = self.sources.len();
+        let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
+        let source = Source { number, ..source };
+        self.sources.push(source.clone());
+        self.contents.push(Content::Broken);
+        self.findings.push(Vec::new());
+        above.push(path.to_owned());
+        let (content, is_ours) = self.parse(&source, above, &mut found);
+        above.pop();
+        if !is_ours {
+            found = found.into_iter().map(Finding::without_source).collect();
+        }
+        if let (Some(contents), Some(findings)) = (self.contents.get_mut(index), self.findings.get_mut(index)) {
+            (*contents, *findings) = (content, found);
+        }
         self.by_path.insert(path.to_owned(), number);
-        findings.append(&mut found);
-        number
+        Some(number)
     }
 
-    fn parse(&mut self, source: &Source, above: &mut Vec<PathBuf>, findings: &mut Vec<Finding>) -> Content {
+    /// Returns the content of a file, and whether it is surely one that others include. Lines of any other file are never
+    /// shown: it may be somebody's secret.
+    fn parse(
+        &mut self,
+        source: &Source,
+        above: &mut Vec<PathBuf>,
+        findings: &mut Vec<Finding>,
+    ) -> (Content, bool) {
         let sources = Sources { head: source, included: &[] };
-        let before = findings.len();
-        if source.is_whole {
-            findings.append(&mut syntax::conflicts(source));
+        let seems_ours = seems_ours(&source.text);
+        if !source.is_whole {
+            return (Content::Broken, seems_ours);
         }
-        if findings.len() > before || !source.is_whole {
-            return Content::Broken;
+        let mut conflicts = syntax::conflicts(source);
+        if !conflicts.is_empty() {
+            findings.append(&mut conflicts);
+            return (Content::Broken, seems_ours);
         }
         findings.append(&mut syntax::characters(source));
-        findings.append(&mut syntax::tags(source));
+        let mut tags = syntax::tags(source);
+        let has_tags = !tags.is_empty();
+        findings.append(&mut tags);
         let mut root = match node::parse(source) {
             Ok(root) => root,
-            Err(finding) => {
+            Err(mut finding) => {
+                if !seems_ours && finding.code == Code::YamlSyntax {
+                    // The parser's message may quote the file.
+                    "The file isn't YAML.".clone_into(&mut finding.message);
+                }
                 findings.push(finding);
-                return Content::Broken;
+                return (Content::Broken, seems_ours);
             }
         };
         syntax::texts(source, &root, findings);
+        let mut refuse = |code, mark, message: &str, hint: &str| {
+            findings.push(Finding::error(code, source.place(mark), message).hint(hint));
+        };
         let Node::Map(entries) = &mut root.node else {
-            let message = "The file isn't a mapping of fields.";
-            let finding = Finding::error(Code::WrongType, source.place(root.mark), message);
-            findings.push(finding.hint("Start with `kind: people`, or with a list such as `users:`."));
-            return Content::Broken;
+            refuse(Code::WrongType, root.mark, "The file isn't a mapping of fields.", FIELDS);
+            return (Content::Broken, false);
         };
         entries.retain(|(key, _)| !key.text().is_some_and(|name| name.starts_with("x-")));
-        if root.has_field("kind") {
-            let kind = root.field("kind").and_then(Located::text);
-            if kind == Some("people") {
-                return Content::People(people::check(&root, sources, findings));
+        if let Some(kind) = root.field("kind") {
+            if kind.text() == Some("people") {
+                let file = people::check(&root, sources, findings);
+                return (if has_tags { Content::Broken } else { Content::People(file) }, true);
             }
-            let mark = root.field("kind").map_or(root.mark, |kind| kind.mark);
-            let finding = Finding::error(Code::InvalidValue, source.place(mark), "There is no such kind of file.");
-            findings.push(finding.hint("Write `kind: people`, or remove the field."));
-            return Content::Broken;
+            let hint = "Write `kind: people`, or remove the field.";
+            refuse(Code::InvalidValue, kind.mark, "There is no such kind of file.", hint);
+            return (Content::Broken, false);
         }
-        let includes = self.included(source, &mut root, above, findings);
-        let Node::Map(entries) = &root.node else { return Content::Broken };
+        if let Some(provider) = root.field("provider") {
+            let message = "This file describes an organisation itself, so no other file can include it.";
+            let hint = "Include people files, and parts without `provider`. A pattern such as `*.yaml` also means the files of organisations in that folder, so put parts into a folder of their own.";
+            refuse(Code::Include, provider.mark, message, hint);
+            return (Content::Broken, false);
+        }
+        let is_known = |name: &str| PARTS.contains(&name) || name == INCLUDE;
+        let known = || PARTS.iter().chain(HEAD).chain(&[INCLUDE]).copied();
+        let is_foreign = |name: &str| nearest(name, known()).is_none() && !["people", "groups"].contains(&name);
+        let Node::Map(entries) = &root.node else { return (Content::Broken, false) };
+        let mut all_known = true;
         for (key, _) in entries {
             let name = key.text().unwrap_or_default();
-            if !PARTS.contains(&name) {
-                let message = format!("An included file has no field {}.", quote(name));
-                let hint = "It has `users`, `roles`, `keys`, `teams` and `include`. All other fields stand in the file that includes it.";
-                findings.push(Finding::error(Code::Include, source.place(key.mark), message).hint(hint));
-            }
+            let (message, hint) = match name {
+                _ if is_known(name) => continue,
+                "people" | "groups" => (
+                    format!("`{name}` stands only in a people file."),
+                    "Add `kind: people` at the top.".to_owned(),
+                ),
+                _ if HEAD.contains(&name) => (
+                    format!("An included file has no field `{name}`."),
+                    format!("{FIELDS} All other fields stand in the file that includes it."),
+                ),
+                _ if is_foreign(name) => ("An included file has no such field.".to_owned(), FIELDS.to_owned()),
+                _ => (
+                    format!("An included file has no field {}.", quote(name)),
+                    nearest(name, known())
+                        .map_or_else(|| FIELDS.to_owned(), |near| format!("Did you mean `{near}`?")),
+                ),
+            };
+            all_known = false;
+            let finding = Finding::error(Code::Include, source.place(key.mark), message).hint(hint);
+            findings.push(if is_foreign(name) { finding.without_source() } else { finding });
         }
-        Content::Part { root, includes }
+        if !all_known || has_tags {
+            let is_ours = entries.iter().all(|(key, _)| !is_foreign(key.text().unwrap_or_default()));
+            return (Content::Broken, is_ours);
+        }
+        let includes = self.included(source, &mut root, above, findings);
+        let is_ours = has_entries(&mut root, source, findings);
+        (Content::Part { root, includes }, is_ours)
     }
 }
 
-/// Returns whether a text seems to be a file that others include. Lines of other files are never shown.
+/// Returns an item of a list whose numbers begin with one.
+fn at<T>(all: &[T], number: u32) -> Option<&T> {
+    all.get(usize::try_from(number).ok()?.checked_sub(1)?)
+}
+
+/// Removes everything from a part that isn't an entry, and reports it. Returns whether there were only entries.
+fn has_entries(root: &mut Located, source: &Source, findings: &mut Vec<Finding>) -> bool {
+    let before = findings.len();
+    let Node::Map(sections) = &mut root.node else { return false };
+    let mut refuse = |mark, message: String, hint: &str| {
+        let finding = Finding::error(Code::WrongType, source.place(mark), message).hint(hint);
+        findings.push(finding.without_source());
+    };
+    sections.retain_mut(|(key, section)| match &mut section.node {
+        Node::List(items) => {
+            items.retain(|item| {
+                let is_entry = matches!(item.node, Node::Map(_));
+                if !is_entry {
+                    refuse(item.mark, "This is not an entry.".to_owned(), "Write a mapping of fields.");
+                }
+                is_entry
+            });
+            true
+        }
+        Node::Null | Node::Bool(_) | Node::Number | Node::Text(_) | Node::Map(_) => {
+            let message = format!("`{}` is not a list.", key.text().unwrap_or_default());
+            refuse(section.mark, message, "Write a list of entries, or leave the field out.");
+            false
+        }
+    });
+    findings.len() == before
+}
+
+/// Returns whether a text that isn't YAML seems to be a file that others include: all of its top-level fields are those of
+/// such files.
 fn seems_ours(text: &str) -> bool {
-    let fields = PARTS.iter().copied().chain(["kind: people", "people", "groups"]);
-    let fields: Vec<&str> = fields.collect();
-    text.lines().any(|line| {
-        fields
-            .iter()
-            .any(|field| line.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')))
-    })
+    let fields = || PARTS.iter().copied().chain([INCLUDE, "kind", "people", "groups"]);
+    let mut names =
+        text.lines().filter(|line| line.starts_with(|c: char| !c.is_whitespace() && !"#-]}".contains(c)));
+    let mut some = false;
+    let all = names.all(|line| {
+        some = true;
+        fields().any(|field| line.strip_prefix(field).is_some_and(|rest| rest.starts_with(':')))
+    });
+    some && all
 }

@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-pub use include::{Disk, Files, Library, NoFiles};
+pub use include::{Disk, Files, Library, NoFiles, PARTS};
+pub use people::RawPeople;
 
 use super::node::{Located, Node};
 use super::source::{Mark, Sources};
@@ -50,8 +51,8 @@ pub fn resolve(
     let mut directory = Directory::new(library.people(numbers), provider, sources, findings);
     directory.check(sources, findings);
     let parts: Vec<&Located> = library.parts(numbers).collect();
-    for section in ["users", "roles", "keys", "teams"] {
-        merge(root, &parts, section, sources, findings);
+    for section in PARTS {
+        merge(root, &parts, section);
     }
     let mut resolver = Resolver {
         sources,
@@ -88,25 +89,14 @@ fn items<'a>(root: &'a mut Located, section: &str) -> Option<&'a mut Vec<Located
 }
 
 /// Adds the entries of included files to a list of the document.
-fn merge(
-    root: &mut Located,
-    parts: &[&Located],
-    section: &str,
-    sources: Sources<'_>,
-    findings: &mut Vec<Finding>,
-) {
+fn merge(root: &mut Located, parts: &[&Located], section: &str) {
     let of_section = |entries: &'_ [(Located, Located)]| {
         entries.iter().filter(|(key, _)| key.text() == Some(section)).cloned().collect::<Vec<_>>()
     };
     for part in parts {
         let Node::Map(entries) = &part.node else { continue };
         for (key, value) in of_section(entries) {
-            let Node::List(more) = value.node else {
-                let message = format!("`{section}` is not a list.");
-                let finding = Finding::error(Code::WrongType, sources.place(value.mark), message);
-                findings.push(finding.hint("Write a list of entries, or leave the field out."));
-                continue;
-            };
+            let Node::List(more) = value.node else { continue };
             if let Some(items) = items(root, section) {
                 items.extend(more);
             } else if !root.has_field(section)

@@ -43,20 +43,29 @@ enum RawKind {
 struct RawPerson {
     /// This address identifies the person in all files that include this one.
     email: Field<EmailText>,
-    /// This is the first name, for platforms whose entries have one.
+    /// This is the first name, for platforms whose entries have one. Default: none.
     first_name: Option<Field<NameText>>,
-    /// This is the last name, for platforms whose entries have one.
+    /// This is the last name, for platforms whose entries have one. Default: none.
     last_name: Option<Field<NameText>>,
-    /// This is the phone number, in quotes, for platforms whose entries have one.
+    /// This is the phone number, in quotes, for platforms whose entries have one. Default: none.
     phone: Option<Field<NameText>>,
-    /// These are the addresses of the person on single platforms, such as `{ hive: jane.d@acme.example }`.
+    /// These are the addresses of the person on single platforms, such as `{ hive: jane.d@acme.example }`. Default: the
+    /// same address everywhere.
+    #[serde(default)]
+    #[schemars(schema_with = "aliases_schema")]
     aliases: Option<Field<BTreeMap<ProviderName, Field<EmailText>>>>,
     /// The person has access until this time: a last day in UTC, or an instant. After it, they must have no access
     /// anywhere. Default: forever.
     until: Option<Field<UntilText>>,
-    /// This text is shown with the person in plans, comments and reports of access.
+    /// This text is shown with the person in plans, comments and reports of access. Default: none.
     #[schemars(with = "Option<LineText>")]
     note: Option<Field<NameText>>,
+}
+
+fn aliases_schema(generator: &mut SchemaGenerator) -> Schema {
+    let providers: Vec<&str> = ProviderName::ALL.iter().map(|provider| provider.as_str()).collect();
+    let address = generator.subschema_for::<EmailText>();
+    json_schema!({ "type": "object", "propertyNames": { "enum": providers }, "additionalProperties": address })
 }
 
 /// This entry describes one group of people.
@@ -65,11 +74,12 @@ struct RawPerson {
 struct RawGroup {
     /// This is the group's name.
     name: Field<NameText>,
-    /// These are the members: people by their addresses, and other groups.
+    /// These are the members: people by their addresses, and other groups. Default: nobody.
     members: Option<Field<Vec<Field<RawMember>>>>,
-    /// These people aren't members, even if another group contains them.
+    /// These people aren't members, even if another group contains them. Default: nobody.
     except: Option<Field<Vec<Field<EmailText>>>>,
     /// This text is shown in plans, comments and reports of access with each member whose access the group gives.
+    /// Default: none.
     #[schemars(with = "Option<LineText>")]
     note: Option<Field<NameText>>,
 }

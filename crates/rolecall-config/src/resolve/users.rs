@@ -129,6 +129,10 @@ impl Resolver<'_> {
             "roles" => EndingAccess::Role { role: RoleName::seen(name) },
             _ => EndingAccess::Team { team: TeamName::seen(name) },
         };
+        // Two roles where there can be only one are an error at any time.
+        let keeps_ended = field == "roles"
+            && !self.rules.has(Quirk::SeveralRoles)
+            && matches!(&list.node, Node::List(items) if items.len() > 1);
         match &mut list.node {
             Node::List(items) => items.retain_mut(|item| {
                 if !item.has_field(name) {
@@ -138,7 +142,7 @@ impl Resolver<'_> {
                 let Some(value) = self.only(item, name) else { return true };
                 *item = value;
                 parts.extend(date.map(|date| (ending(item.text().unwrap_or_default()), date)));
-                !date.is_some_and(|date| date.is_past(self.now))
+                keeps_ended || !date.is_some_and(|date| date.is_past(self.now))
             }),
             Node::Map(entries) => entries.retain_mut(|(key, value)| {
                 if !matches!(value.node, Node::Map(_)) {
