@@ -193,6 +193,8 @@ mod tests {
             comparison: None,
             together: None,
             last_in_sync: BTreeMap::new(),
+            endings: Vec::new(),
+            notes: BTreeMap::new(),
         }
     }
 
