@@ -29,6 +29,7 @@ mod plan;
 mod planfile;
 mod progress;
 mod pull;
+mod render;
 mod reports;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -123,6 +124,7 @@ enum Verb {
     Drift(drift::DriftArgs),
     Pull(pull::PullArgs),
     Access(access::AccessArgs),
+    Render(render::RenderArgs),
     Show(show::ShowArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
@@ -287,6 +289,7 @@ async fn run(verb: Verb, out: &mut Out) -> Result<Exit, Failure> {
         Verb::Drift(args) => drift::drift(&args, out).await,
         Verb::Pull(args) => pull::pull(&args, out).await,
         Verb::Access(args) => access::access(&args, out).await,
+        Verb::Render(args) => render::render(&args, out),
         Verb::Show(args) => show::show(&args, out),
         Verb::Schema(args) => Ok(schema::schema(&args, out)),
         Verb::Completions(args) => Ok(completions::completions(&args, out)),

@@ -44,6 +44,7 @@ mod rapidapi_program;
 mod rapidapi_requests;
 mod rapidapi_sandbox;
 mod renames;
+mod render;
 mod reports;
 mod resuming;
 mod sandbox_engine;

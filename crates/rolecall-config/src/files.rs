@@ -30,6 +30,8 @@ pub struct LoadedFile {
     pub desired: Option<Desired>,
     /// The numbers of the files that it includes.
     pub includes: Vec<u32>,
+    /// The file with everything resolved, if the run writes it.
+    pub rendered: Option<String>,
 }
 
 impl Loaded {
@@ -67,7 +69,8 @@ impl Loaded {
         }
         findings.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
         self.findings.append(&mut findings);
-        self.files.push(LoadedFile { path, source, desired: checked.desired, includes: checked.included });
+        let Checked { desired, included: includes, rendered, .. } = checked;
+        self.files.push(LoadedFile { path, source, desired, includes, rendered });
     }
 
     /// Takes over what a library has read. A finding in a file that several files include is told once.
@@ -99,8 +102,28 @@ impl Loaded {
 ///
 /// `now`: access that has ended then is no longer a part of what the files ask for.
 pub fn load(paths: &[PathBuf], now: Timestamp, formats: impl Fn(ProviderName) -> &'static Format) -> Loaded {
-    let mut loaded = Loaded::default();
+    load_with(paths, Library::new(&Disk, now), formats)
+}
+
+/// Reads and checks files and folders, and keeps each organisation's file with everything resolved. `origins`: each value
+/// has a comment with its place.
+pub fn load_rendered(
+    paths: &[PathBuf],
+    now: Timestamp,
+    origins: bool,
+    formats: impl Fn(ProviderName) -> &'static Format,
+) -> Loaded {
     let mut library = Library::new(&Disk, now);
+    library.origins = Some(origins);
+    load_with(paths, library, formats)
+}
+
+fn load_with(
+    paths: &[PathBuf],
+    mut library: Library<'_>,
+    formats: impl Fn(ProviderName) -> &'static Format,
+) -> Loaded {
+    let mut loaded = Loaded::default();
     for (path, named) in expand(paths, &mut loaded.findings) {
         let mut findings = Vec::new();
         let source = Source::read(&path, &mut findings);
@@ -163,7 +186,7 @@ pub fn load_contents(
 pub fn load_text(name: &str, text: &str, formats: impl Fn(ProviderName) -> &'static Format) -> Loaded {
     let source = Source::inline(name, text);
     let (desired, findings) = check_source(&source, formats);
-    let file = LoadedFile { path: PathBuf::from(name), source, desired, includes: Vec::new() };
+    let file = LoadedFile { path: PathBuf::from(name), source, desired, includes: Vec::new(), rendered: None };
     Loaded { files: vec![file], findings, ..Loaded::default() }
 }
 

@@ -30,7 +30,7 @@ mod write;
 
 pub use edit::{At, Edit, Edited, edit};
 pub use endpoint::{check_url, is_loopback};
-pub use files::{Content, Loaded, LoadedFile, is_yaml, load, load_contents, load_text};
+pub use files::{Content, Loaded, LoadedFile, is_yaml, load, load_contents, load_rendered, load_text};
 pub use format::{FileFormat, Format};
 pub use import::{Head, HeadError, ImportInput, Imported, has_field, import, kinds};
 pub use pull::{Check, Gone, Pull, PullInput, PullOptions, Pulled, pull};
@@ -57,7 +57,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use node::{Located, Node};
-use resolve::{Library, Resolved, resolve};
+use resolve::{Library, Resolved, render, resolve};
 use rolecall_model::{
     Code, Desired, Finding, Kind, ManualStep, ProviderName, Quirk, Rules, list_of, nearest, quote, sentence,
 };
@@ -69,7 +69,7 @@ pub fn check_source(
     formats: impl Fn(ProviderName) -> &'static Format,
 ) -> (Option<Desired>, Vec<Finding>) {
     let mut library = Library::new(&NoFiles, Timestamp::MIN);
-    let Checked { desired, findings, included: _ } =
+    let Checked { desired, findings, included: _, rendered: _ } =
         check_file(Path::new(&*source.name), source, &mut library, formats);
     (desired, findings)
 }
@@ -82,6 +82,8 @@ struct Checked {
     findings: Vec<Finding>,
     /// The numbers of the included files.
     included: Vec<u32>,
+    /// The file with everything resolved, if the run writes it.
+    rendered: Option<String>,
 }
 
 /// Checks an organisation's file together with the files that it includes.
@@ -92,10 +94,14 @@ fn check_file(
     formats: impl Fn(ProviderName) -> &'static Format,
 ) -> Checked {
     let mut findings = Vec::new();
-    let mut known =
-        Known { secrets: Vec::new(), is_ours: files::names_provider(&source.text), included: Vec::new() };
+    let mut known = Known {
+        secrets: Vec::new(),
+        is_ours: files::names_provider(&source.text),
+        included: Vec::new(),
+        rendered: None,
+    };
     let desired = check_tree(path, source, library, formats, &mut findings, &mut known);
-    let Known { secrets, is_ours, included } = known;
+    let Known { secrets, is_ours, included, rendered } = known;
     let of = |finding: &Finding| {
         let file = &finding.place.file;
         let mut all = std::iter::once(source).chain(&library.sources);
@@ -110,7 +116,7 @@ fn check_file(
         .map(|finding| if is_ours { finding } else { finding.without_source() })
         .collect();
     let failed = findings.iter().any(Finding::is_error);
-    Checked { desired: desired.filter(|_| !failed), findings, included }
+    Checked { desired: desired.filter(|_| !failed), findings, included, rendered }
 }
 
 /// The facts about a file that decide what of it a finding may show.
@@ -121,6 +127,8 @@ struct Known {
     is_ours: bool,
     /// The numbers of the included files.
     included: Vec<u32>,
+    /// The file with everything resolved, if the run writes it.
+    rendered: Option<String>,
 }
 
 fn check_tree(
@@ -165,6 +173,7 @@ fn check_tree(
     known.included = library.include(path, source, &mut root, findings);
     let sources = library.with_head(source);
     let Resolved { notes, endings } = resolve(&mut root, &known.included, library, (sources, rules), findings);
+    known.rendered = library.origins.map(|origins| render(&root, sources, origins));
     reject_keys(sources, &mut root, rules, findings);
     let mut checker = check::Checker::new(sources, rules);
     let desired = check(&root, &mut checker);

@@ -70,6 +70,8 @@ impl Files for NoFiles {
 pub struct Library<'f> {
     files: &'f dyn Files,
     pub now: Timestamp,
+    /// Whether each resolved file is written, and if so, with the place of each value.
+    pub origins: Option<bool>,
     /// The included files. The number of a source is one more than its index.
     pub sources: Vec<Source>,
     contents: Vec<Content>,
@@ -125,6 +127,7 @@ impl<'f> Library<'f> {
         Self {
             files,
             now,
+            origins: None,
             sources: Vec::new(),
             contents: Vec::new(),
             findings: Vec::new(),

@@ -10,6 +10,7 @@ mod entries;
 mod groups;
 mod include;
 mod people;
+mod render;
 mod users;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 
 pub use include::{Disk, Files, Library, NoFiles, PARTS};
 pub use people::RawPeople;
+pub use render::render;
 
 use super::node::{Located, Node};
 use super::source::{Mark, Sources};

@@ -1,0 +1,102 @@
+//! Writes an organisation's description as one file, with the included files and the groups resolved.
+
+use std::fmt::Write as _;
+
+use super::super::node::{Located, Node};
+use super::super::source::Sources;
+use super::super::write::{Flow, Yaml, section};
+
+/// Writes a resolved tree as YAML. With `origins`, each value has a comment with its file and line.
+pub fn render(root: &Located, sources: Sources<'_>, origins: bool) -> String {
+    let mut writer = Writer { sources, origins, text: String::new() };
+    for (key, value) in root.fields() {
+        writer.entry(key, value, "", 0);
+    }
+    writer.text
+}
+
+struct Writer<'a> {
+    sources: Sources<'a>,
+    origins: bool,
+    text: String,
+}
+
+impl Writer<'_> {
+    /// Writes a field of a mapping. `lead`: what its line begins with, such as the dash of a list.
+    fn entry(&mut self, key: &Located, value: &Located, lead: &str, indent: usize) {
+        let name = key.text().unwrap_or_default();
+        if let Some(yaml) = self.on_one_line(value) {
+            let line = section(name, &yaml);
+            self.line(lead, line.trim_end(), value);
+            return;
+        }
+        // Only the name of the field is needed of it.
+        let line = section(name, &Yaml::Bool(true));
+        let _ = writeln!(self.text, "{lead}{}", line.trim_end().trim_end_matches(" true"));
+        self.nested(value, indent + 2);
+    }
+
+    fn nested(&mut self, value: &Located, indent: usize) {
+        let space = " ".repeat(indent);
+        match &value.node {
+            Node::Map(entries) => {
+                for (key, value) in entries {
+                    self.entry(key, value, &space, indent);
+                }
+            }
+            Node::List(items) => {
+                for item in items {
+                    let mut lead = format!("{space}- ");
+                    if item.fields().is_empty() {
+                        let line = self.on_one_line(item).map(|yaml| section("k", &yaml)).unwrap_or_default();
+                        self.line(&lead, line.trim_end().trim_start_matches("k: "), item);
+                    }
+                    for (key, value) in item.fields() {
+                        self.entry(key, value, &lead, indent + 2);
+                        lead = format!("{space}  ");
+                    }
+                }
+            }
+            Node::Null | Node::Bool(_) | Node::Number | Node::Text(_) => {}
+        }
+    }
+
+    fn line(&mut self, lead: &str, line: &str, value: &Located) {
+        let start = self.text.len();
+        let _ = write!(self.text, "{lead}{line}");
+        if self.origins {
+            let width = self.text[start..].chars().count();
+            let place = self.sources.place(value.mark);
+            let _ = write!(
+                self.text,
+                "{}# {}:{}",
+                " ".repeat(56_usize.saturating_sub(width).max(2)),
+                place.file,
+                place.line
+            );
+        }
+        self.text.push('\n');
+    }
+
+    /// Returns a value that takes one line: a single value, or a list of such that stand on one line of a file.
+    fn on_one_line(&self, value: &Located) -> Option<Yaml> {
+        Some(match &value.node {
+            Node::Bool(value) => Yaml::Bool(*value),
+            Node::Number => match self.sources.slice(value.mark).parse() {
+                Ok(number) => Yaml::Number(number),
+                Err(_) => Yaml::text(self.sources.slice(value.mark)),
+            },
+            Node::Text(text) => Yaml::text(text),
+            Node::List(items) => {
+                let line = |item: &Located| (item.mark.file, item.mark.line);
+                let first = items.first().map(line);
+                let is_short = items.iter().all(|item| Some(line(item)) == first || !self.origins);
+                let items = items.iter().map(|item| self.on_one_line(item).filter(|_| item.fields().is_empty()));
+                let items: Vec<Yaml> = items.collect::<Option<_>>().filter(|_| is_short)?;
+                Yaml::Flow(Flow::List(items))
+            }
+            Node::Map(entries) if entries.is_empty() => Yaml::Flow(Flow::Map(Vec::new())),
+            Node::Null | Node::Map(_) => return None,
+        })
+    }
+}
