@@ -11,6 +11,7 @@ mod import;
 mod lawful;
 mod origin;
 mod paradime;
+mod people;
 mod pull;
 mod rapidapi;
 mod safety;

@@ -350,7 +350,12 @@ impl<'f> Library<'f> {
             findings.push(Finding::error(code, source.place(mark), message).hint(hint));
         };
         let Node::Map(entries) = &mut root.node else {
-            refuse(Code::WrongType, root.mark, "The file isn't a mapping of fields.", FIELDS);
+            if matches!(root.node, Node::Null) {
+                let hint = "Write an empty list such as `users: []`, or don't include the file.";
+                refuse(Code::EmptyFile, root.mark, "The file is empty.", hint);
+            } else {
+                refuse(Code::WrongType, root.mark, "The file isn't a mapping of fields.", FIELDS);
+            }
             return (Content::Broken, false);
         };
         entries.retain(|(key, _)| !key.text().is_some_and(|name| name.starts_with("x-")));

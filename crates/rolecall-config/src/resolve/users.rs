@@ -319,13 +319,20 @@ impl Resolver<'_> {
 
     fn conflict(&mut self, person: &Person, field: &str, mark: Mark, before: Mark) {
         let before = self.sources.place(before);
-        let message = format!(
-            "{} is in two groups that give different `{field}`, and a user can have only one.",
-            person.email.as_str()
-        );
-        let hint = format!(
-            "The other one is at {before}. Write an entry for this person, or take them out of one of the groups."
-        );
+        let email = person.email.as_str();
+        let (message, mend) = match field {
+            "teams" => (
+                format!(
+                    "{email} is in two groups that give different roles in a team, or of which only one gives roles in teams."
+                ),
+                "Give the same roles, or write an entry for this person.",
+            ),
+            _ => (
+                format!("{email} is in two groups that give different `{field}`, and a user can have only one."),
+                "Write an entry for this person, or take them out of one of the groups.",
+            ),
+        };
+        let hint = format!("The other one is at {before}. {mend}");
         self.findings.push(Finding::error(Code::GroupConflict, self.sources.place(mark), message).hint(hint));
     }
 
@@ -385,6 +392,17 @@ fn add(to: &mut Located, more: &Located, is_resources: bool, adds_up: bool) -> b
             }
             fits
         }
+        // A list of teams has one form with roles and one without. An empty one has neither.
+        (Node::List(items), Node::Map(_)) if items.is_empty() => {
+            *to = more.clone();
+            true
+        }
+        (Node::Map(entries), Node::List(_)) if entries.is_empty() => {
+            *to = more.clone();
+            true
+        }
+        (Node::List(_), Node::Map(rest)) if rest.is_empty() => true,
+        (Node::Map(_), Node::List(rest)) if rest.is_empty() => true,
         (Node::Text(one), Node::Text(other)) => one == other,
         (Node::Bool(one), Node::Bool(other)) => one == other,
         (Node::Null, Node::Null) => true,
