@@ -116,26 +116,62 @@ pub(super) fn create(path: &Path, text: &str, readers: Readers) -> Result<(), Fa
     Ok(())
 }
 
-/// Replaces the text of a file, whole or not at all, and keeps its permissions. Fails if the file no longer has the text
-/// that was read, or if it is a link.
+/// Replaces the text of a file, whole or not at all. Keeps its permissions and its byte order mark. Fails if the file no
+/// longer has the text that was read, or if it is a link.
 pub(super) fn rewrite(path: &Path, read: &str, text: &str) -> Result<(), Failure> {
-    let failed = |why: std::io::Error| unwritable(path, &why);
-    let meta = path.symlink_metadata().map_err(failed)?;
-    if !meta.is_file() || std::fs::read_to_string(path).map_err(failed)? != read {
-        return Err(Failure::error(format!(
-            "The file {} has changed since it was read. Nothing was written.",
-            path.display()
-        ))
-        .hint("Run the command again."));
+    Rewrite::new(path, read, text)?.commit()
+}
+
+/// Replaces the texts of files, each given with the text that was read. If one of them can't be replaced, the others keep
+/// their texts, or get them back.
+pub(super) fn rewrite_all(files: &[(&Path, &str, &str)]) -> Result<(), Failure> {
+    let new: Result<Vec<Rewrite<'_>>, Failure> =
+        files.iter().map(|(path, read, text)| Rewrite::new(path, read, text)).collect();
+    for (at, new) in new?.into_iter().enumerate() {
+        let Err(failure) = new.commit() else { continue };
+        for (path, read, text) in files.iter().take(at) {
+            rewrite(path, text, read)?;
+        }
+        return Err(failure);
     }
-    let folder = folder(path);
-    let mut new = NamedTempFile::new_in(folder).map_err(failed)?;
-    new.as_file().set_permissions(meta.permissions()).map_err(failed)?;
-    new.write_all(text.as_bytes()).map_err(failed)?;
-    new.as_file().sync_all().map_err(failed)?;
-    new.persist(path).map_err(|why| failed(why.error))?;
-    sync_folder(folder);
     Ok(())
+}
+
+/// A new text of a file that exists, until [`Rewrite::commit`] replaces the file.
+struct Rewrite<'a> {
+    path: &'a Path,
+    new: NamedTempFile,
+}
+
+impl<'a> Rewrite<'a> {
+    fn new(path: &'a Path, read: &str, text: &str) -> Result<Self, Failure> {
+        let failed = |why: std::io::Error| unwritable(path, &why);
+        let meta = path.symlink_metadata().map_err(failed)?;
+        let before = if meta.is_file() { std::fs::read_to_string(path).map_err(failed)? } else { String::new() };
+        let mark = match before.strip_prefix('\u{feff}') {
+            Some(rest) if rest == read => "\u{feff}",
+            _ => "",
+        };
+        if !meta.is_file() || before.strip_prefix(mark) != Some(read) {
+            return Err(Failure::error(format!(
+                "The file {} has changed since it was read. Nothing was written.",
+                path.display()
+            ))
+            .hint("Run the command again."));
+        }
+        let mut new = NamedTempFile::new_in(folder(path)).map_err(failed)?;
+        new.as_file().set_permissions(meta.permissions()).map_err(failed)?;
+        new.write_all(mark.as_bytes()).map_err(failed)?;
+        new.write_all(text.as_bytes()).map_err(failed)?;
+        new.as_file().sync_all().map_err(failed)?;
+        Ok(Self { path, new })
+    }
+
+    fn commit(self) -> Result<(), Failure> {
+        self.new.persist(self.path).map_err(|why| unwritable(self.path, &why.error))?;
+        sync_folder(folder(self.path));
+        Ok(())
+    }
 }
 
 fn folder(path: &Path) -> &Path {

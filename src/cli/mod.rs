@@ -22,9 +22,12 @@ mod init;
 mod interrupt;
 mod man;
 mod notify;
+mod offboard;
 mod offer;
+mod onboard;
 mod organization;
 mod out;
+mod person;
 mod plan;
 mod planfile;
 mod progress;
@@ -58,8 +61,8 @@ use rolecall_model::{Address, Desired, Limit};
 pub use schema::{SCHEMAS, SchemaName, schema_text};
 
 /// The headings of options in help. Every verb lists the options that it shares with others under the same
-/// headings, in this order. Only `apply` and `validate` have options under [`APPROVAL`], only `init` and `import`
-/// under [`WHAT_TO_WRITE`], only `access` under [`WHICH_ACCESS`], and only `drift` under [`NOTIFICATION`].
+/// headings, in this order. Only `apply` and `validate` have options under [`APPROVAL`], only `init`, `import`,
+/// `pull` and `onboard` under [`WHAT_TO_WRITE`], only `access` under [`WHICH_ACCESS`], and only `drift` under [`NOTIFICATION`].
 const APPROVAL: &str = "Approval";
 const WHAT_TO_WRITE: &str = "What to write";
 const WHICH_CHANGES: &str = "Which changes";
@@ -123,6 +126,8 @@ enum Verb {
     Apply(apply::ApplyArgs),
     Drift(drift::DriftArgs),
     Pull(pull::PullArgs),
+    Onboard(onboard::OnboardArgs),
+    Offboard(offboard::OffboardArgs),
     Access(access::AccessArgs),
     Render(render::RenderArgs),
     Show(show::ShowArgs),
@@ -288,6 +293,8 @@ async fn run(verb: Verb, out: &mut Out) -> Result<Exit, Failure> {
         Verb::Apply(args) => apply::apply(&args, out).await,
         Verb::Drift(args) => drift::drift(&args, out).await,
         Verb::Pull(args) => pull::pull(&args, out).await,
+        Verb::Onboard(args) => onboard::onboard(&args, out).await,
+        Verb::Offboard(args) => offboard::offboard(&args, out).await,
         Verb::Access(args) => access::access(&args, out).await,
         Verb::Render(args) => render::render(&args, out),
         Verb::Show(args) => show::show(&args, out),

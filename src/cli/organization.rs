@@ -9,7 +9,7 @@ use super::exit::Failure;
 use super::selection;
 use rolecall_engine::ledger::{Ledger, Record};
 use rolecall_model::{
-    Address, Desired, Facts, HoldReason, Identity, Inventory, Live, OrganizationPlan, Sealed, Warning,
+    Address, Desired, Facts, HoldReason, Identity, Inventory, Live, OrganizationPlan, Pattern, Sealed, Warning,
 };
 use rolecall_plan::access::{Access, access};
 use rolecall_plan::{PlanInput, Planned, Selection, near_endings, plan, select};
@@ -115,6 +115,33 @@ impl Organization<'_> {
     ) -> Result<OrganizationPlan, Failure> {
         let input = PlanInput { desired, asserted: &BTreeSet::new(), ..self.input(live, facts, None) };
         plan(&input).map(|planned| planned.plan).map_err(Failure::findings)
+    }
+
+    /// Plans what another version of its file says of one person: the changes of these addresses with what they need, and
+    /// their skipped differences.
+    pub fn plan_person(
+        &self,
+        desired: &Desired,
+        live: &Live,
+        facts: &Facts,
+        of_person: &[Address],
+    ) -> Result<OrganizationPlan, Failure> {
+        let input = PlanInput { desired, asserted: &BTreeSet::new(), ..self.input(live, facts, None) };
+        let whole = plan(&input).map_err(Failure::findings)?.plan;
+        let is_theirs = |address: &Address| of_person.iter().any(|person| person.covers(address));
+        let changed =
+            whole.sealed.changes.iter().map(|change| &change.address).filter(|address| is_theirs(address));
+        let targets: Vec<Pattern> = changed.filter_map(|address| address.to_string().parse().ok()).collect();
+        let chosen = if targets.is_empty() {
+            BTreeSet::new()
+        } else {
+            self.chosen(&whole.sealed, &Selection { targets, ..Selection::default() })?
+        };
+        let mut part = plan(&PlanInput { only: Some(&chosen), ..input }).map_err(Failure::findings)?.plan;
+        part.not_selected = whole.sealed.changes.len() - part.sealed.changes.len();
+        part.sealed.holds.retain(|hold| is_theirs(&hold.address));
+        part.warnings.clear();
+        Ok(part)
     }
 
     /// Restricts a plan that nobody has approved yet to the selected changes.

@@ -117,7 +117,7 @@ pub(super) async fn pull(args: &PullArgs, out: &mut Out) -> Result<Exit, Failure
             exit = exit.and(Exit::Differences);
             continue;
         }
-        match write(path, &source.text, &pulled.text) {
+        match files::rewrite(path, &source.text, &pulled.text) {
             Ok(()) => file.written = true,
             Err(failure) => exit = exit.and(session.report_failure(&failure, out)),
         }
@@ -177,10 +177,4 @@ fn is_known(pattern: &Pattern, desired: &Desired, live: &Live) -> bool {
         .chain(desired.keys.iter().map(|key| Address::key(&key.name)));
     let live = people.chain(invited).chain(keys).chain(roles).chain(teams).chain(rows);
     live.chain(listed).chain([Address::organization()]).any(|address| pattern.covers(&address))
-}
-
-/// Writes a file, unless it has changed since it was read. Its byte order mark stays.
-fn write(path: &Path, before: &str, after: &str) -> Result<(), Failure> {
-    let mark = if files::read_text(path)?.starts_with('\u{feff}') { "\u{feff}" } else { "" };
-    files::rewrite(path, &format!("{mark}{before}"), &format!("{mark}{after}"))
 }

@@ -5,7 +5,7 @@ use schemars::{Schema, SchemaGenerator};
 
 use super::exit::Exit;
 use super::out::Out;
-use crate::report::{self, AccessReport, Findings, Notice, Outcomes, PullReport};
+use crate::report::{self, AccessReport, Findings, Notice, Outcomes, PersonReport, PullReport};
 use rolecall_engine::ledger::Record;
 use rolecall_model::{Plan, ProviderName};
 
@@ -39,6 +39,8 @@ pub enum SchemaName {
     Access,
     /// The changes of the files, which `pull --format json` writes.
     Pull,
+    /// One person everywhere, which `offboard --format json` and `onboard --format json` write.
+    Person,
 }
 
 /// Every schema, and the file in `schemas/` that holds it.
@@ -51,6 +53,7 @@ pub const SCHEMAS: &[(SchemaName, &str)] = &[
     (SchemaName::Notice, "notice.schema.json"),
     (SchemaName::Access, "access.schema.json"),
     (SchemaName::Pull, "pull.schema.json"),
+    (SchemaName::Person, "person.schema.json"),
 ];
 
 /// Returns the text of a schema, as the file in `schemas/` has it.
@@ -66,6 +69,7 @@ pub fn schema_text(name: SchemaName) -> String {
         SchemaName::Notice => SchemaGenerator::default().into_root_schema_for::<Notice<'_>>(),
         SchemaName::Access => SchemaGenerator::default().into_root_schema_for::<AccessReport>(),
         SchemaName::Pull => SchemaGenerator::default().into_root_schema_for::<PullReport>(),
+        SchemaName::Person => SchemaGenerator::default().into_root_schema_for::<PersonReport>(),
     };
     report::json(&schema)
 }

@@ -184,6 +184,11 @@ impl<'a> Session<'a> {
         Some((&file.path, &file.source))
     }
 
+    /// Returns everything that was loaded.
+    pub fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+
     pub fn sources(&self) -> Vec<&Source> {
         self.loaded.sources().collect()
     }
@@ -460,7 +465,7 @@ impl<'a> Session<'a> {
     }
 }
 
-fn unread(desired: &Desired, failure: &Failure) -> Unread {
+pub(super) fn unread(desired: &Desired, failure: &Failure) -> Unread {
     Unread {
         provider: desired.provider,
         organization: desired.organization.value.clone(),

@@ -54,13 +54,8 @@ impl PulledFile {
     /// Describes a pull into a file that had the text `before`.
     pub fn new(path: String, before: &str, pulled: &Pulled) -> Self {
         let Pulled { text, pulled, left } = pulled;
-        let diff = TextDiff::from_lines(before, text.as_str());
-        let diff = if before == text {
-            String::new()
-        } else {
-            diff.unified_diff().context_radius(3).header(&format!("a/{path}"), &format!("b/{path}")).to_string()
-        };
         Self {
+            diff: unified(&path, before, text),
             path,
             written: false,
             pulled: pulled.iter().map(|(address, is)| PulledEntry { address: address.clone(), is: *is }).collect(),
@@ -68,15 +63,28 @@ impl PulledFile {
                 .iter()
                 .map(|(address, why)| LeftEntry { address: address.clone(), why: why.clone() })
                 .collect(),
-            diff,
         }
     }
 }
 
+/// Returns the difference between two texts of a file, in the unified format.
+pub(super) fn unified(path: &str, before: &str, after: &str) -> String {
+    if before == after {
+        return String::new();
+    }
+    let diff = TextDiff::from_lines(before, after);
+    diff.unified_diff().context_radius(3).header(&format!("a/{path}"), &format!("b/{path}")).to_string()
+}
+
 /// Writes the diff of each file for a terminal.
 pub fn pull_diff(files: &[PulledFile]) -> String {
+    painted_diff(files.iter().map(|file| &*file.diff))
+}
+
+/// Writes diffs for a terminal.
+pub(super) fn painted_diff<'a>(diffs: impl Iterator<Item = &'a str>) -> String {
     let mut text = String::new();
-    for line in files.iter().flat_map(|file| file.diff.lines()) {
+    for line in diffs.flat_map(str::lines) {
         let shown = clean(line.trim_end_matches('\r'));
         let style = match line.as_bytes() {
             [b'-', b'-', b'-', ..] | [b'+', b'+', b'+', ..] => BOLD,

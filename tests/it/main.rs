@@ -26,6 +26,7 @@ mod killed;
 mod layout;
 mod ledger;
 mod notify;
+mod offboard;
 mod origin;
 mod pacing;
 mod pages;

@@ -115,6 +115,12 @@ codes! {
     GroupCycle => "group-cycle",
     /// Two groups give a person different values of which a user can have only one.
     GroupConflict => "group-conflict",
+    /// A field that decides about guardrails or credentials names a person who is to be removed everywhere.
+    StillNamed => "still-named",
+    /// A person who is to join a group has an entry of their own, which replaces what the group gives.
+    OwnEntry => "own-entry",
+    /// An entry is written in a way that rolecall can't edit.
+    NotEditable => "not-editable",
     /// Two files describe the same organisation.
     DuplicateOrganization => "duplicate-organization",
     /// One file deactivates or deletes an account that another file needs.

@@ -41,6 +41,40 @@ impl Meaning {
         }
     }
 
+    /// Returns the text of a scalar.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Scalar { text, .. } => Some(text),
+            Self::List(_) | Self::Map(_) => None,
+        }
+    }
+
+    /// Returns the items of a list. Anything else has none.
+    pub fn items(&self) -> &[Self] {
+        match self {
+            Self::List(items) => items,
+            Self::Scalar { .. } | Self::Map(_) => &[],
+        }
+    }
+
+    /// Returns the fields of a mapping. Anything else has none.
+    pub fn fields(&self) -> &[(Self, Self)] {
+        match self {
+            Self::Map(fields) => fields,
+            Self::Scalar { .. } | Self::List(_) => &[],
+        }
+    }
+
+    /// Returns the value of a field.
+    pub fn field(&self, name: &str) -> Option<&Self> {
+        self.fields().iter().find(|(key, _)| key.as_text() == Some(name)).map(|(_, value)| value)
+    }
+
+    /// Returns the text of a field.
+    pub fn text_of(&self, name: &str) -> Option<&str> {
+        self.field(name).and_then(Self::as_text)
+    }
+
     /// Returns the value of a field, to change it.
     pub fn field_mut(&mut self, name: &str) -> Option<&mut Self> {
         let Self::Map(entries) = self else { return None };

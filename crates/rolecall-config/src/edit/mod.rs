@@ -28,7 +28,7 @@ mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::write::Yaml;
-use meaning::Meaning;
+pub(crate) use meaning::Meaning;
 use rewrite::Rewrite;
 pub(crate) use tree::{Tree, Value};
 
