@@ -122,7 +122,7 @@ impl Asked {
 pub(super) async fn access(args: &AccessArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check(Format::OF_ACCESS)?;
     let loaded = loaded(args)?;
-    args.reports.ensure_not_an_input(&loaded.files.iter().map(|file| &*file.path).collect::<Vec<&Path>>())?;
+    args.reports.ensure_not_an_input(&loaded.paths().collect::<Vec<&Path>>())?;
     if loaded.has_errors() {
         let sources: Vec<&Source> = loaded.files.iter().map(|file| &file.source).collect();
         out.findings(&loaded.findings, &sources);

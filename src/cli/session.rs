@@ -84,7 +84,7 @@ impl<'a> Session<'a> {
         let named =
             options.iter().chain(named).filter_map(|(path, option)| Some((path.map(PathBuf::as_path)?, *option)));
         let mut own: Vec<(&Path, &str)> = named.collect();
-        own.extend(loaded.files.iter().map(|file| (&*file.path, "a file that this run reads")));
+        own.extend(loaded.paths().map(|path| (path, "a file that this run reads")));
         reports.ensure_not_an_input(&own.iter().map(|(path, _)| *path).collect::<Vec<_>>())?;
         own.extend(reports.paths().map(|path| (path, "the file of `--report`")));
         let mut found = loaded.check_deliveries(&own);
@@ -174,7 +174,7 @@ impl<'a> Session<'a> {
 
     /// Returns the paths of the files.
     pub fn files(&self) -> Vec<&Path> {
-        self.loaded.files.iter().map(|file| &*file.path).collect()
+        self.loaded.paths().collect()
     }
 
     /// Returns the file that describes an organisation.

@@ -40,7 +40,7 @@ pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failu
     args.reports.check(Format::OF_FINDINGS)?;
     let now = args.paths.now();
     let mut loaded = load(&args.paths.paths, now);
-    let files: Vec<&Path> = loaded.files.iter().map(|file| &*file.path).collect();
+    let files: Vec<&Path> = loaded.paths().collect();
     args.reports.ensure_not_an_input(&files)?;
     let mut found = loaded
         .check_deliveries(&files.iter().map(|path| (*path, "a file that this run reads")).collect::<Vec<_>>());

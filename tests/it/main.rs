@@ -33,6 +33,7 @@ mod pages;
 mod paradime;
 mod paradime_sandbox;
 mod partial;
+mod people;
 mod progress;
 mod pull;
 mod rapidapi;

@@ -301,11 +301,7 @@ impl Checker<'_> {
                 entries.insert(address, (mark, entry));
                 continue;
             };
-            let first = if first.file == mark.file {
-                format!("on line {}", first.line)
-            } else {
-                format!("in {}, on line {}", self.source.of(*first).name, first.line)
-            };
+            let first = self.source.line_of(*first, mark);
             let hint = format!("The first entry is {first}. Merge the two entries.");
             let message = format!("{} is listed twice.", quote(&address.to_string()));
             let place = self.place(mark);

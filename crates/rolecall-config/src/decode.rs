@@ -33,6 +33,7 @@ use serde::forward_to_deserialize_any;
 use super::access::{Entries, Entry, FieldAccess, Tagged};
 use super::field::{FIELD, WORD_OR};
 use super::node::{Located, Node};
+use super::resolve;
 use super::source::{Mark, Sources};
 use rolecall_model::{Code, Finding, list_of, nearest, quote, sentence};
 
@@ -227,7 +228,7 @@ impl<'a> Decoder<'a> {
 
     /// Returns the entries of a mapping whose names are known. Reports unknown names, and names that are there
     /// twice.
-    fn known_entries(self, known: Option<&'static [&'static str]>) -> Result<Vec<Entry<'a>>, DecodeError> {
+    fn known_entries(self, known: Option<&[&'static str]>) -> Result<Vec<Entry<'a>>, DecodeError> {
         let Node::Map(entries) = &self.at.node else {
             return Err(self.wrong_type("a mapping"));
         };
@@ -376,11 +377,13 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        let mut entries = self.known_entries(Some(fields))?;
+        // The fields that every platform has are gone already, unless one of them is misspelled.
+        let all: Vec<&str> = fields.iter().chain(resolve::common_fields(name)).copied().collect();
+        let mut entries = self.known_entries(Some(&all))?;
         // serde reports only the first missing field. An entry for each of them reports all.
         for field in fields {
             if !entries.iter().any(|entry| entry.name == *field) {

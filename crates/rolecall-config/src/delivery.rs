@@ -24,7 +24,7 @@ impl Checker<'_> {
 /// the first.
 #[derive(Default)]
 pub struct Targets {
-    seen: BTreeMap<PathBuf, usize>,
+    seen: BTreeMap<PathBuf, Mark>,
 }
 
 impl Targets {
@@ -52,10 +52,13 @@ impl Targets {
         }
         match self.seen.entry(target) {
             Entry::Vacant(entry) => {
-                entry.insert(mark.line);
+                entry.insert(mark);
             }
             Entry::Occupied(first) => {
-                let hint = format!("The first is on line {}. Use a separate file for each key.", first.get());
+                let hint = format!(
+                    "The first is {}. Use a separate file for each key.",
+                    check.source.line_of(*first.get(), mark)
+                );
                 let message =
                     format!("The secret of another key is written to {} too.", quote(&path.display().to_string()));
                 let place = check.place(mark);

@@ -88,6 +88,12 @@ impl Loaded {
         self.files.iter().map(|file| &file.source).chain(&self.included)
     }
 
+    /// Returns the paths of all files of a run: those that it was given, and those that they include.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        let included = self.included.iter().map(|source| Path::new(&*source.name));
+        self.files.iter().map(|file| &*file.path).chain(included)
+    }
+
     /// Returns the file that describes the same organisation as `desired`.
     pub fn counterpart(&self, desired: &Desired) -> Option<(&Source, &Desired)> {
         let is_same = |other: &&Desired| {

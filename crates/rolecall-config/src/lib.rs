@@ -162,6 +162,7 @@ fn check_tree(
     };
     // The provider isn't known yet. Its endpoint may be a secret.
     known.secrets = redact::candidates(&root, true);
+    known.is_ours |= root.field("kind").and_then(Located::text) == Some("people");
     let provider = provider_of(source, &root, findings)?;
     known.is_ours = true;
     let Format { rules, check, schema: _, head: _ } = *formats(provider);

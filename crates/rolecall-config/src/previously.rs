@@ -51,7 +51,8 @@ impl Checker<'_> {
             let [(first, one), others @ ..] = &claims[..] else { continue };
             for (place, other) in others.iter().filter(|_| !is_entry) {
                 let message = format!("{shown} is a previous name of {one}, and of {other}.");
-                let hint = format!("The first is on line {}. Keep the one that is renamed.", first.line);
+                let file = if first.file == place.file { String::new() } else { format!("in {}, ", first.file) };
+                let hint = format!("The first is {file}on line {}. Keep the one that is renamed.", first.line);
                 refuse(place, message, hint);
             }
         }

@@ -136,7 +136,7 @@ time! {
     /// A date or a point in time, until which something applies.
     UntilText: {
         "description": "This is the last day in UTC, such as `2026-12-31`, or a point in time, such as `2026-12-31T18:00:00Z`.",
-        "type": "string", "pattern": r"^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])([Tt ]([01]\d|2[0-4]):[0-5]\d(:\d{2}([.,]\d+)?)?([Zz]|[+-]\d{2}(:?\d{2}){0,2}))?$",
+        "type": "string", "pattern": r"^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])([Tt ]([01]\d|2[0-4]):[0-5]\d(:\d{2}([.,]\d+)?)?([Zz]|[+-](0\d|1[0-4])(:?\d{2}){0,2}))?$",
     }
 }
 

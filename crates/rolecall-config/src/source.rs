@@ -201,6 +201,12 @@ impl<'a> Sources<'a> {
         self.of(mark).place(mark)
     }
 
+    /// Returns the line of a mark in words, with the file if another mark is in a different one.
+    pub fn line_of(self, mark: Mark, beside: Mark) -> String {
+        let line = format!("on line {}", mark.line);
+        if mark.file == beside.file { line } else { format!("in {}, {line}", self.of(mark).name) }
+    }
+
     pub fn slice(self, mark: Mark) -> &'a str {
         self.of(mark).slice(mark.span)
     }

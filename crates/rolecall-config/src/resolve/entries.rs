@@ -42,7 +42,12 @@ pub fn until(field: Field<UntilText>, sources: Sources<'_>, findings: &mut Vec<F
     // The parser accepts many forms. Only the usual one is allowed in a file.
     let bytes = text.as_bytes();
     let has = |at: usize, byte: u8| bytes.get(at) == Some(&byte);
-    let usual = has(4, b'-') && has(7, b'-') && (text.len() == 10 || has(13, b':')) && !text.contains('[');
+    let zone = text.rfind(['+', '-']).filter(|at| *at > 10).and_then(|at| text.get(at + 1..at + 3)?.parse().ok());
+    let usual = zone.is_none_or(|hours: u8| hours <= 14)
+        && has(4, b'-')
+        && has(7, b'-')
+        && (text.len() == 10 || has(13, b':'))
+        && !text.contains('[');
     if let Some(until) = text.parse().ok().filter(|_| usual) {
         return Some(Date { until, mark });
     }

@@ -1,6 +1,6 @@
 //! The files that other files include, each read once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -240,7 +240,10 @@ impl<'f> Library<'f> {
                 refuse(format!("No file matches {}.", quote(text)), hint, findings);
             }
             for file in matching {
-                if let Some(start) = above.iter().position(|other| *other == file) {
+                if !self.files.is_inside(&file) {
+                    let message = format!("{} is a link.", quote(&file.display().to_string()));
+                    refuse(message, "Put the file itself there.", findings);
+                } else if let Some(start) = above.iter().position(|other| *other == file) {
                     let names: Vec<String> =
                         above[start..].iter().chain([&file]).map(|path| path.display().to_string()).collect();
                     refuse(
@@ -379,8 +382,18 @@ impl<'f> Library<'f> {
         let is_foreign = |name: &str| nearest(name, known()).is_none() && !["people", "groups"].contains(&name);
         let Node::Map(entries) = &root.node else { return (Content::Broken, false) };
         let mut all_known = true;
+        let mut seen = BTreeSet::new();
         for (key, _) in entries {
             let name = key.text().unwrap_or_default();
+            if is_known(name) && !seen.insert(name) {
+                all_known = false;
+                let finding = Finding::error(
+                    Code::DuplicateField,
+                    source.place(key.mark),
+                    format!("The field `{name}` is here twice."),
+                );
+                findings.push(finding.hint("Merge the two fields."));
+            }
             let (message, hint) = match name {
                 _ if is_known(name) => continue,
                 "people" | "groups" => (

@@ -26,7 +26,7 @@ use super::source::{Mark, Sources};
 use entries::{Date, take_note, take_until};
 use groups::Directory;
 use rolecall_model::{
-    Address, Code, Ending, EndingAccess, Finding, KeyName, RemoteId, RoleName, Rules, Span, TeamName,
+    Address, Code, Ending, EndingAccess, Finding, KeyName, ProviderName, RemoteId, RoleName, Rules, Span, TeamName,
 };
 
 /// Returns the address of an entity by its name in a file.
@@ -78,6 +78,17 @@ pub fn resolve(
         *users = resolver.users(std::mem::take(users));
     }
     resolver.resolved
+}
+
+/// Returns the fields that the mappings with this type have on every platform, by the last word of its name.
+pub fn common_fields(name: &str) -> &'static [&'static str] {
+    match name {
+        _ if name.ends_with("User") => &["group", "until", "note"],
+        _ if name.ends_with("Key") || name.ends_with("Team") => &["until", "note"],
+        _ if name.ends_with("Role") => &["note"],
+        _ if ProviderName::parse(&name.to_lowercase()).is_some() => &["include"],
+        _ => &[],
+    }
 }
 
 /// Returns the items of a list of the document, if it has that list.
