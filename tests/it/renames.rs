@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::support::cli::{Env, Said, example};
 use crate::support::hive::{self, invitation, member, role, world};
 use crate::support::rapidapi::{self, teams_of, with_teams};
 use crate::support::rig::{Platform, Rig, addresses, holds, now};
@@ -447,4 +448,108 @@ fn a_member_who_is_listed_with_the_earlier_name_of_a_team_is_told_the_new_one() 
     let found = findings(&Rig::<rapidapi::Hub>::new(payments(), &file));
     assert_eq!(found.iter().map(|(code, _)| *code).collect::<Vec<_>>(), [Code::UnknownTeam]);
     assert!(found[0].1.contains("under `previously` of `Billing`"), "{found:?}");
+}
+
+// ---- the program
+
+/// The example of Hive, in which a role is renamed.
+fn renamed_example() -> String {
+    let text = example("hive.yaml").replace("[Developer]", "[Engineer]");
+    text.replacen("name: Developer", "name: Engineer\n    previously: [Developer]", 1)
+}
+
+fn json_of(said: &Said) -> Value {
+    serde_json::from_str(&said.stdout).unwrap_or_else(|why| panic!("{why}: {}", said.all()))
+}
+
+#[test]
+fn a_pull_request_that_renames_a_role_asks_for_the_rename_and_for_nothing_else() {
+    let env = Env::new();
+    env.write("main/hive.yaml", example("hive.yaml"));
+    env.write("head/hive.yaml", renamed_example());
+    let said = env.run(&["plan", "--sandbox", "head", "--base", "main", "--format", "json"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    let plan = &json_of(&said)["organizations"][0];
+    let comparison = &plan["comparison"];
+    let asked: Vec<&String> = comparison["changes"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter_map(|(address, origin)| (origin["is"] == "asked").then_some(address))
+        .collect();
+    assert_eq!(asked, ["role/Engineer"]);
+    let lines = comparison["changes"]["role/Engineer"]["lines"].as_array().unwrap();
+    assert!(lines.iter().any(|line| line["text"].as_str().unwrap().contains("previously")), "{lines:?}");
+    let deletions = comparison["deletions"].as_array().unwrap();
+    assert_eq!(deletions.len(), 1, "{deletions:?}");
+    assert_eq!((&deletions[0]["by"], &deletions[0]["to"]), (&json!("renamed"), &json!("role/Engineer")));
+    // Nobody has to approve it before a credential is used.
+    let trusted = env.run(&["validate", "--trusted", "main", "head"]);
+    assert_eq!(trusted.code, 0, "{}", trusted.all());
+    let shown = env.run(&["plan", "--sandbox", "head", "--base", "main"]);
+    assert!(shown.stdout.contains("Developer  ->  Engineer"), "{}", shown.all());
+    assert!(shown.stdout.contains("renamed to role/Engineer"), "{}", shown.all());
+}
+
+#[test]
+fn what_has_drifted_beside_a_rename_is_told() {
+    let mut world = reviewers();
+    world.roles.iter_mut().filter(|role| role.name == "Schema reviewer").for_each(|role| {
+        role.permissions.push("laboratory:describe".to_owned());
+    });
+    let mut rig = Rig::<hive::Console>::new(
+        world,
+        &RENAMED
+            .replace("Reviewer, previously: [Schema reviewer]", "Schema reviewer")
+            .replace("[Reviewer]", "[Schema reviewer]"),
+    );
+    let base = rig.plan();
+    rig.set_file(RENAMED);
+    let compared = rolecall_plan::compare_with_base(&rig.plan(), Some(&base), "main");
+    let origin = &compared.changes[&"role/Reviewer".parse().unwrap()];
+    assert_eq!(origin.is, rolecall_model::OriginKind::Asked);
+    assert_eq!(origin.drifted.iter().map(String::as_str).collect::<Vec<_>>(), ["permissions"]);
+}
+
+#[test]
+fn a_drift_report_and_a_pull_know_the_name_that_is_live() {
+    let env = Env::new();
+    env.write("hive.yaml", renamed_example());
+    let drift = env.run(&["drift", "--sandbox", "hive.yaml"]);
+    assert_eq!(drift.code, 2, "{}", drift.all());
+    assert!(drift.stdout.contains("Developer") && drift.stdout.contains("role/Engineer"), "{}", drift.all());
+    let target = "role/Engineer";
+    let pulled = env.run(&["pull", "--sandbox", "--write", "--target", target, "--target", "user/*", "hive.yaml"]);
+    assert_eq!(pulled.code, 0, "{}", pulled.all());
+    let text = env.read("hive.yaml");
+    assert!(text.contains("name: Developer") && text.contains("roles: [Developer]"), "{text}");
+    assert!(!text.contains("previously") && !text.contains("Engineer"), "{text}");
+}
+
+#[test]
+fn an_approved_rename_is_sent_and_can_be_undone() {
+    let env = Env::new();
+    env.write("hive.yaml", renamed_example());
+    let target = ["--target", "role/Engineer", "hive.yaml"];
+    let planned = env.run(&[&["plan", "--sandbox", "--out", "plan.json"], &target[..]].concat());
+    assert_eq!(planned.code, 0, "{}", planned.all());
+    let applied = env.run(&[
+        "apply",
+        "--sandbox",
+        "--plan",
+        "plan.json",
+        "--undo-out",
+        "undo.yaml",
+        "--ledger",
+        "l",
+        "hive.yaml",
+    ]);
+    assert!(applied.stdout.contains("role/Engineer"), "{}", applied.all());
+    assert!(
+        env.read("undo.yaml").contains("  - name: Developer\n    previously: [Engineer]\n"),
+        "{}",
+        env.read("undo.yaml")
+    );
+    let shown = env.run(&["show", "l"]);
+    assert!(shown.code == 0 && shown.stdout.contains("role/Engineer"), "{}", shown.all());
 }

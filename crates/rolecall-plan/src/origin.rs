@@ -12,14 +12,20 @@ use serde_json::{Map, Value};
 
 use rolecall_model::{
     Action, Address, Cause, Change, Code, Comparison, DeletedBy, Deletion, Desired, Entity, Finding, Hold,
-    HoldClass, HoldReason, OrganizationPlan, Origin, OriginKind, Place, list_of,
+    HoldClass, HoldReason, OrganizationPlan, Origin, OriginKind, Place, Renames, list_of,
 };
 
 /// Compares a plan with that of the base. Without a plan of the base, the base doesn't describe the organisation, and
 /// everything is asked for. The lines and the deletions are left empty.
 pub fn compare_with_base(plan: &OrganizationPlan, base: Option<&OrganizationPlan>, name: &str) -> Comparison {
+    // What this plan renames has its earlier name in the base, and so has whoever gets it there.
+    let renames = Renames::of_plan(plan);
+    let renamed = base.filter(|_| !renames.is_empty()).cloned().map(|mut base| {
+        renames.rename_in_plan(&mut base);
+        base
+    });
+    let base = renamed.as_ref().or(base);
     let changes = plan.sealed.changes.iter().map(|change| {
-        // What is renamed has its earlier name in the base.
         let earlier = change.renamed_from();
         let wished = base.and_then(|base| base.change(&change.address).or_else(|| base.change(&earlier?)));
         (change.address.clone(), of_change(change, wished))

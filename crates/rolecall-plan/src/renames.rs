@@ -54,17 +54,20 @@ pub(super) fn all(desired: &Desired, live: &Live) -> Renames {
 
 /// Returns the live roles that have a previous name of an entry whose own name isn't live. If there is one, it is renamed.
 pub(super) fn roles_to_rename<'a>(entry: &DesiredRole, live: &'a Live) -> Vec<&'a LiveRole> {
-    let is_open = !entry.absent && live.role(&entry.name).is_none() && unreadable_role(entry, live).is_none();
-    let has_name = |role: &&LiveRole| entry.previously.contains_key(&role.name);
-    live.roles().iter().filter(|_| is_open).filter(has_name).collect()
+    if entry.previously.is_empty() || live.role(&entry.name).is_some() || unreadable_role(entry, live).is_some() {
+        return Vec::new();
+    }
+    live.roles().iter().filter(|role| entry.previously.contains_key(&role.name)).collect()
 }
 
 /// Returns the live teams that have a previous name of an entry whose own name isn't live. If there is one, it is renamed.
 pub(super) fn teams_to_rename<'a>(entry: &DesiredTeam, live: &'a Live) -> Vec<&'a LiveTeam> {
-    let is_taken = live.teams().iter().any(|team| has_team_name(team, |name| *name == entry.name));
-    let is_open = !entry.absent && !is_taken && unreadable_team(entry, live).is_none();
+    let is_taken = || live.teams().iter().any(|team| has_team_name(team, |name| *name == entry.name));
+    if entry.previously.is_empty() || is_taken() || unreadable_team(entry, live).is_some() {
+        return Vec::new();
+    }
     let has_name = |team: &&LiveTeam| has_team_name(team, |name| entry.previously.contains_key(name));
-    live.teams().iter().filter(|_| is_open).filter(has_name).collect()
+    live.teams().iter().filter(has_name).collect()
 }
 
 fn has_team_name(team: &LiveTeam, wanted: impl Fn(&TeamName) -> bool) -> bool {

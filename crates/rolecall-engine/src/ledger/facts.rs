@@ -74,6 +74,10 @@ pub fn facts(records: &[Record]) -> Facts {
         match &record.event {
             Event::Intent { .. } => {
                 let Some(sent) = sent.get(&index) else { continue };
+                if sent.outcome() == Outcome::Done {
+                    // What the ledger knows of users and keys has the earlier name.
+                    Renames::of_change(sent.change).rename_in_facts(&mut facts);
+                }
                 if sent.may_have_effect() {
                     facts.touched.insert(Address { id: None, ..sent.change.address.clone() }, index);
                 }
@@ -279,10 +283,6 @@ fn record_outcome(sent: &SentMutation<'_>, facts: &mut Facts) {
         }
         facts.not_taken.push(NotTaken { at: sent.at, change: sent.change.clone(), left_as: None });
         return;
-    }
-    if outcome == Outcome::Done {
-        // What the ledger knows of users and keys has the earlier name.
-        Renames::of_change(sent.change).rename_in_facts(facts);
     }
     match (&sent.change.after, sent.change.action) {
         (Some(Entity::User(user)), Action::Invite) => {
