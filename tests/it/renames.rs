@@ -177,7 +177,7 @@ fn who_is_protected_and_acknowledged_is_so_by_both_names() {
         let mut world = reviewers();
         world.roles.iter_mut().for_each(|role| {
             if !role.locked {
-                role.permissions.push("member:modify".to_owned())
+                role.permissions.push("member:modify".to_owned());
             }
         });
         let file = format!(
