@@ -56,6 +56,7 @@ mod schemas;
 mod shown_changes;
 #[path = "../support/mod.rs"]
 mod support;
+mod tolerated;
 mod trust;
 mod undo_program;
 mod until;

@@ -59,7 +59,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use node::{Located, Node};
-use resolve::{Library, Resolved, render, resolve};
+use resolve::{Library, Resolved, check_tolerated, render, resolve};
 use rolecall_model::{
     Code, Desired, Finding, Kind, ManualStep, ProviderName, Quirk, Rules, list_of, nearest, quote, sentence,
 };
@@ -178,10 +178,12 @@ fn check_tree(
     let Resolved { notes, endings } = resolve(&mut root, &known.included, library, (sources, rules), findings);
     known.rendered = library.origins.map(|origins| render(&root, sources, origins));
     reject_keys(sources, &mut root, rules, findings);
+    let tolerated = root.take("tolerated");
     let mut checker = check::Checker::new(sources, rules);
     let desired = check(&root, &mut checker);
+    let tolerated = tolerated.map(|list| check_tolerated(&list, &mut checker)).unwrap_or_default();
     findings.append(&mut checker.findings);
-    Some(Desired { notes, endings, ..desired? })
+    Some(Desired { notes, endings, tolerated, ..desired? })
 }
 
 /// Removes the top-level fields whose names start with `x-`. They are a place for anchors.

@@ -8,7 +8,7 @@ use schemars::transform::{RecursiveTransform, Transform};
 use serde_json::{Map, Value, json};
 
 use super::Format;
-use super::resolve::{PARTS, RawPeople};
+use super::resolve::{PARTS, RawPeople, RawTolerated};
 
 /// Returns the JSON Schema of a file: one variant for each `provider`, one for people files, and one for the parts that
 /// organisation files include.
@@ -16,6 +16,7 @@ pub fn schema<'a>(formats: impl IntoIterator<Item = &'a Format>) -> Schema {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let mut variants: Vec<Schema> = formats.into_iter().map(|format| (format.schema)(&mut generator)).collect();
     let people = generator.subschema_for::<RawPeople>();
+    generator.subschema_for::<RawTolerated>();
     let mut schema = schemars::json_schema!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "rolecall",
@@ -48,6 +49,10 @@ impl Definitions<'_> {
     fn complete(&mut self, file: &str, sections: &mut BTreeMap<&'static str, BTreeSet<String>>) {
         let Some(fields) = self.0.get_mut(file).map(|file| &mut file["properties"]) else { return };
         fields["include"] = include();
+        fields["tolerated"] = json!({
+            "description": "These roles were given in the web app and stay until a certain time. Without this, they are drift, and an apply takes them. Default: none.",
+            "type": "array", "items": { "$ref": "#/$defs/Tolerated" },
+        });
         for section in PARTS {
             let entry = fields.get(section).map(|list| name_of(&list["items"]).to_owned());
             sections.entry(section).or_default().extend(entry);

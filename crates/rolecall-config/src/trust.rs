@@ -7,7 +7,7 @@ use super::files::is_below_link;
 use super::{Format, Loaded};
 use rolecall_model::{
     Code, Credential, Delivery, Desired, DesiredKey, Exception, Finding, Guardrails, KeyName, Manage, Pattern,
-    Place, Placed, ProviderName, Quirk, RemoteId, Scope,
+    Place, Placed, ProviderName, Quirk, RemoteId, Scope, Tolerated,
 };
 
 /// Returns a finding for each part of these files that a person must approve before rolecall uses a credential for
@@ -72,6 +72,7 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
         roles: _,
         users: _,
         reads: _,
+        tolerated,
         notes: _,
         endings: _,
     } = desired;
@@ -112,6 +113,12 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
     changed(*allowed == before.allowed, place, "`allow`");
     compare_scopes(place, *manage, before.manage, &mut changed);
     let patterns = |all: &BTreeMap<Pattern, Place>| all.keys().cloned().collect::<Vec<_>>();
+    for entry in tolerated {
+        let known = |other: &Tolerated| {
+            (&other.email, &other.roles, other.until) == (&entry.email, &entry.roles, entry.until)
+        };
+        changed(before.tolerated.iter().any(known), &entry.place, "`tolerated`");
+    }
     let acknowledged_place = acknowledged.values().min().unwrap_or(place);
     changed(patterns(acknowledged) == patterns(&before.acknowledged), acknowledged_place, "`acknowledged`");
     compare_guardrails(place, guardrails, &before.guardrails, &mut changed);

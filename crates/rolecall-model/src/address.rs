@@ -72,6 +72,13 @@ pub struct Address {
 pub type HolderKey = (Kind, String);
 
 impl Address {
+    /// Returns the address of the entry that lists the entity: an invitation belongs to the entry of the user.
+    #[must_use]
+    pub fn listed(&self) -> Self {
+        let kind = if self.kind == Kind::Invitation { Kind::User } else { self.kind };
+        Self { kind, ..self.clone() }
+    }
+
     /// Returns the person or the key that the address is about.
     pub fn holder(&self) -> Option<HolderKey> {
         let kind = match self.kind {

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::{
     Address, Email, Ending, Expiry, Guardrails, Identity, KeyName, Kind, Pattern, Permission, Place, Placed,
-    ProviderName, Reach, RemoteId, RoleName, Slug, TeamName,
+    ProviderName, Reach, RemoteId, RoleName, Slug, TeamName, Until,
 };
 
 /// The desired state of one organisation, as a checked file says it.
@@ -43,6 +43,8 @@ pub struct Desired {
     pub allowed: BTreeSet<Allowance>,
     /// The organisation itself, if the file describes it.
     pub organization_entity: Option<DesiredOrganization>,
+    /// The roles that somebody got by hand and that stay for a while.
+    pub tolerated: Vec<Tolerated>,
     /// The notes of entries and of people, by address.
     pub notes: BTreeMap<Address, String>,
     /// The access that ends or has ended. The entries are already as they are at the time of the run.
@@ -58,6 +60,16 @@ pub struct Desired {
     /// The kinds of entities of which a read covers everything, and not only what this file mentions. Verbs that show
     /// live set it; no file does.
     pub reads: BTreeSet<Kind>,
+}
+
+/// Roles that somebody got by hand, for example in an incident, and that stay until a certain time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tolerated {
+    pub place: Place,
+    pub email: Email,
+    pub roles: BTreeSet<RoleName>,
+    pub until: Until,
+    pub reason: String,
 }
 
 /// A setting that only one platform has. The platform's folder gives it its meaning. Everything else only compares
@@ -308,6 +320,7 @@ impl Desired {
             admin_role: None,
             allowed: BTreeSet::new(),
             organization_entity: None,
+            tolerated: Vec::new(),
             notes: BTreeMap::new(),
             endings: Vec::new(),
             teams: Vec::new(),
@@ -350,10 +363,7 @@ impl Desired {
 
     /// Returns the note of an entity. An invitation has that of the user.
     pub fn note_of(&self, address: &Address) -> Option<&str> {
-        let listed = match address.kind {
-            Kind::Invitation => Address { kind: Kind::User, ..address.clone() },
-            _ => address.clone(),
-        };
+        let listed = address.listed();
         let note = self.notes.get(&listed).or_else(|| self.notes.get(&Address { id: None, ..listed.clone() }));
         note.map(String::as_str)
     }

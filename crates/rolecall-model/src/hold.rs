@@ -1,10 +1,12 @@
 //! A [`Hold`]: a difference that rolecall sees and deliberately doesn't change, with its [`HoldReason`].
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Change, Finding, RemoteId, RoleName, TeamName};
+use super::{Address, Change, Finding, RemoteId, RoleName, TeamName, Until};
 
 /// A difference that rolecall sees and doesn't change, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +40,8 @@ pub enum HoldReason {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         known: Option<Known>,
     },
+    /// Somebody gave the user these roles by hand, and the file tolerates them for a while.
+    Tolerated { roles: BTreeSet<RoleName>, until: Until, reason: String },
     /// The file lists the entity, and the privileged access that it has is in a field that the file doesn't write.
     PrivilegeNotWritten { field: String, live: String },
     /// The file says that the user is disabled, and the user doesn't exist. rolecall doesn't invite somebody to
@@ -279,6 +283,7 @@ impl HoldReason {
                 HoldClass::Blocked
             }
             Self::Unmanaged { .. }
+            | Self::Tolerated { .. }
             | Self::DisabledAndAbsent
             | Self::Locked
             | Self::Owner { must_be_removed: false }

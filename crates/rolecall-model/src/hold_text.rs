@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{Address, HoldReason, Known};
+use super::{Address, HoldReason, Known, RoleName, list_of};
 
 impl fmt::Display for HoldReason {
     #[expect(clippy::too_many_lines, reason = "a sentence for each")]
@@ -13,6 +13,11 @@ impl fmt::Display for HoldReason {
         let on =
             |since: &Option<Timestamp>| since.as_ref().map(|at| format!(" on {}", day(at))).unwrap_or_default();
         match self {
+            Self::Tolerated { roles, until, reason } => {
+                let roles: Vec<&str> = roles.iter().map(RoleName::as_str).collect();
+                let roles = list_of(&roles, "and");
+                write!(f, "Given by hand and tolerated until {until}: {roles}. Reason: {}.", reason.trim_end_matches('.'))
+            }
             Self::Unmanaged { privileged: false, .. } => f.write_str("Not in the file."),
             Self::Unmanaged { privileged: true, known: None } => f.write_str(
                 "Not in the file, and gives privileged access. Add it to the file, with `absent: true` if it must not exist. If it is right as it is, name it under `acknowledged`.",

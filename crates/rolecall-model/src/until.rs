@@ -119,6 +119,8 @@ pub enum EndingAccess {
     Role { role: RoleName },
     /// The membership in one team.
     Team { team: TeamName },
+    /// Roles that somebody got by hand and that a file tolerates.
+    Tolerated { roles: BTreeSet<RoleName> },
     /// The membership in a group, with these roles.
     Group {
         group: String,
@@ -134,6 +136,10 @@ impl fmt::Display for EndingAccess {
             Self::Entry { .. } => f.write_str("the entry"),
             Self::Role { role } => write!(f, "the role {role}"),
             Self::Team { team } => write!(f, "the team {team}"),
+            Self::Tolerated { roles } => {
+                let roles: Vec<&str> = roles.iter().map(RoleName::as_str).collect();
+                write!(f, "what is tolerated ({})", roles.join(", "))
+            }
             Self::Group { group, .. } => write!(f, "what the group {group} gives"),
         }
     }

@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::PlanInput;
 use rolecall_model::{
-    Address, Cause, Change, Desired, Ending, EndingAccess, Entity, HoldClass, Kind, NearEnding, OrganizationPlan,
-    Quirk, RoleName, Seen, TeamName, Until, User,
+    Address, Cause, Change, Desired, Ending, EndingAccess, Entity, HoldClass, HoldReason, NearEnding,
+    OrganizationPlan, Quirk, RoleName, Seen, TeamName, Until, User,
 };
 
 /// Everything of one entity that has ended.
@@ -35,7 +35,7 @@ pub(super) fn mark(input: &PlanInput<'_>, changes: &mut [Change]) {
         let found = ended.entry(address).or_default();
         found.until = found.until.max(Some(*until));
         match what {
-            EndingAccess::All => {}
+            EndingAccess::All | EndingAccess::Tolerated { .. } => {}
             EndingAccess::Entry { roles } | EndingAccess::Group { group: _, roles } => {
                 found.entry = true;
                 found.roles.extend(roles);
@@ -52,7 +52,7 @@ pub(super) fn mark(input: &PlanInput<'_>, changes: &mut [Change]) {
         return;
     }
     for change in changes.iter_mut().filter(|change| is_by_file(&change.cause)) {
-        let listed = Address { kind: listed_kind(&change.address), ..change.address.clone() };
+        let listed = change.address.listed();
         let found = ended.get(&listed).or_else(|| ended.get(&Address { id: None, ..listed.clone() }));
         if let Some(Ended { until: Some(until), .. }) = found
             && found.is_some_and(|found| found.explains(input, change))
@@ -60,11 +60,6 @@ pub(super) fn mark(input: &PlanInput<'_>, changes: &mut [Change]) {
             change.cause = Cause::Ended { until: *until };
         }
     }
-}
-
-/// Returns the kind of entry that lists an address: an invitation belongs to the entry of the user.
-fn listed_kind(address: &Address) -> Kind {
-    if address.kind == Kind::Invitation { Kind::User } else { address.kind }
 }
 
 fn is_by_file(cause: &Cause) -> bool {
@@ -99,7 +94,22 @@ pub fn near_endings(
         let is_shown = if ending.until.is_past(now) { is_open(&ending.address) } else { left <= horizon };
         is_shown.then(|| NearEnding { ending: ending.clone(), days })
     });
-    let mut near: Vec<NearEnding> = near.collect();
+    // Of tolerated roles, those that somebody has.
+    let tolerated = plan.sealed.holds.iter().filter_map(|hold| match &hold.reason {
+        HoldReason::Tolerated { roles, until, .. } => {
+            let stated = desired.tolerated.iter().find(|it| Address::user(&it.email) == hold.address)?;
+            let left = until.instant().duration_since(now);
+            let ending = Ending {
+                until: *until,
+                address: hold.address.clone(),
+                what: EndingAccess::Tolerated { roles: roles.clone() },
+                place: stated.place.to_string(),
+            };
+            (left <= horizon).then(|| NearEnding { ending, days: left.as_hours().div_euclid(24) })
+        }
+        _ => None,
+    });
+    let mut near: Vec<NearEnding> = near.chain(tolerated).collect();
     near.sort();
     near.dedup();
     near

@@ -44,6 +44,7 @@ pub fn desired_hash(desired: &Desired) -> String {
         users,
         keys,
         reads: _,
+        tolerated: _,
         notes: _,
         endings: _,
     } = desired;

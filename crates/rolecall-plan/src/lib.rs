@@ -28,6 +28,7 @@ mod seal;
 mod seats;
 mod select;
 mod teams;
+mod tolerated;
 mod unmatched;
 mod users;
 mod verify;
@@ -142,11 +143,13 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     let live = renamed(input.desired, input.live);
     let input = &PlanInput { live: &live, ..*input };
     let facts = ledger_updates::facts_after_read(facts, input.live, input.rules);
-    let Resolved { desired, findings, of_users } = role_names::resolve_role_names(input.desired, input.live);
+    let Resolved { mut desired, findings, of_users } = role_names::resolve_role_names(input.desired, input.live);
+    let tolerated = tolerated::tolerate(&mut desired, input.live, input.rules, input.now);
     let asked = input.desired;
     let input = &PlanInput { facts: &facts, desired: &desired, ..*input };
     let mut gate = Gate::new(input);
     gate.findings = findings;
+    gate.holds = tolerated;
     let PlanInput { desired, live, .. } = *input;
     if *desired.organization != live.organization {
         return Err(vec![wrong_organization(input)]);

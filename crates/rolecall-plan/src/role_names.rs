@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_model::{
-    AssignableRole, Code, Desired, Email, Finding, Live, Place, Placed, RoleName, list_of, nearest, quote,
+    AssignableRole, Code, Desired, Email, Finding, Live, Place, Placed, RoleName, Tolerated, list_of, nearest,
+    quote,
 };
 
 /// The desired state with each role under the name that reads and plans use.
@@ -34,6 +35,16 @@ pub(super) fn resolve_role_names(desired: &Desired, live: &Live) -> Resolved {
             Finding::error(Code::UnknownRole, named.place.clone(), message)
                 .hint("Set `admin_role` to the role whose members administrate the organisation."),
         );
+    }
+    for Tolerated { roles: tolerated, place, .. } in &mut resolved.tolerated {
+        let names = tolerated.iter().map(|role| match find(role, &roles.organization) {
+            Ok(name) => name.clone(),
+            Err(other) => {
+                findings.push(not_found(role, place, &roles.organization, "in the organisation", &other));
+                role.clone()
+            }
+        });
+        *tolerated = names.collect();
     }
     for user in &mut resolved.users {
         let mut problems = Vec::new();

@@ -26,6 +26,9 @@ const COLUMNS: &[&str] = &[
     "since",
     "run",
     "expires",
+    "until",
+    "tolerated",
+    "note",
 ];
 
 /// Writes the whole report. A holder without a grant has one row, too.
@@ -102,6 +105,9 @@ fn cells(access: &Access, holder: &Holder, grant: Option<&Grant>) -> [String; CO
         optional(holder.since.as_ref().map(Since::at)),
         run,
         optional(holder.expires),
+        optional(holder.endings.iter().map(|ending| ending.until).min()),
+        optional(holder.tolerated.as_ref()),
+        optional(holder.note.as_ref()),
     ]
 }
 

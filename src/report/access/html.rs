@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AccessReport, InOrganization, is_unmanaged, lines, name, organization, since, stated};
+use super::{AccessReport, InOrganization, is_unmanaged, lines, name, organization, remarks, since, stated};
 use crate::report::html::Html;
 use rolecall_model::{Completeness, Kind, Permission, Unread};
 use rolecall_plan::access::{Access, Grant, Holder};
@@ -103,6 +103,9 @@ fn push_holder(page: &mut Html, access: &Access, holder: &Holder) {
     }
     if let Some(expires) = holder.expires {
         page.element("<br><span class=\"soft\">expires ", expires, "</span>");
+    }
+    for remark in remarks(holder) {
+        page.element("<br><span class=\"soft\">", remark, "</span>");
     }
     page.raw("</td>");
     let since = holder.since.as_ref().map(since).unwrap_or_default();

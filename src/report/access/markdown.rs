@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{AccessReport, InOrganization, is_unmanaged, lines, organization, since, stated};
+use super::{AccessReport, InOrganization, is_unmanaged, lines, organization, remarks, since, stated};
 use crate::report::markdown::{code, prose};
 use rolecall_model::{Kind, Unread};
 use rolecall_plan::access::Holder;
@@ -65,6 +65,8 @@ fn push_table(text: &mut String, heading: &str, held: &[InOrganization<'_>]) {
         } else {
             holder.status.as_str().to_owned()
         };
+        let status: Vec<String> = std::iter::once(status).chain(remarks(holder).iter().map(prose)).collect();
+        let status = status.join("; ");
         let since = holder.since.as_ref().map(since).map(prose).unwrap_or_default();
         let head = format!("| {} | {} | {status} |", code(subject), code(organization(access)));
         let lines = lines(holder);

@@ -16,7 +16,7 @@ pub(super) use html::html;
 pub(super) use markdown::markdown;
 pub(super) use text::text;
 
-use super::style::{first, plural};
+use super::style::{clean, first, plural};
 use rolecall_model::{Kind, Place, Unread};
 use rolecall_plan::access::{Access, Extent, Grant, Holder, Since, Through, Unreadable};
 
@@ -99,6 +99,14 @@ fn is_unmanaged(holder: &Holder) -> bool {
 }
 
 /// Returns the name of an organisation.
+/// Returns what the files say about a holder besides the access: when it ends, what is tolerated, and the note.
+fn remarks(holder: &Holder) -> Vec<String> {
+    let ending = holder.endings.iter().map(|ending| format!("{} until {}", clean(&ending.what), ending.until));
+    let tolerated = holder.tolerated.iter().map(clean);
+    let note = holder.note.iter().map(|note| format!("note: {}", clean(note)));
+    ending.chain(tolerated).chain(note).collect()
+}
+
 fn organization(access: &Access) -> String {
     super::style::called(access.identity.provider, &access.identity.organization)
 }

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    AccessReport, InOrganization, LISTED, is_unmanaged, lines, name, on, organization, since, stated, through,
+    AccessReport, InOrganization, LISTED, is_unmanaged, lines, name, on, organization, remarks, since, stated,
+    through,
 };
 use crate::report::layout::{Layout, pad};
 use crate::report::style::{BOLD, DIM, REMOVE, WARN, called, clean, first, paint};
@@ -149,7 +150,7 @@ fn notes(holder: &Holder) -> Vec<String> {
     let privileged = holder.privileged.then(|| paint(WARN, "privileged"));
     let own = holder.own.then(|| "rolecall's own".to_owned());
     let expires = holder.expires.map(|expires| format!("expires {expires}"));
-    status.into_iter().chain(privileged).chain(own).chain(expires).collect()
+    status.into_iter().chain(privileged).chain(own).chain(expires).chain(remarks(holder)).collect()
 }
 
 fn members(holder: &Holder, layout: Layout) -> String {

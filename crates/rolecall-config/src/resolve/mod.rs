@@ -11,6 +11,7 @@ mod groups;
 mod include;
 mod people;
 mod render;
+mod tolerated;
 mod users;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 pub use include::{Disk, Files, Library, NoFiles, PARTS};
 pub use people::RawPeople;
 pub use render::render;
+pub use tolerated::{RawTolerated, check_tolerated};
 
 use super::node::{Located, Node};
 use super::source::{Mark, Sources};

@@ -31,6 +31,7 @@ pub(super) fn settings(desired: &Desired) -> Vec<(&'static str, Yaml)> {
         users: _,
         keys: _,
         reads: _,
+        tolerated: _,
         notes: _,
         endings: _,
     } = desired;

@@ -296,6 +296,9 @@ fn holder(address: Address, grants: Vec<Grant>) -> Holder {
         entry: None,
         acknowledged: None,
         since: None,
+        endings: Vec::new(),
+        tolerated: None,
+        note: None,
         id: None,
     }
 }

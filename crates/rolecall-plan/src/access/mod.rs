@@ -28,8 +28,8 @@ use super::role_names::resolve_role_names;
 use super::{PlanInput, renames};
 use ability::parts;
 use rolecall_model::{
-    Ability, Address, App, Completeness, Email, Expiry, Gap, Identity, Kind, Level, ManualStep, Part, Permission,
-    Place, Quirk, RemoteId, Resources, RoleName, TeamName,
+    Ability, Address, App, Completeness, Desired, Email, Ending, Expiry, Gap, HoldReason, Identity, Kind, Level,
+    ManualStep, Part, Permission, Place, Quirk, RemoteId, Resources, RoleName, TeamName, Tolerated,
 };
 
 /// Who has what in one organisation.
@@ -106,6 +106,15 @@ pub struct Holder {
     pub acknowledged: Option<Place>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Since>,
+    /// The access that the files give until a certain time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endings: Vec<Ending>,
+    /// The reason why the file tolerates roles that were given by hand, and until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tolerated: Option<HoldReason>,
+    /// The note of the files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// The id of the user or key at the platform. It isn't shown, because the address has it where it is needed.
     #[serde(skip)]
     id: Option<RemoteId>,
@@ -268,6 +277,7 @@ pub fn access(input: &PlanInput<'_>) -> Access {
 fn of_resolved(input: &PlanInput<'_>) -> Access {
     let live = input.live;
     let mut holders = holders::holders(input);
+    add_remarks(input, &mut holders);
     holders.sort_by(|a, b| a.order().cmp(&b.order()));
     let known = live.catalogue.iter().flat_map(|catalogue| catalogue.roles.iter().chain(&catalogue.keys));
     let permissions = known.map(|(permission, known)| {
@@ -344,6 +354,34 @@ impl Access {
     /// Returns everything that the grants of a holder allow, whether or not the holder can use them.
     fn abilities_by_grants(&self, holder: &Holder) -> BTreeSet<Ability> {
         holder.grants.iter().flat_map(|grant| ability::of(self, grant)).collect()
+    }
+}
+
+/// Adds what the files say about holders besides their access.
+fn add_remarks(input: &PlanInput<'_>, holders: &mut [Holder]) {
+    let Desired { endings, notes, tolerated, .. } = input.desired;
+    if endings.is_empty() && notes.is_empty() && tolerated.is_empty() {
+        return;
+    }
+    let mut by_address: BTreeMap<&Address, Vec<&Ending>> = BTreeMap::new();
+    for ending in endings {
+        by_address.entry(&ending.address).or_default().push(ending);
+    }
+    let tolerated: BTreeMap<&str, &Tolerated> = tolerated.iter().map(|it| (it.email.key(), it)).collect();
+    for holder in holders {
+        let listed = Address { id: None, ..holder.address.listed() };
+        let found = by_address.get(&holder.address.listed()).or_else(|| by_address.get(&listed));
+        holder.endings = found.into_iter().flatten().map(|ending| (*ending).clone()).collect();
+        holder.note = input.desired.note_of(&holder.address).map(ToOwned::to_owned);
+        let it = tolerated
+            .get(&*holder.address.name)
+            .filter(|it| listed.kind == Kind::User && !it.until.is_past(input.now));
+        holder.tolerated = it.and_then(|Tolerated { roles, until, reason, .. }| {
+            let held = holder.grants.iter().filter_map(|grant| grant.role.clone());
+            let roles: BTreeSet<RoleName> = held.filter(|role| roles.contains(role)).collect();
+            let (until, reason) = (*until, reason.clone());
+            (!roles.is_empty()).then_some(HoldReason::Tolerated { roles, until, reason })
+        });
     }
 }
 
