@@ -1,9 +1,8 @@
 //! `rolecall pull`
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use jiff::Timestamp;
 
 use super::connect::GENERATOR;
 use super::exit::{Exit, Failure};
@@ -14,8 +13,8 @@ use super::selection::{Selected, Selector};
 use super::session::{Reading, Readings, Session};
 use super::{Connection, OUTPUT, Paths, WHAT_TO_WRITE, WHICH_CHANGES};
 use crate::report::{self, PULL_VERSION, PullReport, PulledFile};
-use rolecall_config::{Gone, PullOptions, Pulled, Source};
-use rolecall_engine::Pull;
+use rolecall_config::{Gone, LoadedFile, PullOptions, Pulled, Source};
+use rolecall_engine::{Pull, PulledText};
 use rolecall_model::{Address, Desired, Live, Pattern};
 
 /// Write what is live back into the files.
@@ -91,15 +90,21 @@ pub(super) async fn pull(args: &PullArgs, out: &mut Out) -> Result<Exit, Failure
     let session = Session::unrestricted(loaded, &args.connection, out)?.selecting(&selected)?;
     let Readings { read, failed: mut unread, mut exit } = session.read_all(out).await;
     unread.sort();
-    let mut results: Vec<(&Path, &Source, Pulled)> = Vec::new();
+    let mut results: Vec<(PathBuf, &Source, Pulled)> = Vec::new();
     for reading in &read {
-        let Some((path, source)) = session.file_of(reading.organization.desired) else { continue };
-        match pull_one(args, reading, source) {
-            Ok(pulled) => results.push((path, source, pulled)),
+        let Some((file, included)) = session.file_of(reading.organization.desired) else { continue };
+        match pull_one(args, reading, (file, included)) {
+            Ok(pulled) => {
+                // A file that is included and stays as it is needs no mention.
+                let shown = pulled.into_iter().filter(|one| {
+                    one.path == file.path || one.pulled.text != *one.source.text || !one.pulled.left.is_empty()
+                });
+                results.extend(shown.map(|PulledText { path, source, pulled }| (path, source, pulled)));
+            }
             Err(failure) => exit = exit.and(session.report_failure(&failure, out)),
         }
     }
-    results.sort_by_key(|(path, ..)| *path);
+    results.sort_by(|(one, ..), (other, ..)| one.cmp(other));
     let mut report = PullReport {
         format_version: PULL_VERSION,
         generator: GENERATOR,
@@ -131,7 +136,11 @@ pub(super) async fn pull(args: &PullArgs, out: &mut Out) -> Result<Exit, Failure
     Ok(exit)
 }
 
-fn pull_one(args: &PullArgs, reading: &Reading<'_>, source: &Source) -> Result<Pulled, Failure> {
+fn pull_one<'a>(
+    args: &PullArgs,
+    reading: &Reading<'_>,
+    (file, included): (&'a LoadedFile, &'a [Source]),
+) -> Result<Vec<PulledText<'a>>, Failure> {
     let Reading { organization, live, facts } = reading;
     if let Some(pattern) =
         organization.selection.targets.iter().find(|pattern| !is_known(pattern, organization.desired, live))
@@ -148,17 +157,16 @@ fn pull_one(args: &PullArgs, reading: &Reading<'_>, source: &Source) -> Result<P
         },
         unlisted: args.unlisted,
     };
-    rolecall_engine::pull(&Pull {
+    let input = Pull {
         provider: organization.desired.provider,
-        source,
         live,
         facts,
         site: &organization.connected.site,
         caller: organization.connected.caller.as_ref(),
-        now: Timestamp::now(),
+        now: args.paths.now(),
         options: &options,
-    })
-    .map_err(Failure::findings)
+    };
+    rolecall_engine::pull(&input, file, included).map_err(Failure::findings)
 }
 
 /// Returns whether something that the file lists or that is live has one of these addresses.

@@ -16,7 +16,7 @@ use super::reports::Reports;
 use super::selection::Selected;
 use super::{Connection, HORIZON, Planning};
 use crate::report;
-use rolecall_config::{Loaded, Source};
+use rolecall_config::{Loaded, LoadedFile, Source};
 use rolecall_engine::ledger::{Ledger, ReadLedger, facts};
 use rolecall_graphql::Quota;
 use rolecall_graphql::storage::Cache;
@@ -177,11 +177,11 @@ impl<'a> Session<'a> {
         self.loaded.paths().collect()
     }
 
-    /// Returns the file that describes an organisation.
-    pub fn file_of(&self, desired: &Desired) -> Option<(&Path, &Source)> {
+    /// Returns the file that describes an organisation, and every included file.
+    pub fn file_of(&self, desired: &Desired) -> Option<(&LoadedFile, &[Source])> {
         let is_same = |other: &Desired| other.place.file == desired.place.file;
         let file = self.loaded.files.iter().find(|file| file.desired.as_ref().is_some_and(is_same))?;
-        Some((&file.path, &file.source))
+        Some((file, &self.loaded.included))
     }
 
     /// Returns everything that was loaded.
@@ -424,8 +424,8 @@ impl<'a> Session<'a> {
         let planned = organization.plan(&live, &facts, None)?;
         out.findings(&planned.findings, &self.sources());
         let mut plan = organization.selected(planned.plan, &live, &facts)?;
-        if let (Some(base), Some((_, source))) = (&self.base, self.file_of(organization.desired)) {
-            base.compare(&mut plan, organization, source, (&live, &facts));
+        if let (Some(base), Some((file, _))) = (&self.base, self.file_of(organization.desired)) {
+            base.compare(&mut plan, organization, &file.source, (&live, &facts));
         }
         if survey {
             let mut inventory = organization.survey(&live).await?;

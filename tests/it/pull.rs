@@ -167,3 +167,27 @@ fn whoever_stays_has_an_entry_with_their_roles() {
         assert!(entry.trim_start_matches([',', '\n', ' ']).starts_with("roles: ["), "{file}");
     }
 }
+
+/// An entry is changed in the file where it stands. Somebody who has access by a group gets an entry of their own.
+#[test]
+fn included_files_are_pulled_where_their_entries_stand() {
+    let env = Env::new();
+    let hive = example("hive.yaml");
+    let (head, _) = hive.split_once("\nroles:").unwrap();
+    env.write("hive.yaml", format!("{head}\ninclude: [people.yaml, teams/*.yaml]\nusers: []\n"));
+    env.write(
+        "people.yaml",
+        "kind: people\npeople:\n  - { email: alice@acme.example }\ngroups:\n  - { name: g, members: [alice@acme.example] }\n",
+    );
+    let part = "users:\n  # on call\n  - { email: jane@acme.example, roles: [Viewer], resources: all }\n  - { group: g, roles: [Viewer], resources: all }\n";
+    env.write("teams/a.yaml", part);
+    let said = env.run(&["pull", "--sandbox", "--write", "hive.yaml"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert_eq!(env.read("teams/a.yaml"), part.replacen("[Viewer]", "[Admin]", 1), "{}", said.all());
+    let written = env.read("hive.yaml");
+    assert!(written.contains("email: alice@acme.example") && written.contains("roles: [Developer]"), "{written}");
+    let plan = env.run(&["plan", "--sandbox", "hive.yaml"]);
+    assert!(plan.stdout.contains("No changes"), "{}", plan.all());
+    let again = env.run(&["pull", "--sandbox", "hive.yaml"]);
+    assert_eq!(again.code, 0, "{}", again.all());
+}

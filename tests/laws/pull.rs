@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use rolecall_config::{Gone, Pull as Pulls, PullOptions, Pulled, Source};
+use rolecall_config::{Gone, Pull as Pulls, PullOptions, Pulled, Source, load_text};
 use rolecall_engine::Pull;
 use rolecall_model::{Address, Cause, Change, Kind, Live, Site};
 
@@ -28,9 +28,9 @@ fn text_of<P: Lawful>(file: &FileBody) -> String {
 
 fn pulled<P: Lawful>(text: &str, live: &Live, rig: &Rig<P>, options: &PullOptions) -> Option<Pulled> {
     let caller = rolecall_providers::of(P::NAME).own_key(&P::secrets());
+    let loaded = load_text("access.yaml", text, rolecall_providers::format);
     let input = Pull {
         provider: P::NAME,
-        source: &Source::inline("access.yaml", text),
         live,
         facts: &rig.ledger.facts(),
         site: &Site::host("sandbox"),
@@ -38,7 +38,7 @@ fn pulled<P: Lawful>(text: &str, live: &Live, rig: &Rig<P>, options: &PullOption
         now: now(),
         options,
     };
-    rolecall_engine::pull(&input).ok()
+    rolecall_engine::pull(&input, &loaded.files[0], &[]).ok()?.pop().map(|file| file.pulled)
 }
 
 fn entry_of(change: &Change) -> Address {

@@ -35,7 +35,7 @@ pub use files::{Content, Loaded, LoadedFile, is_yaml, load, load_contents, load_
 pub use format::{FileFormat, Format};
 pub use import::{Head, HeadError, ImportInput, Imported, has_field, import, kinds};
 pub use person::{EditedFile, Newcomer, Seen, Somebody, named_elsewhere, offboard, onboard, reload};
-pub use pull::{Check, Gone, Pull, PullInput, PullOptions, Pulled, pull};
+pub use pull::{Check, Gone, Pull, PullInput, PullOptions, Pulled, Stated, pull, stated};
 pub use redact::shows_credential;
 pub use resolve::{Disk, Files, NoFiles};
 pub use schema::schema;

@@ -5,4 +5,4 @@ pub mod ledger;
 mod pull;
 
 pub use import::{Import, import};
-pub use pull::{Pull, pull};
+pub use pull::{Pull, PulledText, pull};

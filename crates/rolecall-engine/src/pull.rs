@@ -1,10 +1,13 @@
-//! Writes what is live back into a file, and proves it: see [`rolecall_config::pull`].
+//! Writes what is live back into a file and the files that it includes, and proves it: see [`rolecall_config::pull`].
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use rolecall_config::{PullInput, PullOptions, Pulled, Source, check_source};
+use rolecall_config::{
+    EditedFile, Loaded, LoadedFile, PullInput, PullOptions, Pulled, Source, Stated, reload, stated,
+};
 use rolecall_model::{Desired, Facts, Finding, Live, OrganizationPlan, ProviderName, RemoteId, Site};
 use rolecall_plan::{PlanInput, plan};
 
@@ -12,7 +15,6 @@ use rolecall_plan::{PlanInput, plan};
 #[derive(Clone, Copy)]
 pub struct Pull<'a> {
     pub provider: ProviderName,
-    pub source: &'a Source,
     pub live: &'a Live,
     pub facts: &'a Facts,
     pub site: &'a Site,
@@ -22,25 +24,59 @@ pub struct Pull<'a> {
     pub options: &'a PullOptions,
 }
 
-/// Writes what is live into the file.
+/// A file that was pulled.
+#[derive(Clone, Debug)]
+pub struct PulledText<'a> {
+    pub path: PathBuf,
+    pub source: &'a Source,
+    pub pulled: Pulled,
+}
+
+/// Writes what is live into the file, and into the included files that have entries. An entry is changed where it stands.
+/// A new one is added to the file itself. It replaces what groups give.
+/// `included`: every file that any file includes.
 ///
 /// # Errors
 ///
 /// Returns the findings for which the file as it is can't be planned.
-pub fn pull(input: &Pull<'_>) -> Result<Pulled, Vec<Finding>> {
-    let Pull { provider, source, live, caller, now, options, .. } = *input;
-    let (desired, _) = planned(input, &source.text)?;
+pub fn pull<'f>(
+    input: &Pull<'_>,
+    file: &'f LoadedFile,
+    included: &'f [Source],
+) -> Result<Vec<PulledText<'f>>, Vec<Finding>> {
+    let Pull { provider, live, caller, now, options, .. } = *input;
+    let (desired, _) = planned(input, file, &[])?;
     let own_key = caller.or(desired.own_key.as_deref());
     let format = rolecall_providers::format(provider);
-    let written = PullInput { source, live, format, own_key, now, options };
-    rolecall_config::pull(&written, &|text| planned(input, text))
+    let parts = included.iter().filter(|part| file.includes.contains(&part.number));
+    let parts: Vec<(&Source, Stated)> = parts.map(|part| (part, stated(&part.text))).collect();
+    let elsewhere: Stated = parts.iter().flat_map(|(_, stated)| stated).cloned().collect();
+    let with_entries = parts.iter().filter(|(_, stated)| !stated.is_empty());
+    let parts = with_entries.map(|(part, _)| (PathBuf::from(&*part.name), *part, None));
+    let (mut edited, mut results) = (Vec::<EditedFile>::new(), Vec::new());
+    for (path, source, elsewhere) in parts.chain([(file.path.clone(), &file.source, Some(&elsewhere))]) {
+        let with =
+            |text: &str| EditedFile { path: path.clone(), before: source.text.clone(), after: text.to_owned() };
+        let written = PullInput { source, live, format, own_key, now, options, elsewhere };
+        let pulled =
+            rolecall_config::pull(&written, &|text| planned(input, file, &[&*edited, &[with(text)]].concat()))?;
+        if pulled.text != *source.text {
+            edited.push(with(&pulled.text));
+        }
+        results.push(PulledText { path, source, pulled });
+    }
+    Ok(results)
 }
 
-/// Checks and plans a text in the place of the file.
-fn planned(input: &Pull<'_>, text: &str) -> Result<(Desired, OrganizationPlan), Vec<Finding>> {
-    let source = Source { text: text.to_owned(), ..input.source.clone() };
-    let (desired, findings) = check_source(&source, rolecall_providers::format);
-    let Some(desired) = desired else { return Err(findings) };
+/// Checks and plans the organisation as its files are with these edits.
+fn planned(
+    input: &Pull<'_>,
+    file: &LoadedFile,
+    edited: &[EditedFile],
+) -> Result<(Desired, OrganizationPlan), Vec<Finding>> {
+    let one = Loaded { files: vec![file.clone()], ..Loaded::default() };
+    let Loaded { files, findings, .. } = reload(&one, edited, input.now, rolecall_providers::format);
+    let Some(desired) = files.into_iter().find_map(|file| file.desired) else { return Err(findings) };
     let planned = plan(&PlanInput {
         desired: &desired,
         live: input.live,

@@ -42,6 +42,18 @@ pub struct PullInput<'a> {
     pub own_key: Option<&'a RemoteId>,
     pub now: Timestamp,
     pub options: &'a PullOptions,
+    /// The entries that other files of the organisation have. `None` for an included file, of which only its own entries
+    /// are pulled.
+    pub elsewhere: Option<&'a Stated>,
+}
+
+/// The kinds and names of the entries of files.
+pub type Stated = BTreeSet<(Kind, String)>;
+
+/// Returns the kinds and names of the entries that a file has.
+pub fn stated(text: &str) -> Stated {
+    let kinds = [Kind::User, Kind::Team, Kind::Role, Kind::Key];
+    written(text, kinds.into_iter()).positions.into_keys().collect()
 }
 
 /// The part of the drift that is pulled, and how.
@@ -143,8 +155,17 @@ fn attempt(
     for round in 0..=ROUNDS {
         let (desired, plan) = &now;
         let mut edits: Vec<(Address, Pull, Edit)> = Vec::new();
-        let (found, said) = differences(input, desired, plan);
-        let written = written(&text, found.keys().map(|address| address.kind));
+        let (mut found, mut said) = differences(input, desired, plan);
+        let written = written(&text, found.keys().chain(said.keys()).map(|address| address.kind));
+        let is_here = |address: &Address| {
+            let key = (address.kind, address.name.clone());
+            match input.elsewhere {
+                Some(elsewhere) => !elsewhere.contains(&key),
+                None => written.positions.contains_key(&key),
+            }
+        };
+        found.retain(|address, _| is_here(address));
+        said.retain(|address, _| is_here(address));
         for (address, difference) in &found {
             if left.contains_key(address) {
                 continue;
@@ -276,7 +297,7 @@ fn edit_of(
             },
         )),
         (None, None) => {
-            Err("Neither the file nor the lists of the platform have an entry that could be written.".to_owned())
+            Err("Neither the file nor the lists of the platform have an entry that could be written. If a group gives the access, take the person out of the group.".to_owned())
         }
     }
 }
