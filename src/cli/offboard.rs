@@ -13,7 +13,7 @@ use super::{Connection, OUTPUT, Paths};
 use crate::report::{LeftAccess, RelatedKey};
 use rolecall_config::{Seen, Somebody, named_elsewhere};
 use rolecall_model::{
-    Action, Address, Completeness, Delivery, Desired, Email, HoldClass, HoldReason, Kind, ManualStep,
+    Action, Address, App, Completeness, Delivery, Desired, Email, HoldClass, HoldReason, Kind, ManualStep,
     OrganizationPlan, Permission, nearest,
 };
 use rolecall_plan::access::{Grant, Holder, Status};
@@ -86,7 +86,12 @@ pub(super) async fn offboard(args: &OffboardArgs, out: &mut Out) -> Result<Exit,
     }
     let mut report = person::report_of(&somebody, &edited, plan);
     report.keys = readings.read.iter().flat_map(|reading| related_keys(reading, &somebody)).collect();
-    report.notes = notes(&readings.read);
+    report.notes = notes(&readings.read, &somebody);
+    if !report.plan.unread.is_empty() {
+        report.notes.push(
+            "A file whose organisation couldn't be read may need an entry, too. Run the command again.".to_owned(),
+        );
+    }
     report.left = Some(left);
     Ok(person::finish(report, &edited, (args.write, args.format), exit, out))
 }
@@ -139,6 +144,7 @@ fn left_access(reading: &Reading<'_>, plan: &OrganizationPlan, somebody: &Somebo
         access: Vec::new(),
         manual: Vec::new(),
         unreadable: Vec::new(),
+        assumed_complete: Vec::new(),
     };
     let of_person = person::addresses(somebody, desired.provider);
     let is_theirs = |address: &Address| of_person.iter().any(|person| person.covers(address));
@@ -195,10 +201,13 @@ fn left_access(reading: &Reading<'_>, plan: &OrganizationPlan, somebody: &Somebo
         }
     }
     for (list, completeness) in &access.completeness {
-        if let Completeness::Broken { why } = completeness
-            && (list == "users" || list == "invitations")
-        {
-            left.unreadable.push(format!("The list of {list} is incomplete: {why}."));
+        match completeness {
+            _ if list != "users" && list != "invitations" => {}
+            Completeness::Broken { why } => {
+                left.unreadable.push(format!("The list of {list} is incomplete: {why}."));
+            }
+            Completeness::Assumed { .. } => left.assumed_complete.push(list.clone()),
+            Completeness::Proven => {}
         }
     }
     for row in access.unreadable.iter().filter(|row| row.address.name.is_empty()) {
@@ -273,13 +282,17 @@ fn names_person(somebody: &Somebody, desired: &Desired, text: &str) -> Option<St
     Some(format!("may name them: it has the word {found}"))
 }
 
-/// Returns what no platform shows about the keys and the files of a person.
-fn notes(read: &[Reading<'_>]) -> Vec<String> {
+/// Returns what no platform shows about the keys of a person, and their apps.
+fn notes(read: &[Reading<'_>], somebody: &Somebody) -> Vec<String> {
     let mut notes = vec![
         "No platform and no ledger shows who has received a key. Rotate every key that this person could read."
             .to_owned(),
     ];
-    for Reading { organization, .. } in read {
+    for Reading { organization, live, .. } in read {
+        let theirs = |app: &&App| names_person(somebody, organization.desired, &app.owner).is_some();
+        for App { owner, name, .. } in live.apps.iter().filter(theirs) {
+            notes.push(format!("{}: the app {name} belongs to {owner}, and so do its keys.", organization.name()));
+        }
         let rules = organization.connected.provider.rules();
         if !rules.capabilities().kinds.contains(&Kind::Key) {
             let step = rules.manual_step(ManualStep::HandleKeys);

@@ -140,6 +140,7 @@ impl Organization<'_> {
         let mut part = plan(&PlanInput { only: Some(&chosen), ..input }).map_err(Failure::findings)?.plan;
         part.not_selected = whole.sealed.changes.len() - part.sealed.changes.len();
         part.sealed.holds.retain(|hold| is_theirs(&hold.address));
+        part.endings.retain(|ending| is_theirs(&ending.ending.address));
         part.warnings.clear();
         Ok(part)
     }

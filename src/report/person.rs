@@ -48,7 +48,8 @@ pub struct ChangedFile {
     pub diff: String,
 }
 
-/// Access that a person still has in one organisation, and what is in doubt. If all lists are empty, nothing is left.
+/// Access that a person still has in one organisation, and what is in doubt. If the first three lists are empty, nothing is
+/// left.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct LeftAccess {
     pub provider: ProviderName,
@@ -59,6 +60,9 @@ pub struct LeftAccess {
     pub manual: Vec<String>,
     /// Facts without which nobody knows whether access is left.
     pub unreadable: Vec<String>,
+    /// Lists of people that are assumed complete, because the platform gives no proof.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assumed_complete: Vec<String>,
 }
 
 impl LeftAccess {
@@ -101,10 +105,14 @@ pub fn person_text(report: &PersonReport, layout: Layout) -> String {
     parts.push(alone(Vec::new(), plan.unread.clone()));
     let mut text = String::new();
     for left in left.iter().flatten() {
-        let LeftAccess { provider, organization, access, manual, unreadable } = left;
+        let LeftAccess { provider, organization, access, manual, unreadable, assumed_complete } = left;
         let head = format!("{}   ", paint(BOLD, called(*provider, organization)));
         if left.is_nothing() {
-            layout.push(&mut text, &head, "no access left");
+            let assumed = match &**assumed_complete {
+                [] => String::new(),
+                lists => format!(" (assumed complete: {})", lists.join(", ")),
+            };
+            layout.push(&mut text, &head, &format!("no access left{assumed}"));
             continue;
         }
         layout.push(&mut text, &head, &paint(WARN, "not done"));

@@ -9,6 +9,7 @@ mod every_order;
 mod hive;
 mod import;
 mod lawful;
+mod offboard;
 mod origin;
 mod paradime;
 mod people;

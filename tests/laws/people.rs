@@ -24,8 +24,8 @@ const TIMES: &[(&str, &str)] = &[
     ("2026-06-11", "2026-06-12T00:00:00Z"),
 ];
 
-const PEOPLE: usize = 5;
-const GROUPS: usize = 4;
+pub const PEOPLE: usize = 5;
+pub const GROUPS: usize = 4;
 
 /// Decides with the bytes of a generated text. When they have run out, every decision is the first one.
 struct Dice<'a>(std::slice::Iter<'a, u8>);
@@ -117,7 +117,7 @@ struct Entry {
 
 /// One organisation, as it is written in several files.
 #[derive(Debug)]
-struct Organization {
+pub struct Organization {
     provider: ProviderName,
     people: Vec<Person>,
     groups: Vec<Group>,
@@ -127,7 +127,7 @@ struct Organization {
 }
 
 impl Organization {
-    fn new(provider: ProviderName, bytes: &[u8]) -> Self {
+    pub fn new(provider: ProviderName, bytes: &[u8]) -> Self {
         let dice = &mut Dice(bytes.iter());
         let person = |dice: &mut Dice<'_>| Person {
             alias: dice.one_in(3),
@@ -165,7 +165,7 @@ impl Organization {
     }
 
     /// Returns the address of a person on the platform.
-    fn address(&self, person: usize) -> String {
+    pub fn address(&self, person: usize) -> String {
         let name = if self.people[person].alias { "alias" } else { "person" };
         format!("{name}{person}@x.example")
     }
@@ -177,7 +177,7 @@ impl Organization {
     }
 
     /// Returns the organisation's file, and the files that it includes.
-    fn files(&self) -> (String, Vec<(&'static str, String)>) {
+    pub fn files(&self) -> (String, Vec<(&'static str, String)>) {
         let mut people =
             ["first", "second"].map(|name| format!("kind: people\npeople:\n  - {{ email: {name}@x.example }}\n"));
         for (at, person) in self.people.iter().enumerate() {
@@ -552,7 +552,7 @@ fn write_lists(text: &mut String, lists: &[(&str, Vec<String>)]) {
 }
 
 /// Returns everything that a file asks for, without places and the case of addresses.
-fn meaning(desired: &Desired) -> (Value, Vec<Option<Delivery>>) {
+pub fn meaning(desired: &Desired) -> (Value, Vec<Option<Delivery>>) {
     let Desired { users, keys, teams, roles, .. } = desired;
     let deliveries = keys.iter().map(|key| key.deliver.clone()).collect();
     let mut users = serde_json::to_value(users).unwrap();
@@ -562,12 +562,12 @@ fn meaning(desired: &Desired) -> (Value, Vec<Option<Delivery>>) {
     (serde_json::json!({ "users": users, "keys": keys, "teams": teams, "roles": roles }), deliveries)
 }
 
-fn only(loaded: &Loaded) -> Option<&Desired> {
+pub fn only(loaded: &Loaded) -> Option<&Desired> {
     loaded.files[0].desired.as_ref()
 }
 
 /// Returns the times at which something ends, and a second before each.
-fn times() -> BTreeSet<Timestamp> {
+pub fn times() -> BTreeSet<Timestamp> {
     let ends = (0..TIMES.len()).map(instant);
     ends.flat_map(|end| [end - SignedDuration::from_secs(1), end]).collect()
 }
@@ -622,7 +622,7 @@ fn every_end_is_told((then, earlier): (Timestamp, &Desired), (now, later): (Time
     Ok(())
 }
 
-fn bytes() -> impl Strategy<Value = Vec<u8>> {
+pub fn bytes() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(any::<u8>(), 0..300)
 }
 

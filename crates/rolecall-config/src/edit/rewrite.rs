@@ -51,6 +51,14 @@ pub(super) fn removal(start: usize, end: usize) -> Replacement {
     Replacement { start, end, new: String::new() }
 }
 
+/// Returns how often each item is there.
+fn count(items: &[Meaning]) -> BTreeMap<&Meaning, usize> {
+    items.iter().fold(BTreeMap::new(), |mut count, item| {
+        *count.entry(item).or_default() += 1;
+        count
+    })
+}
+
 fn in_use(anchor: &str) -> Refused {
     format!(
         "It contains the anchor `&{anchor}`, which other parts of the file use with `*{anchor}`. Move the anchor to a field that starts with `x-`, above its first use."
@@ -327,16 +335,17 @@ impl<'t> Rewrite<'t> {
     ) -> Result<Option<Vec<Replacement>>, Refused> {
         let wanted: Vec<Meaning> = new.iter().map(|new| Meaning::from(new).in_any_order()).collect();
         let present: Vec<Meaning> = items.iter().map(|item| self.tree.meaning(item).in_any_order()).collect();
-        let stays = |at: usize| {
-            let item = &present[at];
-            wanted.contains(item) && !present[..at].contains(item)
-        };
-        let removed: BTreeSet<usize> = (0..items.len()).filter(|at| !stays(*at)).collect();
+        // A list may have an item twice.
+        let mut owed = count(&wanted);
+        let mut take =
+            |item: &Meaning| owed.get_mut(item).filter(|left| **left > 0).map(|left| *left -= 1).is_some();
+        let removed: BTreeSet<usize> =
+            present.iter().enumerate().filter(|(_, item)| !take(item)).map(|(at, _)| at).collect();
         let Some(last) = (0..items.len()).rev().find(|at| !removed.contains(at)) else { return Ok(None) };
         if let Some(anchor) = removed.iter().find_map(|at| self.tree.used_elsewhere(&items[*at])) {
             return Err(in_use(anchor));
         }
-        let missing = new.iter().zip(&wanted).filter(|(_, wanted)| !present.contains(wanted));
+        let missing = new.iter().zip(&wanted).filter(|(_, wanted)| take(wanted));
         let json = json || items.first().is_some_and(|item| self.is_json(item)) && flow;
         let added: Vec<String> = missing.map(|(yaml, _)| render::inline(yaml, json)).collect();
         let spans: Vec<(usize, usize)> = items.iter().map(|item| (item.start, item.end)).collect();

@@ -28,8 +28,8 @@ use super::delivery::normalize;
 use super::edit::{Edit, Edited, Meaning, Tree, Value, edit};
 use super::files::{Content, Loaded, LoadedFile, load_contents};
 use super::write::Yaml;
-use super::{Disk, Files, Format, Source};
-use rolecall_model::{Code, Desired, Email, Finding, Place, ProviderName, list_of, quote};
+use super::{Files, Format, NoFiles, Source};
+use rolecall_model::{Code, Desired, Email, Finding, Place, ProviderName, Scope, list_of, quote};
 
 /// The addresses of one person.
 #[derive(Clone, Debug)]
@@ -134,6 +134,12 @@ impl Somebody {
     pub fn addresses(&self, provider: ProviderName) -> BTreeSet<Email> {
         let aliases = self.aliases.get(&provider).into_iter().flatten();
         self.own([&self.email, &self.asked].into_iter().chain(aliases))
+    }
+
+    /// Returns whether the file of an organisation needs an entry that says that the person must be removed. If it manages
+    /// all users, it only has to keep an address that nothing else tells.
+    fn needs_entry(&self, desired: &Desired) -> bool {
+        desired.manage.users == Scope::Listed || self.aliases.contains_key(&desired.provider)
     }
 
     /// Returns all addresses of the person.
@@ -254,42 +260,46 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Checks the files as they are with these edits.
+/// Checks the files as they are with these edits. No file is read again.
 pub fn reload(
     loaded: &Loaded,
     edited: &[EditedFile],
     now: Timestamp,
     formats: impl Fn(ProviderName) -> &'static Format,
 ) -> Loaded {
-    let texts = edited.iter().map(|file| (normalize(&file.path), &*file.after)).collect();
-    let overlay = Overlay { texts };
+    let included = loaded.included.iter().map(|source| (normalize(Path::new(&*source.name)), &*source.text));
+    let heads = loaded.files.iter().map(|file| (normalize(&file.path), &*file.source.text));
+    let edited = edited.iter().map(|file| (normalize(&file.path), &*file.after));
+    let known = Known { texts: included.chain(heads).chain(edited).collect() };
     let contents = loaded.files.iter().map(|file| Content {
         name: file.source.name.to_string(),
         path: file.path.clone(),
-        bytes: overlay.texts.get(&normalize(&file.path)).unwrap_or(&&*file.source.text).as_bytes().to_vec(),
+        bytes: known.texts.get(&normalize(&file.path)).copied().unwrap_or_default().as_bytes().to_vec(),
         named: true,
     });
-    load_contents(contents.collect(), &overlay, now, formats)
+    load_contents(contents.collect(), &known, now, formats)
 }
 
-/// The files of the file system, but for those that have another text.
-struct Overlay<'a> {
+/// The files that were read, some of them with another text.
+struct Known<'a> {
     texts: BTreeMap<PathBuf, &'a str>,
 }
 
-impl Files for Overlay<'_> {
+impl Files for Known<'_> {
     fn read(&self, path: &Path, findings: &mut Vec<Finding>) -> Option<Source> {
         match self.texts.get(&normalize(path)) {
             Some(text) => Some(Source::inline(&path.display().to_string(), *text)),
-            None => Disk.read(path, findings),
+            None => NoFiles.read(path, findings),
         }
     }
 
     fn list(&self, folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-        Disk.list(folder)
+        let folder = normalize(folder);
+        Ok(self.texts.keys().filter(|path| path.parent() == Some(&folder)).cloned().collect())
     }
 
-    fn is_inside(&self, path: &Path) -> bool {
-        Disk.is_inside(path)
+    /// The first read has checked the paths, and no edit changes one.
+    fn is_inside(&self, _: &Path) -> bool {
+        true
     }
 }

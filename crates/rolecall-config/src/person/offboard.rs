@@ -7,7 +7,7 @@ use super::super::edit::{At, Edit, Meaning};
 use super::super::files::{Loaded, LoadedFile};
 use super::super::write::{Fields, Yaml, absent};
 use super::{Document, EditedFile, Somebody, address_of, documents, is_absent, member, not_editable, note_for};
-use rolecall_model::{Address, Code, Email, Finding, Place, Scope};
+use rolecall_model::{Address, Code, Email, Finding, Pattern, Place};
 
 /// The addresses of a person that a read shows, by the file of the organisation.
 pub type Seen = BTreeMap<Arc<str>, BTreeSet<Email>>;
@@ -28,7 +28,8 @@ const OF_ACCESS: &[&str] = &[
 ];
 
 /// Takes a person from people, groups and entries. Where a file manages only the users whom it lists, an entry says that
-/// the person must not have access: if the file gave them access, or if a read shows them there.
+/// the person must not have access: if the file gave them access, or if a read shows them there. Where they have another
+/// address, an entry keeps it, even if the file manages all users.
 ///
 /// # Errors
 ///
@@ -67,7 +68,7 @@ pub fn offboard(loaded: &Loaded, somebody: &Somebody, seen: &Seen) -> Result<Vec
 
 /// Returns the addresses for which the file of an organisation needs an entry that says that they must be removed.
 fn owed(file: &LoadedFile, somebody: &Somebody, seen: Option<&BTreeSet<Email>>) -> BTreeSet<Email> {
-    let Some(desired) = file.desired.as_ref().filter(|desired| desired.manage.users == Scope::Listed) else {
+    let Some(desired) = file.desired.as_ref().filter(|desired| somebody.needs_entry(desired)) else {
         return BTreeSet::new();
     };
     let addresses = somebody.addresses(desired.provider);
@@ -112,7 +113,7 @@ fn of_users(document: &Document<'_>, somebody: &Somebody, covered: &mut Seen) ->
     let mut edits = Vec::new();
     let addresses: BTreeSet<Email> =
         document.desired().flat_map(|desired| somebody.addresses(desired.provider)).collect();
-    let listed = || document.desired().filter(|desired| desired.manage.users == Scope::Listed);
+    let listed = || document.desired().filter(|desired| somebody.needs_entry(desired));
     for (index, entry) in document.list("users").iter().enumerate() {
         let Some(email) = address_of(entry, "email").filter(|email| addresses.contains(email)) else { continue };
         let place = document.place("users", index);
@@ -175,7 +176,7 @@ pub fn named_elsewhere(loaded: &Loaded, somebody: &Somebody) -> Vec<Finding> {
         let kinds = [Address::user as fn(&Email) -> Address, Address::invitation];
         let all: Vec<Address> = addresses.iter().flat_map(|email| kinds.map(|kind| kind(email))).collect();
         for (pattern, place) in &desired.guardrails.protected {
-            if all.iter().any(|address| pattern.covers(address)) {
+            if names(pattern, &all) || all.iter().any(|address| pattern.covers(address)) {
                 report(
                     "protected",
                     place,
@@ -184,10 +185,18 @@ pub fn named_elsewhere(loaded: &Loaded, somebody: &Somebody) -> Vec<Finding> {
             }
         }
         for (pattern, place) in &desired.acknowledged {
-            if all.iter().any(|address| pattern.to_string() == address.to_string()) {
+            if names(pattern, &all) {
                 report("acknowledged", place, "Take them out of `acknowledged` first: the access is to end.");
             }
         }
     }
     findings
+}
+
+/// Returns whether a pattern is one of these addresses, with an id or not.
+fn names(pattern: &Pattern, all: &[Address]) -> bool {
+    let text = pattern.to_string();
+    all.iter()
+        .map(ToString::to_string)
+        .any(|address| text.strip_prefix(&address).is_some_and(|rest| rest.is_empty() || rest.starts_with('#')))
 }
