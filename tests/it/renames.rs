@@ -216,7 +216,18 @@ fn somebody_who_is_listed_with_the_earlier_name_is_told_the_new_one() {
 
 #[test]
 fn a_report_of_access_has_the_names_that_are_live_and_knows_the_entry() {
-    let rig = Rig::<hive::Console>::new(reviewers(), RENAMED);
+    let file = RENAMED
+        .replace(
+            "users:\n",
+            "tolerated:
+  - { address: user/jane@x.example, roles: [Reviewer], until: 2026-12-01, reason: incident }
+users:\n",
+        )
+        .replace("jane@x.example, roles: [Reviewer], resources: all", "jane@x.example, roles: [Viewer]");
+    let rig = Rig::<hive::Console>::new(reviewers(), &file);
+    // What is tolerated has the new name, too.
+    assert_eq!(addresses(&rig.plan()), ["role/Reviewer"]);
+    assert!(holds(&rig.plan()).iter().any(|hold| hold.starts_with("user/jane@x.example ignored: Given by hand")));
     let (live, facts) = (rig.read().unwrap(), rig.ledger.facts());
     let found = access(&PlanInput {
         desired: &rig.desired,
@@ -232,7 +243,9 @@ fn a_report_of_access_has_the_names_that_are_live_and_knows_the_entry() {
     });
     let jane = found.holders.iter().find(|holder| holder.address.name == "jane@x.example").unwrap();
     assert_eq!(jane.grants[0].role.as_ref().unwrap().as_str(), "Schema reviewer");
-    assert!(jane.grants[0].place.is_some());
+    assert!(jane.tolerated.is_some());
+    let tom = found.holders.iter().find(|holder| holder.address.name == "tom@x.example").unwrap();
+    assert!(tom.grants[0].place.is_some());
 }
 
 #[test]

@@ -89,6 +89,14 @@ impl Renames {
             user.teams.iter_mut().for_each(|teams| self.rename_teams(teams));
         }
         desired.keys.iter_mut().filter_map(|key| key.roles.as_mut()).for_each(|roles| self.rename_roles(roles));
+        desired.tolerated.iter_mut().for_each(|tolerated| self.rename_roles(&mut tolerated.roles));
+        let roles = self.roles.iter().map(|(before, now)| (Address::role(before), Address::role(now)));
+        let teams = self.teams.iter().map(|(before, now)| (Address::team(before), Address::team(now)));
+        for (before, now) in roles.chain(teams) {
+            if let Some(note) = desired.notes.remove(&before) {
+                desired.notes.insert(now, note);
+            }
+        }
     }
 
     /// Gives the roles and teams that a user or a key has their new names. Roles and teams themselves stay as they are.
