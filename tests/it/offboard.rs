@@ -280,6 +280,45 @@ fn line_ends_and_byte_order_marks_stay() {
     assert_eq!(text.matches('\n').count(), text.matches("\r\n").count());
 }
 
+#[test]
+fn a_part_of_several_platforms_loses_an_entry_that_cannot_be_right_for_all() {
+    let env = with_alias();
+    let people = env.read("people.yaml").replace("members: [g.k@acme.example]", "members: []");
+    env.write("people.yaml", people);
+    env.write("part.yaml", "users:\n  - { email: g.k@acme.example } # both\n");
+    for name in ["hive.yaml", "paradime.yaml"] {
+        let text = including(name).replace("include: [people.yaml]", "include: [people.yaml, part.yaml]");
+        env.write(name, text);
+    }
+    let said = env.run(&["offboard", "--sandbox", "g.k@acme.example", "--write", "hive.yaml", "paradime.yaml"]);
+    assert_eq!(said.code, 2, "{}", said.all());
+    assert_eq!(env.read("part.yaml"), "users: []\n");
+    let (hive, paradime) = (env.read("hive.yaml"), env.read("paradime.yaml"));
+    assert!(
+        hive.contains(
+            "  - email: ghost@acme.example\n    absent: true\n    note: is g.k@acme.example elsewhere\n"
+        )
+    );
+    assert!(paradime.contains("  - email: g.k@acme.example\n    absent: true\n\n"), "{paradime}");
+}
+
+#[test]
+fn where_a_file_manages_everybody_an_alias_is_kept_all_the_same() {
+    let env = with_alias();
+    env.write("hive.yaml", env.read("hive.yaml").replace("  users: listed", "  users: all"));
+    let said = env.run(&["offboard", "--sandbox", "g.k@acme.example", "--write", "hive.yaml"]);
+    assert!(env.read("hive.yaml").contains("note: is g.k@acme.example elsewhere"), "{}", said.all());
+}
+
+#[test]
+fn a_guardrail_that_refuses_the_plan_is_said() {
+    let env = Env::new();
+    env.write("hive.yaml", example("hive.yaml"));
+    let said = env.run(&["offboard", "--sandbox", "jane@acme.example", "hive.yaml"]);
+    assert_eq!(said.code, 3, "{}", said.all());
+    assert!(said.stdout.contains("min_admins"), "{}", said.stdout);
+}
+
 // ---- what is refused
 
 /// Runs `offboard --write`, which must refuse to write anything.
@@ -302,6 +341,8 @@ fn fields_that_decide_about_guardrails_and_credentials_must_not_name_who_leaves(
         refused(&env, &["offboard", "--sandbox", "sam@acme.example", "--write", "hive.yaml"], 1)
     };
     assert!(with("acknowledged: [user/sam@acme.example]\n").contains("`acknowledged` names sam@acme.example"));
+    let tolerated = "{ address: user/sam@acme.example, roles: [Admin], until: 2099-12-03, reason: incident 4711 }";
+    assert!(with(&format!("tolerated: [{tolerated}]\n")).contains("`tolerated` names sam@acme.example"));
     let protected = example("hive.yaml").replace("  min_admins: 2", "  min_admins: 2\n  protected: ['user/sam*']");
     env.write("hive.yaml", protected);
     let said = refused(&env, &["offboard", "--sandbox", "sam@acme.example", "--write", "hive.yaml"], 1);

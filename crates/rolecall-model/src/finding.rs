@@ -115,7 +115,7 @@ codes! {
     GroupCycle => "group-cycle",
     /// Two groups give a person different values of which a user can have only one.
     GroupConflict => "group-conflict",
-    /// A field that decides about guardrails or credentials names a person who is to be removed everywhere.
+    /// A field besides `users` names a person who is to be removed everywhere.
     StillNamed => "still-named",
     /// A person who is to join a group has an entry of their own, which replaces what the group gives.
     OwnEntry => "own-entry",

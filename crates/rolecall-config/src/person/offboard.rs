@@ -184,6 +184,9 @@ pub fn named_elsewhere(loaded: &Loaded, somebody: &Somebody) -> Vec<Finding> {
                 );
             }
         }
+        for tolerated in desired.tolerated.iter().filter(|tolerated| addresses.contains(&tolerated.email)) {
+            report("tolerated", &tolerated.place, "Take them out of `tolerated` first: the access is to end.");
+        }
         for (pattern, place) in &desired.acknowledged {
             if names(pattern, &all) {
                 report("acknowledged", place, "Take them out of `acknowledged` first: the access is to end.");
