@@ -26,7 +26,8 @@ fn others(desired: &Desired, somebody: &Somebody) -> impl PartialEq + std::fmt::
 }
 
 fn edits(edited: &[EditedFile]) -> String {
-    edited.iter().map(|EditedFile { path, after, .. }| format!("# {}\n{after}", path.display())).collect()
+    let texts = edited.iter().map(|EditedFile { path, after, .. }| format!("# {}\n{after}", path.display()));
+    texts.collect::<Vec<_>>().concat()
 }
 
 fn formats(provider: ProviderName) -> &'static rolecall_config::Format {
