@@ -1,6 +1,6 @@
 //! `--base`: compares a plan with what another version of the files asks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use clap::{Args, ValueHint};
@@ -15,8 +15,8 @@ use super::{APPROVAL, Paths, Planning, load};
 use crate::report;
 use rolecall_config::{Content, Disk, Loaded, Source, Version, differences, load_contents};
 use rolecall_model::{
-    Address, Code, Comparison, DeletedBy, Desired, Facts, Finding, Guardrail, LastInSync, Live, OrganizationPlan,
-    OriginKind, Place, Plan, Together, Undescribed,
+    Address, Code, Comparison, DeletedBy, Desired, DiffLine, Facts, Finding, Guardrail, LastInSync, Live,
+    OrganizationPlan, OriginKind, Place, Plan, Together, Undescribed,
 };
 use rolecall_plan::{compare_with_base, unasked};
 
@@ -117,10 +117,10 @@ impl Base {
         &self,
         plan: &mut OrganizationPlan,
         organization: &Organization<'_>,
-        source: &Source,
+        head: &Version<'_>,
         (live, facts): (&Live, &Facts),
     ) {
-        let (comparison, last_in_sync) = self.comparison(plan, organization, source, (live, facts));
+        let (comparison, last_in_sync) = self.comparison(plan, organization, head, (live, facts));
         let has_drifted = |address: &Address| {
             let change = comparison.changes.get(address).map(|origin| origin.is);
             change.or(comparison.holds.get(address).copied()) == Some(OriginKind::Drifted)
@@ -159,26 +159,25 @@ impl Base {
         &self,
         plan: &OrganizationPlan,
         organization: &Organization<'_>,
-        source: &Source,
+        head: &Version<'_>,
         (live, facts): (&Live, &Facts),
     ) -> (Comparison, BTreeMap<Address, LastInSync>) {
-        let head = Version { source, desired: organization.desired };
-        let base = self.version.loaded.counterpart(organization.desired);
+        let base = self.version.loaded.version(organization.desired);
         let unplanned = |why: String| {
             let (base, unplanned) = (self.version.name.clone(), Some(report::clean(why)));
             (Comparison { base, unplanned, ..Comparison::default() }, BTreeMap::new())
         };
-        let planned = match base {
-            Some((_, desired)) => match organization.plan_instead(desired, live, facts) {
+        let planned = match &base {
+            Some(Version { desired, .. }) => match organization.plan_instead(desired, live, facts) {
                 Ok(planned) => Some(planned),
                 Err(failure) => return unplanned(failure.to_string()),
             },
-            None => match self.unknown(source) {
+            None => match self.unknown(head.source) {
                 Some(why) => return unplanned(why),
                 None => None,
             },
         };
-        let found = differences(base.map(|(source, desired)| Version { source, desired }), head);
+        let found = differences(base, head.clone());
         let mut comparison = compare_with_base(plan, planned.as_ref(), &self.version.name);
         for (address, origin) in &mut comparison.changes {
             if let (OriginKind::Asked, Some(change)) = (origin.is, plan.change(address)) {
@@ -188,7 +187,10 @@ impl Base {
         }
         comparison.deletions = found.deletions;
         for deletion in comparison.deletions.iter_mut().filter(|deletion| deletion.by.is_explicit()) {
-            let mut own = deletion.lines.iter().filter(|line| line.text.contains(&deletion.address.name));
+            // A line with the name is surely the entry's own. The one of a group's member may have another name.
+            let has_name = |line: &&DiffLine| line.text.contains(&deletion.address.name);
+            let is_named = deletion.lines.iter().any(|line| has_name(&line));
+            let mut own = deletion.lines.iter().filter(|line| !is_named || has_name(line));
             if self
                 .version
                 .removed
@@ -245,6 +247,20 @@ fn merged(
             .hint("Plan them one after the other, or resolve the conflict in one of them.")
     };
     let mut files = Vec::new();
+    for desired in theirs.files.iter().filter_map(|file| file.desired.as_ref()) {
+        let included = |loaded: &Loaded| -> BTreeSet<String> {
+            let version = loaded.version(desired);
+            version.into_iter().flat_map(|version| version.included).map(|source| source.text.clone()).collect()
+        };
+        let changed = included(theirs);
+        if changed != included(fork) && changed != included(ours) {
+            let why = format!(
+                "The version `{name}` changes files that {} includes, and `--with` merges only the files of organisations.",
+                desired.place.file
+            );
+            return Err(Failure::error(report::clean(why)).hint("Plan them one after the other."));
+        }
+    }
     for file in &ours.files {
         let Some(desired) = &file.desired else { continue };
         let text = match (fork.counterpart(desired), theirs.counterpart(desired)) {

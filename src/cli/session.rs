@@ -16,7 +16,7 @@ use super::reports::Reports;
 use super::selection::Selected;
 use super::{Connection, HORIZON, Planning};
 use crate::report;
-use rolecall_config::{Loaded, LoadedFile, Source};
+use rolecall_config::{Loaded, LoadedFile, Source, Version};
 use rolecall_engine::ledger::{Ledger, ReadLedger, facts};
 use rolecall_graphql::Quota;
 use rolecall_graphql::storage::Cache;
@@ -424,8 +424,9 @@ impl<'a> Session<'a> {
         let planned = organization.plan(&live, &facts, None)?;
         out.findings(&planned.findings, &self.sources());
         let mut plan = organization.selected(planned.plan, &live, &facts)?;
-        if let (Some(base), Some((file, _))) = (&self.base, self.file_of(organization.desired)) {
-            base.compare(&mut plan, organization, &file.source, (&live, &facts));
+        if let (Some(base), Some(head)) = (&self.base, self.loaded.version(organization.desired)) {
+            let head = Version { desired: organization.desired, ..head };
+            base.compare(&mut plan, organization, &head, (&live, &facts));
         }
         if survey {
             let mut inventory = organization.survey(&live).await?;

@@ -159,6 +159,7 @@ pub(super) fn deleted_by(by: &DeletedBy) -> String {
     match by {
         DeletedBy::Entry => "the entry was removed".to_owned(),
         DeletedBy::Renamed { to } => format!("renamed to {}", clean(to)),
+        DeletedBy::Section { section } if section == "include" => "its file is no longer included".to_owned(),
         DeletedBy::Section { section } => format!("the whole section `{}:` is gone", clean(section)),
         DeletedBy::Merge => "no commit removed the entry; a merge lost it".to_owned(),
         DeletedBy::Moved { file, line } => {

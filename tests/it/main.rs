@@ -34,6 +34,7 @@ mod paradime;
 mod paradime_sandbox;
 mod partial;
 mod people;
+mod people_base;
 mod progress;
 mod pull;
 mod rapidapi;

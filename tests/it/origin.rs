@@ -54,7 +54,7 @@ impl<P: Platform> Team<P> {
             Ok(planned) => planned.plan,
             Err(findings) => return findings.iter().map(|finding| finding.code.to_string()).collect(),
         };
-        let version = |source, desired| Version { source, desired };
+        let version = |source, desired| Version { source, included: Vec::new(), desired };
         let found = differences(Some(version(&base, &before)), version(&now, &desired));
         let mut comparison = compare_with_base(&plan, Some(&old), "base");
         for (address, origin) in &mut comparison.changes {
@@ -391,7 +391,7 @@ fn clean_pull_requests_are_not_caught() {
 }
 
 /// Runs git in the folder of a user.
-fn git(env: &Env, arguments: &[&str]) {
+pub fn git(env: &Env, arguments: &[&str]) {
     let mut git = Command::new("git");
     git.current_dir(env.path(".")).args(["-c", "user.name=a", "-c", "user.email=a@b.example"]);
     let output = git.env("HOME", env.path(".")).args(arguments).output().unwrap();
@@ -416,7 +416,7 @@ fn repository() -> Env {
 }
 
 /// Plans the folder `access` against a base. Returns the run, and the origin of each change.
-fn compared(env: &Env, base: &str, more: &[&str]) -> (Said, BTreeMap<String, String>) {
+pub fn compared(env: &Env, base: &str, more: &[&str]) -> (Said, BTreeMap<String, String>) {
     let said = env.run(&[&["plan", "--sandbox", "access", "--base", base, "--format", "json"], more].concat());
     let plan: Value = serde_json::from_str(&said.stdout).unwrap_or_default();
     let changes = plan["organizations"][0]["comparison"]["changes"].as_object().cloned().unwrap_or_default();

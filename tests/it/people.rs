@@ -101,6 +101,9 @@ keys: [{ name: ci, absent: true, until: 2026-12-31 }, { name: cd, until: 0 }]", 
 people: [{ email: jane@x.example, until: 2026-02-30 }]
 groups: [{ name: g, members: [{ person: jane@x.example, until: 2026-12-31T18:00 }] }]
 ")),
+        with("twice", people("include: [people.yaml]
+include: []
+users: [{ email: a@x.example, until: 2026-12-31, until: 2026-12-30, note: a, note: b }, { group: sre, group: payments }]", PEOPLE)),
         with("entries", people("include: [people.yaml]
 users:
   - { group: payments, roles: [Viewer], enabled: true }

@@ -154,3 +154,93 @@ fn an_organisation_that_nobody_speaks_for_any_more_needs_approval() {
     let expected = "No file describes rapidapi platform-management any more.";
     assert!(said.code == 3 && said.stdout.contains(expected), "{}", said.all());
 }
+
+/// Compares two versions of an organisation's file and of the files that it includes.
+fn compared_with(main: &[(&str, String)], head: &[(&str, String)]) -> Said {
+    let env = Env::new();
+    for (folder, files) in [("main", main), ("head", head)] {
+        for (path, text) in files {
+            env.write(&format!("{folder}/{path}"), text);
+        }
+    }
+    env.run(&["validate", "--trusted", "main/access", "head/access", "--format", "json"])
+}
+
+const PEOPLE: &str = "kind: people
+people: [{ email: alice@acme.example }, { email: zoe@acme.example }]
+groups: [{ name: admins, members: [alice@acme.example] }]
+";
+
+#[test]
+fn what_moves_into_an_included_file_or_a_group_needs_what_it_always_needed() {
+    let hive = example("hive.yaml");
+    let (head, keys) = hive.split_at(hive.find("\nkeys:\n").unwrap());
+    let (head, users) = head.split_at(head.find("\nusers:\n").unwrap());
+    let include = |paths: &str| format!("{head}\ninclude: [{paths}]\n");
+    let main = [("access/hive.yaml", hive.clone())];
+    // A changed `include` alone needs no approval, and neither do the same entries elsewhere.
+    let moved = |keys: &str| {
+        [
+            ("access/hive.yaml", include("parts/*.yaml, ../people.yaml")),
+            ("access/parts/all.yaml", format!("{users}{keys}")),
+            ("people.yaml", PEOPLE.to_owned()),
+        ]
+    };
+    let said = compared_with(&main, &moved(keys));
+    assert_eq!((said.code, approvals(&said).len()), (0, 0), "{}", said.all());
+    let said = compared_with(&moved(keys), &main);
+    assert_eq!((said.code, approvals(&said).len()), (0, 0), "{}", said.all());
+    // A secret that goes elsewhere needs one, wherever its key is written.
+    let elsewhere = keys.replace("keys/ci-publisher.key", "keys/of-somebody-else.key");
+    assert_ne!(elsewhere, keys);
+    for trusted in [&main[..], &moved(keys)[..]] {
+        let said = compared_with(trusted, &moved(&elsewhere));
+        let found = approvals(&said);
+        assert_eq!(said.code, 3, "{}", said.all());
+        assert!(found.len() == 1 && found[0].contains("`deliver` of key/ci-publisher"), "{found:?}");
+        assert!(
+            said.stdout.contains("head/access/parts/all.yaml"),
+            "the place is that of the part: {}",
+            said.all()
+        );
+    }
+    // Who is admin is up to the plan, by a group or not.
+    let group = users.replacen("users:\n", "users:\n  - { group: admins, roles: [Admin], resources: all }\n", 1);
+    let mut with_group = moved(keys);
+    with_group[1].1 = format!("{group}{keys}");
+    assert_eq!(compared_with(&main, &with_group).code, 0);
+    let mut more = with_group.clone();
+    more[2].1 = PEOPLE.replace("[alice@acme.example]", "[alice@acme.example, zoe@acme.example]");
+    assert_eq!(compared_with(&with_group, &more).code, 0);
+    // A date that lets a key exist again delivers its secret.
+    let dated = |date: &str| {
+        keys.replace("  - name: ci-publisher\n", &format!("  - name: ci-publisher\n    until: {date}\n"))
+    };
+    let said = compared_with(&moved(&dated("2020-01-01")), &moved(&dated("2999-01-01")));
+    assert!(said.code == 3 && approvals(&said)[0].contains("`deliver` of key/ci-publisher"), "{}", said.all());
+}
+
+#[test]
+fn no_included_file_has_a_field_of_the_head() {
+    let hive = example("hive.yaml");
+    let include = hive.replacen("users:\n", "include: [part.yml]\nusers:\n", 1);
+    for field in [
+        "provider: hive",
+        "organization: acme",
+        "endpoint: https://evil.example/graphql",
+        "credentials: { token: { env: GITHUB_TOKEN } }",
+        "guardrails: { min_admins: 0 }",
+        "manage: { users: all }",
+        "acknowledged: ['user/*']",
+        "containment_role: Admin",
+        "own: { key: x }",
+        "? guardrails\n: { min_admins: 0 }",
+        "\"guardrails\": { min_admins: 0 }",
+        "kind: people\nguardrails: { min_admins: 0 }",
+    ] {
+        let head = [("access/hive.yaml", include.clone()), ("access/part.yml", format!("users: []\n{field}\n"))];
+        let said = compared_with(&[("access/hive.yaml", hive.clone())], &head);
+        assert_eq!(said.code, 1, "{field}: {}", said.all());
+        assert!(said.stdout.contains("head/access/part.yml"), "{field}: {}", said.all());
+    }
+}

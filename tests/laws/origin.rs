@@ -125,8 +125,8 @@ pub fn the_origin_is_that_of_an_oracle<P: Lawful>(
     let comparison = compare_with_base(&plan, Some(&base_plan.plan), "base");
     let (base_source, head_source) = (Source::inline("base", &*base_text), Source::inline("head", &*head_text));
     let found = differences(
-        Some(Version { source: &base_source, desired: &base }),
-        Version { source: &head_source, desired: &head },
+        Some(Version { source: &base_source, included: Vec::new(), desired: &base }),
+        Version { source: &head_source, included: Vec::new(), desired: &head },
     );
     let situation =
         || format!("edited {edited:?}, moved {moved:?}\n{base_text}\n{head_text}\n{:#?}", plan.sealed.changes);

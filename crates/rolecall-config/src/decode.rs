@@ -227,8 +227,8 @@ impl<'a> Decoder<'a> {
     }
 
     /// Returns the entries of a mapping whose names are known. Reports unknown names, and names that are there
-    /// twice.
-    fn known_entries(self, known: Option<&[&'static str]>) -> Result<Vec<Entry<'a>>, DecodeError> {
+    /// twice. `known`: the fields of the type, and those that every platform has.
+    fn known_entries(self, known: Option<(&[&str], &[&str])>) -> Result<Vec<Entry<'a>>, DecodeError> {
         let Node::Map(entries) = &self.at.node else {
             return Err(self.wrong_type("a mapping"));
         };
@@ -250,9 +250,16 @@ impl<'a> Decoder<'a> {
                 continue;
             }
             seen.insert(name, key.mark);
-            if let Some(known) = known
+            if let Some((known, common)) = known
                 && !known.contains(&name.as_str())
             {
+                if common.contains(&name.as_str()) {
+                    // The first one is gone already: the resolver took it.
+                    let message = format!("The field {} is here twice.", here.shown());
+                    here.report(here.finding(Code::DuplicateField, message).hint("Keep one of them.".to_owned()));
+                    continue;
+                }
+                let all: Vec<&str> = known.iter().chain(common).copied().collect();
                 let finding = here.finding(
                     Code::UnknownField,
                     if here.secret {
@@ -261,9 +268,9 @@ impl<'a> Decoder<'a> {
                         format!("There is no field {} here.", here.shown())
                     },
                 );
-                let hint = match nearest(name, known.iter().copied()) {
+                let hint = match nearest(name, all.iter().copied()) {
                     Some(near) => format!("Did you mean `{near}`?"),
-                    None => format!("The fields are {}.", list_of(known, "and")),
+                    None => format!("The fields are {}.", list_of(&all, "and")),
                 };
                 here.report(finding.hint(hint));
                 continue;
@@ -381,9 +388,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        // The fields that every platform has are gone already, unless one of them is misspelled.
-        let all: Vec<&str> = fields.iter().chain(resolve::common_fields(name)).copied().collect();
-        let mut entries = self.known_entries(Some(&all))?;
+        let mut entries = self.known_entries(Some((fields, resolve::common_fields(name))))?;
         // serde reports only the first missing field. An entry for each of them reports all.
         for field in fields {
             if !entries.iter().any(|entry| entry.name == *field) {
@@ -408,7 +413,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
                 visitor.visit_enum(text.as_str().into_deserializer()).map_err(|error| self.record(error))
             }
             Node::Map(_) => {
-                let entries = self.known_entries(Some(variants))?;
+                let entries = self.known_entries(Some((variants, &[])))?;
                 let [Entry { name, key: _, value }] = entries[..] else {
                     let message = format!("Expected exactly one of {}.", list_of(variants, "or"));
                     return Err(self.report(self.finding(Code::InvalidValue, message).hint("Keep one of them.")));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::{Checked, Disk, Files, Format, Library, Source, accounts, check_file, check_source};
+use super::{Checked, Disk, Files, Format, Library, Source, Version, accounts, check_file, check_source};
 use rolecall_model::{Code, Desired, Finding, Place, ProviderName};
 
 /// All loaded files and their findings.
@@ -86,6 +86,17 @@ impl Loaded {
     /// Returns the texts of all files that were read.
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
         self.files.iter().map(|file| &file.source).chain(&self.included)
+    }
+
+    /// Returns the files that describe the same organisation as `desired`.
+    pub fn version(&self, desired: &Desired) -> Option<Version<'_>> {
+        let (source, desired) = self.counterpart(desired)?;
+        let file = self.files.iter().find(|file| std::ptr::eq(&raw const file.source, source))?;
+        let included = file
+            .includes
+            .iter()
+            .filter_map(|number| self.included.get(usize::try_from(*number).ok()?.checked_sub(1)?));
+        Some(Version { source, included: included.collect(), desired })
     }
 
     /// Returns the paths of all files of a run: those that it was given, and those that they include.

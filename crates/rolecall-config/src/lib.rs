@@ -175,7 +175,8 @@ fn check_tree(
     remove_extensions(&mut root);
     known.included = library.include(path, source, &mut root, findings);
     let sources = library.with_head(source);
-    let Resolved { notes, endings } = resolve(&mut root, &known.included, library, (sources, rules), findings);
+    let Resolved { notes, endings, memberships } =
+        resolve(&mut root, &known.included, library, (sources, rules), findings);
     known.rendered = library.origins.map(|origins| render(&root, sources, origins));
     reject_keys(sources, &mut root, rules, findings);
     let tolerated = root.take("tolerated");
@@ -183,7 +184,7 @@ fn check_tree(
     let desired = check(&root, &mut checker);
     let tolerated = tolerated.map(|list| check_tolerated(&list, &mut checker)).unwrap_or_default();
     findings.append(&mut checker.findings);
-    Some(Desired { notes, endings, tolerated, ..desired? })
+    Some(Desired { notes, endings, tolerated, memberships, ..desired? })
 }
 
 /// Removes the top-level fields whose names start with `x-`. They are a place for anchors.

@@ -75,6 +75,7 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
         tolerated,
         notes: _,
         endings: _,
+        memberships: _,
     } = desired;
     let mut changed = |is_same: bool, place: &Place, what: &str| {
         if !is_same {

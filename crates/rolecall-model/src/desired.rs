@@ -49,6 +49,8 @@ pub struct Desired {
     pub notes: BTreeMap<Address, String>,
     /// The access that ends or has ended. The entries are already as they are at the time of the run.
     pub endings: Vec<Ending>,
+    /// The people and groups that the entries of users come from.
+    pub memberships: BTreeMap<Address, PersonGroups>,
     /// Sorted by name, each once.
     pub teams: Vec<DesiredTeam>,
     /// Sorted by name, each once.
@@ -70,6 +72,16 @@ pub struct Tolerated {
     pub roles: BTreeSet<RoleName>,
     pub until: Until,
     pub reason: String,
+}
+
+/// The person and the groups of people files that a user's entry comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonGroups {
+    /// The address of the person in people files.
+    pub person: Email,
+    /// The groups, and those inside them, that give the user access or gave it. None if the user has an entry that
+    /// replaces what groups give.
+    pub groups: BTreeSet<String>,
 }
 
 /// A setting that only one platform has. The platform's folder gives it its meaning. Everything else only compares
@@ -323,6 +335,7 @@ impl Desired {
             tolerated: Vec::new(),
             notes: BTreeMap::new(),
             endings: Vec::new(),
+            memberships: BTreeMap::new(),
             teams: Vec::new(),
             roles: Vec::new(),
             users: Vec::new(),

@@ -47,6 +47,7 @@ pub fn desired_hash(desired: &Desired) -> String {
         tolerated: _,
         notes: _,
         endings: _,
+        memberships: _,
     } = desired;
     let acknowledged: Vec<String> = acknowledged.keys().map(ToString::to_string).collect();
     hash(&json!({

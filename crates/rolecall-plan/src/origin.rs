@@ -220,7 +220,10 @@ fn implicit_deletions(deletions: &[Deletion], file: &Place) -> Vec<Finding> {
         let is_list = addresses != [Address::organization().to_string()];
         let listed = if more.is_empty() { list_of(&names, "and") } else { names.join(", ") };
         let with_it = if is_list { format!(", and with it {listed}{more}") } else { String::new() };
-        let message = format!("The field `{section}` is gone from the file{with_it}.");
+        let message = match section {
+            "include" => format!("The file no longer includes all that it did{with_it}."),
+            section => format!("The field `{section}` is gone from the file{with_it}."),
+        };
         let hint = if is_list {
             "Put it back. To remove its entries on purpose, keep them, each with `absent: true`."
         } else {

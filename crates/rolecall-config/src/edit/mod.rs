@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::write::Yaml;
 pub(crate) use meaning::Meaning;
 use rewrite::Rewrite;
-pub(crate) use tree::{Tree, Value};
+pub(crate) use tree::{Node, Tree, Value};
 
 /// The place of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

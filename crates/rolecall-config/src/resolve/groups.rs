@@ -1,6 +1,6 @@
 //! The [`Directory`] of one organisation: the people and the groups of all people files that it includes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::super::source::{Mark, Sources};
@@ -26,6 +26,8 @@ pub struct Directory<'a> {
     by_alias: BTreeMap<&'a str, &'a Person>,
     groups: BTreeMap<&'a str, &'a Group>,
     expanded: BTreeMap<&'a str, Rc<Members<'a>>>,
+    /// The groups that each group contains.
+    inner: BTreeMap<&'a str, Vec<&'a str>>,
     /// The number of members of all expanded groups together.
     memberships: usize,
 }
@@ -46,6 +48,7 @@ impl<'a> Directory<'a> {
             by_alias: BTreeMap::new(),
             groups: BTreeMap::new(),
             expanded: BTreeMap::new(),
+            inner: BTreeMap::new(),
             memberships: 0,
         };
         let twice = |what: String, mark: Mark, first: Mark| {
@@ -66,6 +69,11 @@ impl<'a> Directory<'a> {
             }
             for group in groups {
                 let first = all.groups.insert(&group.name, group);
+                let inner = group.members.iter().filter_map(|member| match &member.of {
+                    MemberOf::Group(inner) => Some(inner.as_str()),
+                    MemberOf::Person(_) => None,
+                });
+                all.inner.insert(&group.name, inner.collect());
                 let what = format!("The group {}", quote(&group.name));
                 findings.extend(
                     first.map(|first| Finding {
@@ -140,6 +148,17 @@ impl<'a> Directory<'a> {
     /// Returns the members of a group that [`Self::check`] has expanded.
     pub fn members(&self, group: &str) -> Option<Rc<Members<'a>>> {
         self.expanded.get(group).cloned()
+    }
+
+    /// Adds a group, and the groups inside it, as far as they have a person as a member.
+    pub fn groups_with(&self, key: &str, group: &str, found: &mut BTreeSet<String>) {
+        let mut open = vec![group];
+        while let Some(name) = open.pop() {
+            let has_it = self.expanded.get(name).is_some_and(|members| members.contains_key(key));
+            if has_it && found.insert(name.to_owned()) {
+                open.extend(self.inner.get(name).into_iter().flatten());
+            }
+        }
     }
 
     /// Expands a group, after all groups that it contains.

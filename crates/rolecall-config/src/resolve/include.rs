@@ -109,6 +109,7 @@ const HEAD: &[&str] = &[
     "guardrails",
     "manage",
     "acknowledged",
+    "tolerated",
     "allow",
     "settings",
     "admin_role",

@@ -28,7 +28,8 @@ use super::source::{Mark, Sources};
 use entries::{Date, take_note, take_until};
 use groups::Directory;
 use rolecall_model::{
-    Address, Code, Ending, EndingAccess, Finding, KeyName, ProviderName, RemoteId, RoleName, Rules, Span, TeamName,
+    Address, Code, Ending, EndingAccess, Finding, KeyName, PersonGroups, ProviderName, RemoteId, RoleName, Rules,
+    Span, TeamName,
 };
 
 /// Returns the address of an entity by its name in a file.
@@ -41,6 +42,8 @@ pub struct Resolved {
     pub notes: BTreeMap<Address, String>,
     /// The access that ends or has ended.
     pub endings: Vec<Ending>,
+    /// The people and groups that the entries of users come from.
+    pub memberships: BTreeMap<Address, PersonGroups>,
 }
 
 /// Puts the description of an organisation together. `numbers`: the included files.
@@ -88,7 +91,7 @@ pub fn common_fields(name: &str) -> &'static [&'static str] {
         _ if name.ends_with("User") => &["group", "until", "note"],
         _ if name.ends_with("Key") || name.ends_with("Team") => &["until", "note"],
         _ if name.ends_with("Role") => &["note"],
-        _ if ProviderName::parse(&name.to_lowercase()).is_some() => &["include"],
+        _ if ProviderName::parse(&name.to_lowercase()).is_some() => &["include", "tolerated"],
         _ => &[],
     }
 }

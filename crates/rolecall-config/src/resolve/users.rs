@@ -8,7 +8,9 @@ use super::entries::{Date, take_note, take_until, taken_text};
 use super::groups::Membership;
 use super::people::Person;
 use super::{Resolver, id_of, make_absent};
-use rolecall_model::{Address, Code, Email, EndingAccess, Finding, Quirk, RoleName, TeamName, quote};
+use rolecall_model::{
+    Address, Code, Email, EndingAccess, Finding, PersonGroups, Quirk, RoleName, TeamName, quote,
+};
 
 /// The fields that identify a user's entry.
 const IDENTITY: &[&str] = &["email", "id"];
@@ -70,6 +72,12 @@ impl Resolver<'_> {
         let mut conflicts = BTreeSet::new();
         for (key, shares) in shares.into_iter().filter(|(key, _)| !own.contains(*key)) {
             let Some(person) = self.directory.by_key(key) else { continue };
+            let mut groups = BTreeSet::new();
+            for group in shares.iter().filter_map(|share| grants.get(share.grant)) {
+                self.directory.groups_with(key, &group.group, &mut groups);
+            }
+            let memberships = PersonGroups { person: person.email.clone(), groups };
+            self.resolved.memberships.insert(Address::user(self.email_of(person)), memberships);
             let entry = self.shared_entry(person, &shares, &grants, &mut conflicts);
             let lapsed = lapsed.remove(key);
             entries.push(entry.or(lapsed).unwrap_or_else(|| self.ended_share(person, &shares)));
@@ -183,6 +191,9 @@ impl Resolver<'_> {
         let person = self.directory.person(email);
         let key = person.map_or(email.key(), |person| person.email.key()).to_owned();
         if let Some(person) = person {
+            let memberships = PersonGroups { person: person.email.clone(), groups: BTreeSet::new() };
+            let address = Address::user(self.email_of(person)).with_id(id_of(&item).as_ref());
+            self.resolved.memberships.insert(address, memberships);
             self.complete(&mut item, person);
         }
         let email = person.map_or(email, |person| self.email_of(person));

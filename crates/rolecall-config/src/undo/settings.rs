@@ -34,6 +34,7 @@ pub(super) fn settings(desired: &Desired) -> Vec<(&'static str, Yaml)> {
         tolerated: _,
         notes: _,
         endings: _,
+        memberships: _,
     } = desired;
     let single = |name: &str, value: Yaml| Yaml::flow([(name.to_owned(), value)]);
     let endpoint = match &endpoint.value {

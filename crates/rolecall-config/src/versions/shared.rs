@@ -1,0 +1,112 @@
+//! The access that several entries give together: those of people, of groups, and of what a group has.
+//!
+//! For example, Bob is removed from the members of `payments` in `people.yaml`. No entry of the organisation's file
+//! differs, and the line of the group is what asks for Bob's removal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Differences, LINES, Part, Version};
+use rolecall_model::{Address, DeletedBy, Deletion, Desired, DiffLine, PersonGroups};
+
+/// A part of the files that several entities come from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shared {
+    /// The entry of a person, by the address in the form that is compared.
+    Person(String),
+    /// The entry of a group in a people file.
+    Group(String),
+    /// An entry that gives access to a group.
+    Grant(String),
+}
+
+/// The differences in what several entities come from.
+#[derive(Debug, Default)]
+pub struct SharedDifferences {
+    /// The lines that differ.
+    pub lines: BTreeMap<Shared, Vec<DiffLine>>,
+    /// The parts that only the base has, and whether all of their file is gone.
+    pub gone: BTreeMap<Shared, bool>,
+}
+
+impl SharedDifferences {
+    pub fn add(&mut self, part: &Part<'_>, lines: Vec<DiffLine>) {
+        if let Some((what, _)) = &part.shared {
+            self.lines.entry(what.clone()).or_default().extend(lines);
+        }
+    }
+
+    /// Adds the lines that ask for the changes of members, and the members who are gone.
+    pub fn add_to(
+        self,
+        found: &mut Differences,
+        (base, head): (Option<&Version<'_>>, &Version<'_>),
+        fields: &BTreeSet<&str>,
+    ) {
+        if self.lines.is_empty() && self.gone.is_empty() {
+            return;
+        }
+        let none = BTreeMap::new();
+        let before = base.map_or(&none, |base| &base.desired.memberships);
+        let now = &head.desired.memberships;
+        let addresses: BTreeSet<&Address> = before.keys().chain(now.keys()).collect();
+        for address in addresses {
+            let earlier = before.get(address);
+            let all: Vec<&PersonGroups> = earlier.into_iter().chain(now.get(address)).collect();
+            let mut lines = self.lines_of(&all);
+            let own = found.entries.entry(address.clone()).or_default();
+            lines.retain(|line| !own.contains(line));
+            own.extend(lines.iter().cloned());
+            let is_gone = base.is_some_and(|base| is_listed(base.desired, address, false));
+            let is_gone = is_gone && !is_listed(head.desired, address, true);
+            let is_told = found.deletions.iter().any(|deletion| deletion.address == *address);
+            if let Some(earlier) = earlier.filter(|_| is_gone && !is_told) {
+                let by = self.deleted_by(earlier, fields);
+                found.deletions.push(Deletion { address: address.clone(), by, lines });
+            }
+        }
+        found.entries.retain(|_, lines| !lines.is_empty());
+    }
+
+    /// Returns the lines that differ and concern a person. Lines of a group that are only about others don't.
+    fn lines_of(&self, all: &[&PersonGroups]) -> Vec<DiffLine> {
+        let mut lines: Vec<DiffLine> = Vec::new();
+        let mut add = |part: &Shared, concerns: &dyn Fn(&str) -> bool| {
+            for line in self.lines.get(part).into_iter().flatten() {
+                if lines.len() < LINES && concerns(&line.text.to_lowercase()) && !lines.contains(line) {
+                    lines.push(line.clone());
+                }
+            }
+        };
+        for PersonGroups { person, groups } in all {
+            add(&Shared::Person(person.key().to_owned()), &|_| true);
+            for group in groups {
+                add(&Shared::Group(group.clone()), &|text| !text.contains('@') || text.contains(person.key()));
+                add(&Shared::Grant(group.clone()), &|_| true);
+            }
+        }
+        lines
+    }
+
+    /// Returns the edit by which somebody is no longer a member of any group that has access.
+    fn deleted_by(&self, PersonGroups { person: _, groups }: &PersonGroups, fields: &BTreeSet<&str>) -> DeletedBy {
+        let section = |section: &str| DeletedBy::Section { section: section.to_owned() };
+        let gone =
+            |part: fn(String) -> Shared| groups.iter().find_map(|group| self.gone.get(&part(group.clone())));
+        for (lost_file, field) in [(gone(Shared::Grant), "users"), (gone(Shared::Group), "groups")] {
+            match lost_file {
+                Some(true) => return section("include"),
+                Some(false) if !fields.contains(field) => return section(field),
+                Some(false) => return DeletedBy::Entry,
+                None => {}
+            }
+        }
+        let differs = groups.iter().any(|group| self.lines.contains_key(&Shared::Group(group.clone())));
+        if differs { DeletedBy::Entry } else { section("include") }
+    }
+}
+
+/// Returns whether the files list a user who isn't absent, or any user, with this address.
+fn is_listed(desired: &Desired, address: &Address, absent_too: bool) -> bool {
+    let is_it = |email: &rolecall_model::Email| Address::user(email).name == address.name;
+    desired.users.iter().any(|user| is_it(&user.email) && (absent_too || !user.absent))
+}
