@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::support::cli::{Env, Said};
+use crate::support::cli::{Env, Said, example};
 use crate::support::files::loaded;
 use crate::support::hive::HEAD;
 use jiff::Timestamp;
@@ -307,4 +307,41 @@ users:
     assert!(before[0]["resources"].is_null(), "the entry of a person has nothing of the group: {before}");
     let after = users(body, "2027-01-01T00:00:00Z");
     assert_eq!((after.as_array().unwrap().len(), &after[0]["roles"]), (1, &serde_json::json!(["Viewer"])));
+}
+
+/// The example is complete, the schema accepts each file of it, and a plan against the sandboxes has no finding.
+#[test]
+fn the_example_is_planned() {
+    let files =
+        ["people.yaml", "bitpanda.yaml", "hive.yaml", "paradime.yaml", "rapidapi.yaml", "teams/payments.yaml"];
+    let env = Env::new();
+    let schema = crate::schemas::file_schema();
+    for file in files {
+        let text = example(&format!("people/{file}"));
+        let errors: Vec<String> =
+            schema.iter_errors(&crate::schemas::as_json(&text)).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{file} {errors:#?}");
+        env.write(&format!("access/{file}"), text);
+    }
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/people");
+    let count = |folder: std::path::PathBuf| std::fs::read_dir(folder).unwrap().count();
+    assert_eq!(count(folder.clone()) - 1 + count(folder.join("teams")), files.len(), "a file isn't tested");
+    let said = env.run(&["validate", "access"]);
+    assert!(said.code == 0 && said.stdout.contains("no findings"), "{}", said.all());
+    let plan = |now: &str| {
+        let said = env.run(&["plan", "--sandbox", "access", "--now", now, "--format", "json"]);
+        assert!(!said.stderr.contains("error["), "{}", said.all());
+        let plan: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+        let organizations = plan["organizations"].as_array().unwrap().clone();
+        let changes = organizations.iter().flat_map(|one| one["sealed"]["changes"].as_array().unwrap().clone());
+        changes
+            .map(|change| {
+                format!("{} {}", change["action"].as_str().unwrap(), change["address"].as_str().unwrap())
+            })
+            .collect::<Vec<_>>()
+    };
+    let now = plan("2026-11-01T00:00:00Z");
+    assert!(now.contains(&"invite user/new.user@acme.example".to_owned()), "{now:?}");
+    let later = plan("2098-07-01T00:00:00Z");
+    assert!(!later.contains(&"invite user/new.user@acme.example".to_owned()), "{later:?}");
 }

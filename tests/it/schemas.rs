@@ -39,13 +39,13 @@ fn paradime(body: &str) -> String {
     format!("{}{body}", crate::support::paradime::HEAD)
 }
 
-fn file_schema() -> jsonschema::Validator {
+pub fn file_schema() -> jsonschema::Validator {
     let schema: Value = serde_json::from_str(&schema_text(rolecall::cli::SchemaName::File)).unwrap();
     jsonschema::validator_for(&schema).unwrap()
 }
 
 /// Returns the file as an editor sees it: YAML as JSON. Words such as `yes` are text, as in YAML 1.2.
-fn as_json(yaml: &str) -> Value {
+pub fn as_json(yaml: &str) -> Value {
     serde_yaml::from_str_with_options(yaml, serde_yaml::options! { strict_booleans: true }).unwrap()
 }
 

@@ -45,7 +45,8 @@ pub fn pull<'f>(
     included: &'f [Source],
 ) -> Result<Vec<PulledText<'f>>, Vec<Finding>> {
     let Pull { provider, live, caller, now, options, .. } = *input;
-    let (desired, _) = planned(input, file, &[])?;
+    let all = Loaded { files: vec![file.clone()], included: included.to_vec(), ..Loaded::default() };
+    let (desired, _) = planned(input, &all, &[])?;
     let own_key = caller.or(desired.own_key.as_deref());
     let format = rolecall_providers::format(provider);
     let parts = included.iter().filter(|part| file.includes.contains(&part.number));
@@ -59,7 +60,7 @@ pub fn pull<'f>(
             |text: &str| EditedFile { path: path.clone(), before: source.text.clone(), after: text.to_owned() };
         let written = PullInput { source, live, format, own_key, now, options, elsewhere };
         let pulled =
-            rolecall_config::pull(&written, &|text| planned(input, file, &[&*edited, &[with(text)]].concat()))?;
+            rolecall_config::pull(&written, &|text| planned(input, &all, &[&*edited, &[with(text)]].concat()))?;
         if pulled.text != *source.text {
             edited.push(with(&pulled.text));
         }
@@ -71,11 +72,10 @@ pub fn pull<'f>(
 /// Checks and plans the organisation as its files are with these edits.
 fn planned(
     input: &Pull<'_>,
-    file: &LoadedFile,
+    loaded: &Loaded,
     edited: &[EditedFile],
 ) -> Result<(Desired, OrganizationPlan), Vec<Finding>> {
-    let one = Loaded { files: vec![file.clone()], ..Loaded::default() };
-    let Loaded { files, findings, .. } = reload(&one, edited, input.now, rolecall_providers::format);
+    let Loaded { files, findings, .. } = reload(loaded, edited, input.now, rolecall_providers::format);
     let Some(desired) = files.into_iter().find_map(|file| file.desired) else { return Err(findings) };
     let planned = plan(&PlanInput {
         desired: &desired,
