@@ -65,7 +65,7 @@ impl Somebody {
     pub fn find(loaded: &Loaded, asked: &Email) -> Result<Self, Vec<Finding>> {
         let documents = documents(loaded)?;
         let mut people: BTreeMap<Email, Vec<(ProviderName, Email)>> = BTreeMap::new();
-        let mut places: BTreeMap<Email, Place> = BTreeMap::new();
+        let mut places: BTreeMap<Email, (&Document<'_>, usize)> = BTreeMap::new();
         let mut known = BTreeSet::new();
         // The entries that say that somebody must not have access, and who that is elsewhere.
         let mut notes: Vec<(Email, Email, Vec<ProviderName>)> = Vec::new();
@@ -76,7 +76,7 @@ impl Somebody {
                 let aliases = aliases.filter_map(|(provider, alias)| {
                     Some((ProviderName::parse(provider.as_text()?)?, Email::parse(alias.as_text()?).ok()?))
                 });
-                places.entry(email.clone()).or_insert_with(|| document.place("people", index));
+                places.entry(email.clone()).or_insert((document, index));
                 people.entry(email).or_default().extend(aliases);
             }
             for entry in document.list("users") {
@@ -108,7 +108,8 @@ impl Somebody {
                 [only] => only.clone(),
                 [first, ..] => {
                     let names: Vec<&str> = owners.iter().map(|owner| owner.as_str()).collect();
-                    let place = places.get(first).cloned().unwrap_or_else(|| Place::start_of(""));
+                    let place = places.get(first).map(|(document, index)| document.place("people", *index));
+                    let place = place.unwrap_or_else(|| Place::start_of("."));
                     let message = format!("{} is an alias of several people.", quote(asked.as_str()));
                     let hint = format!("Name one of them: {}.", list_of(&names, "or"));
                     return Err(vec![Finding::error(Code::DuplicateUser, place, message).hint(hint)]);
@@ -126,7 +127,7 @@ impl Somebody {
         }
         let others = people.into_keys().filter(|other| *other != email).collect();
         let mut found = Self { email, asked: asked.clone(), aliases, others, is_named: false, known };
-        found.is_named = found.known.iter().any(|known| found.all().contains(known));
+        found.is_named = found.all().iter().any(|own| found.known.contains(own));
         Ok(found)
     }
 

@@ -169,6 +169,10 @@ fn of_users(
     findings: &mut Vec<Finding>,
 ) -> Vec<(Edit, Place)> {
     let mut edits = Vec::new();
+    let users = document.list("users");
+    if users.is_empty() {
+        return edits;
+    }
     let by_group = document.heads.iter().filter_map(|head| {
         let of_head = || {
             let is_of =
@@ -184,7 +188,7 @@ fn of_users(
     });
     let by_group: Vec<(ProviderName, String)> = by_group.collect();
     let Some((_, group)) = by_group.first() else { return edits };
-    for (index, entry) in document.list("users").iter().enumerate() {
+    for (index, entry) in users.iter().enumerate() {
         let Some(email) = address_of(entry, "email") else { continue };
         if !by_group.iter().any(|(provider, _)| somebody.addresses(*provider).contains(&email)) {
             continue;
