@@ -177,7 +177,7 @@ impl Base {
                 None => None,
             },
         };
-        let found = differences(base, head.clone());
+        let found = differences(base.as_ref(), head);
         let mut comparison = compare_with_base(plan, planned.as_ref(), &self.version.name);
         for (address, origin) in &mut comparison.changes {
             if let (OriginKind::Asked, Some(change)) = (origin.is, plan.change(address)) {

@@ -55,7 +55,7 @@ impl<P: Platform> Team<P> {
             Err(findings) => return findings.iter().map(|finding| finding.code.to_string()).collect(),
         };
         let version = |source, desired| Version { source, included: Vec::new(), desired };
-        let found = differences(Some(version(&base, &before)), version(&now, &desired));
+        let found = differences(Some(&version(&base, &before)), &version(&now, &desired));
         let mut comparison = compare_with_base(&plan, Some(&old), "base");
         for (address, origin) in &mut comparison.changes {
             if origin.is == OriginKind::Asked {

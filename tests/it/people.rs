@@ -26,8 +26,11 @@ fn validate(body: &str, files: &[(&str, &str)]) -> Said {
     env.run(&["validate", "access/hive.yaml"])
 }
 
+/// A name, what follows the head of the organisation's file, and other files.
+type Case = (&'static str, &'static str, Vec<(&'static str, &'static str)>);
+
 /// Returns small wrong files with a name each: what follows the head of the organisation's file, and other files.
-fn cases() -> Vec<(&'static str, &'static str, Vec<(&'static str, &'static str)>)> {
+fn cases() -> Vec<Case> {
     let people = |body: &'static str, text: &'static str| (body, vec![("people.yaml", text)]);
     let include = "include: [people.yaml]";
     let with = |name, (body, files)| (name, body, files);

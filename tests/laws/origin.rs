@@ -123,10 +123,11 @@ pub fn the_origin_is_that_of_an_oracle<P: Lawful>(
     let Ok(planned) = rig.planned(&live, &BTreeSet::new(), None) else { return Ok(()) };
     let mut plan = planned.plan;
     let comparison = compare_with_base(&plan, Some(&base_plan.plan), "base");
-    let (base_source, head_source) = (Source::inline("base", &*base_text), Source::inline("head", &*head_text));
+    let source = |text: &str| Source::inline("access.yaml", text);
+    let (base_source, head_source) = (source(&base_text), source(&head_text));
     let found = differences(
-        Some(Version { source: &base_source, included: Vec::new(), desired: &base }),
-        Version { source: &head_source, included: Vec::new(), desired: &head },
+        Some(&Version { source: &base_source, included: Vec::new(), desired: &base }),
+        &Version { source: &head_source, included: Vec::new(), desired: &head },
     );
     let situation =
         || format!("edited {edited:?}, moved {moved:?}\n{base_text}\n{head_text}\n{:#?}", plan.sealed.changes);

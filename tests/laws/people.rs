@@ -472,13 +472,17 @@ impl Values {
     /// Returns what is left of the values at a time.
     fn at(&self, now: Timestamp) -> Self {
         let mut left = self.clone();
-        for roles in left.roles.iter_mut() {
+        if let Some(roles) = &mut left.roles {
             roles.retain(|(_, date)| !is_past(*date, now));
-            roles.iter_mut().for_each(|(_, date)| *date = None);
+            for (_, date) in roles {
+                *date = None;
+            }
         }
-        for teams in left.teams.iter_mut() {
+        if let Some(teams) = &mut left.teams {
             teams.retain(|_, (_, date)| !is_past(*date, now));
-            teams.values_mut().for_each(|(_, date)| *date = None);
+            for (_, date) in teams.values_mut() {
+                *date = None;
+            }
         }
         left
     }
@@ -581,7 +585,8 @@ fn what_is_written_out_is_the_same(provider: ProviderName, bytes: &[u8]) -> Law 
         std::iter::once(("x.yaml", head.as_str()))
             .chain(files.iter().copied())
             .map(|(path, text)| format!("# {path}\n{text}"))
-            .collect::<String>()
+            .collect::<Vec<_>>()
+            .concat()
     };
     let mut before: Option<(Timestamp, Desired)> = None;
     for now in times() {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use rolecall_config::{Gone, Pull as Pulls, PullOptions, Pulled, Source, load_text};
+use rolecall_config::{Gone, Pull as Pulls, PullOptions, Pulled, load_text};
 use rolecall_engine::Pull;
 use rolecall_model::{Address, Cause, Change, Kind, Live, Site};
 

@@ -105,9 +105,9 @@ struct Search<'a> {
 }
 
 /// Compares two versions of a file. Without a base, every entry of the file is new.
-pub fn differences(base: Option<Version<'_>>, head: Version<'_>) -> Differences {
-    let before = base.as_ref().map(split).unwrap_or_default();
-    let after = split(&head);
+pub fn differences(base: Option<&Version<'_>>, head: &Version<'_>) -> Differences {
+    let before = base.map(split).unwrap_or_default();
+    let after = split(head);
     let mut found = Differences::default();
     let mut shared = SharedDifferences::default();
     let mut open: BTreeMap<_, &Part<'_>> = before.parts.iter().map(|part| (part.key(), part)).collect();
@@ -151,7 +151,7 @@ pub fn differences(base: Option<Version<'_>>, head: Version<'_>) -> Differences 
             None => {}
         }
     }
-    let search = Search { renamed: renamed(head.desired), ..Search::of(&new, more, &after, &head) };
+    let search = Search { renamed: renamed(head.desired), ..Search::of(&new, more, &after, head) };
     let after_memberships = &head.desired.memberships;
     for part in open.into_values() {
         let lines = diff((Some(part), &before), (None, &after), By::Content);
@@ -182,7 +182,7 @@ pub fn differences(base: Option<Version<'_>>, head: Version<'_>) -> Differences 
             found.deletions.push(Deletion { address: address.clone(), by, lines });
         }
     }
-    shared.add_to(&mut found, (base.as_ref(), &head), &after.fields);
+    shared.add_to(&mut found, (base, head), &after.fields);
     found.others.truncate(LINES);
     found.deletions.sort_by(|a, b| (a.by.is_explicit(), &a.address).cmp(&(b.by.is_explicit(), &b.address)));
     found
