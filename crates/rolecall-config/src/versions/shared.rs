@@ -49,6 +49,9 @@ impl SharedDifferences {
         let before = base.map_or(&none, |base| &base.desired.memberships);
         let now = &head.desired.memberships;
         let addresses: BTreeSet<&Address> = before.keys().chain(now.keys()).collect();
+        let were_there = base.map(|base| listed(base.desired, false)).unwrap_or_default();
+        let are_there = listed(head.desired, true);
+        let told: BTreeSet<Address> = found.deletions.iter().map(|deletion| deletion.address.clone()).collect();
         for address in addresses {
             let earlier = before.get(address);
             let all: Vec<&PersonGroups> = earlier.into_iter().chain(now.get(address)).collect();
@@ -56,10 +59,8 @@ impl SharedDifferences {
             let own = found.entries.entry(address.clone()).or_default();
             lines.retain(|line| !own.contains(line));
             own.extend(lines.iter().cloned());
-            let is_gone = base.is_some_and(|base| is_listed(base.desired, address, false));
-            let is_gone = is_gone && !is_listed(head.desired, address, true);
-            let is_told = found.deletions.iter().any(|deletion| deletion.address == *address);
-            if let Some(earlier) = earlier.filter(|_| is_gone && !is_told) {
+            let is_gone = were_there.contains(&address.name) && !are_there.contains(&address.name);
+            if let Some(earlier) = earlier.filter(|_| is_gone && !told.contains(address)) {
                 let by = self.deleted_by(earlier, fields);
                 found.deletions.push(Deletion { address: address.clone(), by, lines });
             }
@@ -105,8 +106,8 @@ impl SharedDifferences {
     }
 }
 
-/// Returns whether the files list a user who isn't absent, or any user, with this address.
-fn is_listed(desired: &Desired, address: &Address, absent_too: bool) -> bool {
-    let is_it = |email: &rolecall_model::Email| Address::user(email).name == address.name;
-    desired.users.iter().any(|user| is_it(&user.email) && (absent_too || !user.absent))
+/// Returns the names of the users whom the files list, with those who must be absent or without.
+fn listed(desired: &Desired, absent_too: bool) -> BTreeSet<String> {
+    let users = desired.users.iter().filter(|user| absent_too || !user.absent);
+    users.map(|user| Address::user(&user.email).name).collect()
 }
