@@ -46,7 +46,7 @@ pub struct Source {
 /// A place in a [`Source`]. Line and column count from one, the span counts bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
-    /// The number of the source among the [`Sources`] of an organisation.
+    /// The number of the source among the texts that describe an organisation.
     pub file: u32,
     pub line: usize,
     pub column: usize,
