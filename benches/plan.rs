@@ -4,13 +4,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use jiff::Timestamp;
-use rolecall_config::{Source, check_source};
+use rolecall_config::{Source, check_source, load};
 use rolecall_engine::Import;
 use rolecall_graphql::{
     Backoff, ClientSettings, Context, Contexts, HttpSettings, HttpTransport, Query, Reader, Redactor,
@@ -19,7 +20,7 @@ use rolecall_model::{
     Completeness, Desired, Email, Facts, Kind, Listing, Live, LiveKey, LiveUser, OrganizationPlan, ProviderName,
     RemoteId, RoleName, Scope, Seen, Site,
 };
-use rolecall_plan::{PlanInput, plan};
+use rolecall_plan::{PlanInput, desired_hash, plan};
 use rolecall_sandbox::bitpanda::{Bitpanda, World, WorldKey, WorldUser};
 use rolecall_sandbox::{Sandbox, Store, digest, serve, system_clock};
 use secrecy::SecretString;
@@ -171,6 +172,88 @@ fn importing(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The heads of an organisation on each platform, and what a group has there.
+const ORGANIZATIONS: &[(&str, &str, &str)] = &[
+    (
+        "bitpanda",
+        "provider: bitpanda\norganization: bench\nendpoint: https://tapi-sandbox.trustology-test.com/graphql\ncredentials: { api_key: { env: KEY } }\nown: { key: own }\n",
+        "roles: [CLUSTER_OPS], enabled: true",
+    ),
+    (
+        "hive",
+        "provider: hive\norganization: bench\nendpoint: https://api.graphql-hive.com/graphql\ncredentials: { token: { env: KEY } }\n",
+        "roles: [Viewer], resources: { shop: all }",
+    ),
+    (
+        "paradime",
+        "provider: paradime\norganization: bench\nendpoint: { env: URL }\ncredentials: { token: { env: KEY } }\n",
+        "roles: [BUSINESS]",
+    ),
+    (
+        "rapidapi",
+        "provider: rapidapi\norganization: bench\nendpoint: https://graphql-platform.p.rapidapi.com/\nhost: graphql-platform.p.rapidapi.com\ncredentials: { personal_key: { env: KEY } }\nadmin_role: Organization Admin\n",
+        "roles: [Developer], teams: { Data: Team Viewer }",
+    ),
+];
+
+/// Writes four organisations with these people in 300 groups, and the same without groups.
+fn write_people(folder: &Path, users: usize) {
+    let group = |index: usize| index % 300;
+    let names = |index: usize| format!("first_name: Person, last_name: Number {index}");
+    let mut people = "kind: people\npeople:\n".to_owned();
+    for index in 0..users {
+        let _ = writeln!(people, "  - {{ email: {}, {} }}", email(index), names(index));
+    }
+    people.push_str("groups:\n");
+    for number in 0..300 {
+        let _ = writeln!(people, "  - name: group-{number}\n    members:");
+        for index in (0..users).filter(|index| group(*index) == number) {
+            let _ = writeln!(people, "      - {}", email(index));
+        }
+    }
+    for part in ["groups", "written"] {
+        std::fs::create_dir_all(folder.join(part)).unwrap();
+    }
+    std::fs::write(folder.join("groups/people.yaml"), people).unwrap();
+    for (name, head, access) in ORGANIZATIONS {
+        let mut grouped = format!("{head}include: [people.yaml]\nusers:\n");
+        for number in 0..300 {
+            let _ = writeln!(grouped, "  - {{ group: group-{number}, {access} }}");
+        }
+        let mut written = format!("{head}users:\n");
+        for index in 0..users {
+            let names = if *name == "bitpanda" { format!("{}, ", names(index)) } else { String::new() };
+            let _ = writeln!(written, "  - {{ email: {}, {names}{access} }}", email(index));
+        }
+        std::fs::write(folder.join(format!("groups/{name}.yaml")), grouped).unwrap();
+        std::fs::write(folder.join(format!("written/{name}.yaml")), written).unwrap();
+    }
+}
+
+/// Checking four organisations that give access to groups, beside the same written out.
+fn grouping(criterion: &mut Criterion) {
+    let users = 10_000;
+    let folder = tempfile::tempdir().unwrap();
+    write_people(folder.path(), users);
+    let checked = |part: &str| {
+        let loaded = load(&[folder.path().join(part)], Timestamp::UNIX_EPOCH, rolecall_providers::format);
+        assert!(!loaded.has_errors(), "{:#?}", loaded.findings);
+        loaded.files.into_iter().map(|file| file.desired.unwrap()).collect::<Vec<_>>()
+    };
+    let hashes = |part: &str| checked(part).iter().map(desired_hash).collect::<Vec<_>>();
+    assert_eq!(hashes("groups"), hashes("written"));
+    let live = live(users);
+    let mut group = criterion.benchmark_group("groups");
+    group.sample_size(10);
+    for (name, part) in [("10,000 people in 300 groups", "groups"), ("baseline: written out", "written")] {
+        group.bench_function(format!("check four organisations: {name}"), |bench| bench.iter(|| checked(part)));
+        group.bench_function(format!("check, and plan one: {name}"), |bench| {
+            bench.iter(|| planned(&checked(part)[0], &live));
+        });
+    }
+    group.finish();
+}
+
 fn world(users: usize) -> World {
     let mut world = World::empty("bench");
     let at: Timestamp = "2025-01-01T00:00:00Z".parse().unwrap();
@@ -294,6 +377,7 @@ fn main() {
     parsing(&mut criterion);
     planning(&mut criterion);
     importing(&mut criterion);
+    grouping(&mut criterion);
     over_http(&mut criterion);
     criterion.final_summary();
     memory();
