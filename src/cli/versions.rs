@@ -267,7 +267,7 @@ impl Files for Revision<'_> {
         Ok(listed.split('\0').filter(|name| !name.is_empty()).map(|name| folder.join(name)).collect())
     }
 
-    fn is_inside(&self, _: &Path) -> bool {
+    fn is_inside(&self, _: &Path, _: &Path) -> bool {
         // git knows no other files.
         true
     }

@@ -146,7 +146,7 @@ pub(super) fn outline(change: &Change, plan: &OrganizationPlan) -> Outline {
         privileged: plan.privileged.get(&change.address).copied(),
         meaning: plan.access.get(&change.address).map(|change| meaning(change, false)).unwrap_or_default(),
         holders: holders.flatten().collect(),
-        leftover: change.is_leftover(),
+        leftover: plan.is_leftover(change),
         last_in_sync: last_in_sync(plan, &change.address),
         origin,
     }
@@ -390,8 +390,10 @@ fn cause(change: &Change, plan: &OrganizationPlan) -> Option<String> {
 
 /// Returns how long ago access ended that a change takes, if a run should have taken it since.
 fn missed(change: &Change, plan: &OrganizationPlan) -> String {
-    let of_it =
-        plan.endings.iter().filter(|near| near.ending.address.name == change.address.name && near.days < 0);
+    let of_it = plan.endings.iter().filter(|near| {
+        let is_cause = matches!(change.cause, Cause::Ended { until } if until == near.ending.until);
+        is_cause && near.ending.address.name == change.address.name && near.days < 0
+    });
     // The day on which it ended is the first of which a run can take it.
     match of_it.map(|near| -near.days - 1).max() {
         None | Some(0) => String::new(),

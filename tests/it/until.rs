@@ -144,3 +144,69 @@ fn a_note_travels_into_every_report() {
         assert!(said.stdout.contains("on duty"), "{format}: {}", said.all());
     }
 }
+
+/// The role for those who lose all access doesn't exist yet, and the scheduled job needs it.
+#[test]
+fn leftovers_make_what_they_need() {
+    let env = Env::new();
+    let head = "provider: hive\norganization: acme\nendpoint: https://api.graphql-hive.com/graphql\ncredentials: { token: { env: HIVE_TOKEN } }\n";
+    let users = "users: [{ email: sam@acme.example, roles: [Viewer], resources: all, until: 2026-12-05 }]\n";
+    env.write("hive.yaml", format!("{head}{users}"));
+    let said = env.run(&["drift", "--sandbox", "--now", "2030-01-01T00:00:00Z", "hive.yaml"]);
+    assert!(said.stdout.contains("Drift: 0 differences") || said.stdout.contains("No drift"), "{}", said.all());
+    let apply =
+        ["apply", "--sandbox", "--auto-approve", "--leftovers", "--now", "2030-01-01T00:00:00Z", "hive.yaml"];
+    let said = env.run(&apply);
+    assert!(said.stdout.contains("2 done"), "{}", said.all());
+    assert!(env.run(&apply).stdout.contains("No changes"));
+}
+
+/// Somebody who leaves has no access anywhere, also where no file gives them any.
+#[test]
+fn a_person_who_leaves_is_removed_wherever_they_are() {
+    for name in ["bitpanda", "hive", "paradime", "rapidapi"] {
+        let env = Env::new();
+        let file = format!("{name}.yaml");
+        let example = crate::support::cli::example(&file);
+        let (head, _) = example.split_once("\nusers:").unwrap();
+        env.write(&file, format!("{head}\ninclude: [people.yaml]\n"));
+        env.write("people.yaml", "kind: people\npeople: [{ email: sam@acme.example, until: 2026-12-10 }]\n");
+        let plan = |now: &str| env.run(&["plan", "--sandbox", "--now", now, &file]);
+        let sam = |said: &Said| said.stdout.lines().any(|line| line.contains("- user/sam@acme.example"));
+        assert!(!sam(&plan("2026-12-10T23:59:59Z")), "{name}");
+        let after = plan("2026-12-11T00:00:00Z");
+        assert!(sam(&after) && after.stdout.contains("ended on 2026-12-10"), "{name}: {}", after.all());
+    }
+}
+
+/// A team that has ended takes its members along, and a rolecall of another day still reads the file.
+#[test]
+fn a_file_stays_valid_when_something_in_it_ends() {
+    let env = Env::new();
+    let example = crate::support::cli::example("rapidapi.yaml");
+    let (head, _) = example.split_once("\nteams:").unwrap();
+    let lists = "teams: [{ name: Data, description: d, until: 2026-12-12 }]\nusers:\n  - { email: sam@acme.example, roles: [Developer], teams: { Data: Team Admin, Payments: Team Viewer } }\n";
+    env.write("rapidapi.yaml", format!("{head}\n{lists}"));
+    for now in ["2026-12-12T00:00:00Z", "2026-12-13T00:00:00Z"] {
+        let said = env.run(&["validate", "--now", now, "rapidapi.yaml"]);
+        assert_eq!(said.code, 0, "{now}: {}", said.all());
+    }
+    // The user of the credential keeps their access, and a finding says so.
+    let paradime = crate::support::cli::example("paradime.yaml").replace(
+        "  - email: alexandra@acme.example\n    roles: [ADMIN]\n",
+        "  - { email: alexandra@acme.example, roles: [ADMIN], until: 2026-12-12 }\n",
+    );
+    env.write("paradime.yaml", paradime);
+    let said = env.run(&["validate", "--now", "2030-01-01T00:00:00Z", "paradime.yaml"]);
+    assert!(said.code == 0 && said.all().contains("warning[own-user-ends]"), "{}", said.all());
+    // What groups give has to fit together before an entry ends that replaces it.
+    env.write(
+        "people.yaml",
+        "kind: people\npeople: [{ email: sam@acme.example }]\ngroups: [{ name: a, members: [sam@acme.example] }, { name: b, members: [sam@acme.example] }]\n",
+    );
+    let head = "provider: hive\norganization: acme\nendpoint: https://api.graphql-hive.com/graphql\ncredentials: { token: { env: HIVE_TOKEN } }\ninclude: [people.yaml]\n";
+    let users = "users:\n  - { group: a, roles: [Viewer] }\n  - { group: b, roles: [Admin] }\n  - { email: sam@acme.example, roles: [Viewer], until: 2026-12-12 }\n";
+    env.write("hive.yaml", format!("{head}{users}"));
+    let said = env.run(&["validate", "--now", "2026-12-01T00:00:00Z", "hive.yaml"]);
+    assert!(said.code == 1 && said.all().contains("error[group-conflict]"), "{}", said.all());
+}

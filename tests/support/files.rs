@@ -25,7 +25,7 @@ impl Files for Memory {
         Ok(self.0.keys().filter(|path| path.parent() == Some(folder)).cloned().collect())
     }
 
-    fn is_inside(&self, path: &Path) -> bool {
+    fn is_inside(&self, path: &Path, _: &Path) -> bool {
         !path.starts_with("..")
     }
 }

@@ -121,6 +121,8 @@ codes! {
     OwnEntry => "own-entry",
     /// An entry is written in a way that rolecall can't edit.
     NotEditable => "not-editable",
+    /// The access of the user whose credential rolecall uses is to end.
+    OwnUserEnds => "own-user-ends",
     /// Two files describe the same organisation.
     DuplicateOrganization => "duplicate-organization",
     /// One file deactivates or deletes an account that another file needs.

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessChange, Address, Change, Comparison, Completeness, Gap, Guardrail, Hold, Inventory, LastInSync,
+    AccessChange, Address, Cause, Change, Comparison, Completeness, Gap, Guardrail, Hold, Inventory, LastInSync,
     Mutation, NearEnding, Origin, ProviderName, RemoteId, Together, Warning,
 };
 
@@ -240,12 +240,24 @@ impl Identity {
 impl OrganizationPlan {
     /// Returns the changes by which live differs from the file, without those that rolecall has still to do.
     pub fn differences(&self) -> impl Iterator<Item = &Change> {
-        self.sealed.changes.iter().filter(|change| !change.is_leftover())
+        self.sealed.changes.iter().filter(|change| !self.is_leftover(change))
+    }
+
+    /// Returns whether a change is rolecall's own unfinished work, or takes access that has ended. A change that only such
+    /// changes need is one too, such as the role for those who lose all access.
+    pub fn is_leftover(&self, change: &Change) -> bool {
+        let is_own = |other: &Change| !other.is_leftover() && other.cause != Cause::NeededByAnother;
+        let needed = || {
+            change.cause == Cause::NeededByAnother
+                && self.sealed.changes.iter().any(Change::is_leftover)
+                && !self.sealed.changes.iter().any(is_own)
+        };
+        change.is_leftover() || needed()
     }
 
     /// Returns the changes that rolecall has still to do, because an earlier apply began them.
     pub fn leftovers(&self) -> impl Iterator<Item = &Change> {
-        self.sealed.changes.iter().filter(|change| change.is_leftover())
+        self.sealed.changes.iter().filter(|change| self.is_leftover(change))
     }
 
     /// Returns the origin of a change, if the plan was compared with a base.

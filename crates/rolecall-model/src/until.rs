@@ -1,7 +1,7 @@
 //! Access that ends at a time that a file says: [`Until`] and [`Ending`].
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,7 +11,7 @@ use jiff::{Timestamp, ToSpan};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{Address, RoleName, TeamName};
+use super::{Address, Memberships, RoleName, TeamName};
 
 /// The instant from which access no longer applies. A date stands for the end of that day in UTC.
 ///
@@ -114,11 +114,17 @@ pub enum EndingAccess {
     Entry {
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         roles: BTreeSet<RoleName>,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        teams: Memberships,
     },
     /// One role.
     Role { role: RoleName },
-    /// The membership in one team.
-    Team { team: TeamName },
+    /// The membership in one team, with the role that the file gives there.
+    Team {
+        team: TeamName,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<RoleName>,
+    },
     /// Roles that somebody got by hand and that a file tolerates.
     Tolerated { roles: BTreeSet<RoleName> },
     /// The membership in a group, with these roles.
@@ -126,6 +132,8 @@ pub enum EndingAccess {
         group: String,
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         roles: BTreeSet<RoleName>,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        teams: Memberships,
     },
 }
 
@@ -135,7 +143,7 @@ impl fmt::Display for EndingAccess {
             Self::All => f.write_str("all access"),
             Self::Entry { .. } => f.write_str("the entry"),
             Self::Role { role } => write!(f, "the role {role}"),
-            Self::Team { team } => write!(f, "the team {team}"),
+            Self::Team { team, .. } => write!(f, "the team {team}"),
             Self::Tolerated { roles } => {
                 let roles: Vec<&str> = roles.iter().map(RoleName::as_str).collect();
                 write!(f, "what is tolerated ({})", roles.join(", "))

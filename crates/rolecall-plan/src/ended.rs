@@ -20,7 +20,7 @@ use rolecall_model::{
 struct Ended<'a> {
     until: Option<Until>,
     roles: BTreeSet<&'a RoleName>,
-    teams: BTreeSet<&'a TeamName>,
+    teams: BTreeSet<(&'a TeamName, Option<&'a RoleName>)>,
     /// True if an entry or what a group gives has ended. Its resources and teams have ended too.
     entry: bool,
 }
@@ -36,15 +36,16 @@ pub(super) fn mark(input: &PlanInput<'_>, changes: &mut [Change]) {
         found.until = found.until.max(Some(*until));
         match what {
             EndingAccess::All | EndingAccess::Tolerated { .. } => {}
-            EndingAccess::Entry { roles } | EndingAccess::Group { group: _, roles } => {
+            EndingAccess::Entry { roles, teams } | EndingAccess::Group { group: _, roles, teams } => {
                 found.entry = true;
                 found.roles.extend(roles);
+                found.teams.extend(teams.iter().map(|(team, role)| (team, role.as_ref())));
             }
             EndingAccess::Role { role } => {
                 found.roles.insert(role);
             }
-            EndingAccess::Team { team } => {
-                found.teams.insert(team);
+            EndingAccess::Team { team, role } => {
+                found.teams.insert((team, role.as_ref()));
             }
         }
     }
@@ -90,9 +91,8 @@ pub fn near_endings(
     };
     let near = desired.endings.iter().filter_map(|ending| {
         let left = ending.until.instant().duration_since(now);
-        let days = left.as_hours().div_euclid(24);
         let is_shown = if ending.until.is_past(now) { is_open(&ending.address) } else { left <= horizon };
-        is_shown.then(|| NearEnding { ending: ending.clone(), days })
+        is_shown.then(|| NearEnding { ending: ending.clone(), days: days(left) })
     });
     // Of tolerated roles, those that somebody has.
     let tolerated = plan.sealed.holds.iter().filter_map(|hold| match &hold.reason {
@@ -105,7 +105,7 @@ pub fn near_endings(
                 what: EndingAccess::Tolerated { roles: roles.clone() },
                 place: stated.place.to_string(),
             };
-            (left <= horizon).then(|| NearEnding { ending, days: left.as_hours().div_euclid(24) })
+            (left <= horizon).then(|| NearEnding { ending, days: days(left) })
         }
         _ => None,
     });
@@ -113,6 +113,12 @@ pub fn near_endings(
     near.sort();
     near.dedup();
     near
+}
+
+/// Returns the whole days that are left, or minus one and the whole days since the end.
+fn days(left: SignedDuration) -> i64 {
+    let days = left.as_hours() / 24;
+    if left.is_positive() { days } else { days - 1 }
 }
 
 impl Ended<'_> {
@@ -132,25 +138,30 @@ impl Ended<'_> {
         let replaces = self.entry && !lost.is_empty() && !input.rules.has(Quirk::SeveralRoles);
         let teams_fit = match (&before.teams, &after.teams) {
             (Some(before), Some(after)) => {
-                let lost = before.keys().filter(|team| !after.contains_key(*team));
+                let mut lost = before.iter().filter(|(team, _)| !after.contains_key(*team));
                 let is_same = after.iter().all(|(team, role)| before.get(team) == Some(role));
-                is_same && lost.into_iter().all(|team| self.entry || self.teams.contains(team))
+                // Somebody may have got another role in the team by hand.
+                let has_ended = |team: &TeamName, role: Option<&RoleName>| {
+                    self.teams.contains(&(team, role)) || self.teams.contains(&(team, None))
+                };
+                is_same && lost.all(|(team, role)| has_ended(team, role.as_ref()))
             }
             (before, after) => before == after,
         };
         // An update has to write whether the user can sign in, and the file said the same before.
         let is_unreadable = before.enabled == Seen::Unreadable;
+        // Where an entry ended and what groups give took its place, the resources are those of the groups.
         let others = |user: &User| User {
+            resources: user.resources.clone().filter(|_| !replaces),
             enabled: if is_unreadable { Seen::Unreadable } else { user.enabled },
             roles: BTreeSet::new(),
             teams: None,
-            resources: user.resources.clone().filter(|_| !self.entry),
             ..user.clone()
         };
         lost.into_iter().all(role_ended)
             && (!gained || replaces)
             && teams_fit
             && others(before) == others(after)
-            && (before.roles != after.roles || before.teams != after.teams || self.entry)
+            && (before.roles != after.roles || before.teams != after.teams)
     }
 }

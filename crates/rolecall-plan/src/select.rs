@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rolecall_model::{Address, Change, HoldReason, Mutation, Pattern, Sealed, nearest};
+use rolecall_model::{Address, Cause, Change, HoldReason, Mutation, Pattern, Sealed, nearest};
 
 /// The changes to keep: those that match a target and no exclusion.
 #[derive(Clone, Debug, Default)]
@@ -102,12 +102,17 @@ fn keep_leftovers(sealed: &Sealed, by_id: &BTreeMap<&str, &Mutation>, chosen: &m
     others.for_each(|change| {
         chosen.remove(&change.address);
     });
+    // Nobody asked for these. They come with the leftovers that need them.
+    let needed = sealed.changes.iter().filter(|change| change.cause == Cause::NeededByAnother);
+    let needed: BTreeSet<&Address> = needed.map(|change| &change.address).collect();
     loop {
         let waits = |address: &&Address| {
             let own = sealed.mutations.iter().filter(|mutation| mutation.changes().any(|part| part == *address));
             let dependencies = own.flat_map(|mutation| mutation.needs.iter().chain(&mutation.after));
             let mut dependencies = dependencies.filter_map(|id| by_id.get(id.as_str()));
-            dependencies.any(|other| !other.changes().any(|part| part == *address || chosen.contains(part)))
+            dependencies.any(|other| {
+                !other.changes().any(|part| part == *address || chosen.contains(part) || needed.contains(part))
+            })
         };
         let Some(waiting) = chosen.iter().find(waits).cloned() else { break };
         chosen.remove(&waiting);

@@ -300,7 +300,7 @@ impl Files for Known<'_> {
     }
 
     /// The first read has checked the paths, and no edit changes one.
-    fn is_inside(&self, _: &Path) -> bool {
+    fn is_inside(&self, _: &Path, _: &Path) -> bool {
         true
     }
 }

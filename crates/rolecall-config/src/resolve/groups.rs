@@ -96,6 +96,10 @@ impl<'a> Directory<'a> {
         self.people.get(email.key()).or_else(|| self.by_alias.get(email.key())).copied()
     }
 
+    pub fn people(&self) -> impl Iterator<Item = &'a Person> + use<'_, 'a> {
+        self.people.values().copied()
+    }
+
     pub fn by_key(&self, key: &str) -> Option<&'a Person> {
         self.people.get(key).copied()
     }

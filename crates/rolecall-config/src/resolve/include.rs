@@ -21,8 +21,8 @@ pub trait Files {
     /// Returns the paths of the files in a folder.
     fn list(&self, folder: &Path) -> std::io::Result<Vec<PathBuf>>;
 
-    /// Returns whether a path lies in the folders that files may include from.
-    fn is_inside(&self, path: &Path) -> bool;
+    /// Returns whether a path lies where the file of an organisation, or one that it includes, may include from.
+    fn is_inside(&self, path: &Path, head: &Path) -> bool;
 }
 
 /// Reads files of the file system.
@@ -39,11 +39,18 @@ impl Files for Disk {
         std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
     }
 
-    /// Files may include what lies in the repository, or else in the folder that rolecall runs in.
-    fn is_inside(&self, path: &Path) -> bool {
-        let (Ok(whole), Ok(here)) = (std::path::absolute(path), std::env::current_dir()) else { return false };
-        let top = here.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&here);
-        !is_below_link(path) && normalize(&whole).starts_with(top)
+    /// Files may include what lies in their repository. Without git, that is the folder that rolecall runs in, or the one
+    /// above that of a file that lies elsewhere.
+    fn is_inside(&self, path: &Path, head: &Path) -> bool {
+        let absolute = |path: &Path| std::path::absolute(path).map(|path| normalize(&path));
+        let (Ok(whole), Ok(head), Ok(here)) = (absolute(path), absolute(head), std::env::current_dir()) else {
+            return false;
+        };
+        let folders = || head.ancestors().skip(1);
+        let repository = folders().find(|folder| folder.join(".git").exists());
+        let above = || if head.starts_with(&here) { Some(&*here) } else { folders().nth(1) };
+        let top = repository.or_else(above);
+        !is_below_link(path) && top.is_some_and(|top| whole.starts_with(top))
     }
 }
 
@@ -61,7 +68,7 @@ impl Files for NoFiles {
         Err(std::io::Error::from(std::io::ErrorKind::NotFound))
     }
 
-    fn is_inside(&self, _: &Path) -> bool {
+    fn is_inside(&self, _: &Path, _: &Path) -> bool {
         true
     }
 }
@@ -205,6 +212,7 @@ impl<'f> Library<'f> {
             return Vec::new();
         };
         let folder = above.last().and_then(|path| path.parent()).unwrap_or(Path::new("")).to_owned();
+        let head = above.first().cloned().unwrap_or_default();
         let mut numbers = Vec::new();
         for item in items {
             let Some(text) = item.text() else {
@@ -216,7 +224,7 @@ impl<'f> Library<'f> {
                 findings.push(Finding::error(Code::Include, place(item.mark), message).hint(hint));
             };
             let path = normalize(&folder.join(text));
-            if Path::new(text).is_absolute() || !self.files.is_inside(&path) {
+            if Path::new(text).is_absolute() || !self.files.is_inside(&path, &head) {
                 let message = format!("{} lies outside of the repository, or below a link.", quote(text));
                 refuse(
                     message,
@@ -241,7 +249,7 @@ impl<'f> Library<'f> {
                 refuse(format!("No file matches {}.", quote(text)), hint, findings);
             }
             for file in matching {
-                if !self.files.is_inside(&file) {
+                if !self.files.is_inside(&file, &head) {
                     let message = format!("{} is a link.", quote(&file.display().to_string()));
                     refuse(message, "Put the file itself there.", findings);
                 } else if let Some(start) = above.iter().position(|other| *other == file) {

@@ -28,8 +28,8 @@ use super::source::{Mark, Sources};
 use entries::{Date, take_note, take_until};
 use groups::Directory;
 use rolecall_model::{
-    Address, Code, Ending, EndingAccess, Finding, KeyName, PersonGroups, ProviderName, RemoteId, RoleName, Rules,
-    Span, TeamName,
+    Address, Code, Email, Ending, EndingAccess, Finding, KeyName, PersonGroups, ProviderName, RemoteId, RoleName,
+    Rules, Span, TeamName,
 };
 
 /// Returns the address of an entity by its name in a file.
@@ -66,6 +66,11 @@ pub fn resolve(
         rules,
         now: library.now,
         directory: &directory,
+        ended_teams: BTreeMap::new(),
+        own_user: root
+            .field("own")
+            .and_then(|own| own.field("user")?.text())
+            .and_then(|text| Email::parse(text).ok()),
         findings,
         resolved: Resolved::default(),
     };
@@ -79,10 +84,18 @@ pub fn resolve(
             resolver.named_entry(entry, section, address);
         }
     }
-    if let Some(users) = items(root, "users") {
-        *users = resolver.users(std::mem::take(users));
+    let written = items(root, "users").map(std::mem::take).unwrap_or_default();
+    let users = resolver.users(written);
+    let resolved = resolver.resolved;
+    if let Some(items) = items(root, "users") {
+        *items = users;
+    } else if let (false, Some(mark)) = (root.has_field("users"), users.first().map(|user| user.mark))
+        && let Node::Map(fields) = &mut root.node
+    {
+        // Nobody is listed, and somebody must have no access.
+        fields.push((Located::of_text("users", mark), Located { node: Node::List(users), mark }));
     }
-    resolver.resolved
+    resolved
 }
 
 /// Returns the fields that the mappings with this type have on every platform, by the last word of its name.
@@ -132,6 +145,10 @@ struct Resolver<'a> {
     rules: &'a dyn Rules,
     now: Timestamp,
     directory: &'a Directory<'a>,
+    /// The teams that have ended, by their names.
+    ended_teams: BTreeMap<String, Date>,
+    /// The user of the credential, whose access never ends.
+    own_user: Option<Email>,
     findings: &'a mut Vec<Finding>,
     resolved: Resolved,
 }
@@ -151,6 +168,9 @@ impl Resolver<'_> {
             self.contradiction(entry, date);
             self.ends(&address, date, EndingAccess::All);
             if date.is_past(self.now) {
+                if section == "teams" {
+                    self.ended_teams.insert(address.name.clone(), date);
+                }
                 make_absent(entry, &["name", "id"], date);
             }
         }

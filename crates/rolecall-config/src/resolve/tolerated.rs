@@ -1,5 +1,7 @@
 //! Access that somebody gave by hand and that a file tolerates for a while.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -9,7 +11,7 @@ use super::super::field::Field;
 use super::super::node::Located;
 use super::super::raw::{AddressText, LineText, NameText, UntilText};
 use super::entries::{note, until};
-use rolecall_model::{Address, Email, Kind, Tolerated, quote};
+use rolecall_model::{Address, Email, Kind, KnownRoles, RoleName, Tolerated, quote};
 
 /// This entry tolerates roles that a person got in the web app, for example in an incident.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -45,11 +47,19 @@ fn check_one(raw: RawTolerated, check: &mut Checker<'_>) -> Option<Tolerated> {
         check.invalid(mark, format!("{} is not the address of a person.", quote(&text)), hint);
     }
     let list = roles.mark;
-    let roles = check.roles(roles);
-    if roles.as_ref().is_some_and(std::collections::BTreeSet::is_empty) {
+    let roles = names(roles, check);
+    if roles.as_ref().is_some_and(BTreeSet::is_empty) {
         check.invalid(list, "No role is listed.".to_owned(), "List the roles that are tolerated.");
     }
     let ends = until(ends, check.source, &mut check.findings);
     let reason = note(reason, check.source, &mut check.findings);
     Some(Tolerated { place: check.place(mark), email: email?, roles: roles?, until: ends?.until, reason: reason? })
+}
+
+/// Checks the roles. Where organisations define their own roles, any name may be one.
+fn names(field: Field<Vec<Field<NameText>>>, check: &mut Checker<'_>) -> Option<BTreeSet<RoleName>> {
+    if !matches!(check.rules.capabilities().known_roles, KnownRoles::Open(&[])) {
+        return check.roles(field);
+    }
+    field.value?.into_iter().map(|item| check.name::<RoleName>(item)).collect()
 }

@@ -49,6 +49,8 @@ impl Resolver<'_> {
         let mut grants = Vec::new();
         // The people who have an entry of their own that applies, and those whose own entry has ended.
         let (mut own, mut lapsed) = (BTreeSet::new(), BTreeMap::new());
+        // The people whose own entry will end.
+        let mut ending = BTreeSet::new();
         for mut item in items {
             if item.has_field("group") {
                 grants.extend(self.grant(item));
@@ -56,7 +58,13 @@ impl Resolver<'_> {
             }
             let common = self.entry(&mut item);
             match item.field("email").and_then(Located::text).and_then(|text| Email::parse(text).ok()) {
-                Some(email) => self.own_entry(item, &email, common, (&mut entries, &mut own, &mut lapsed)),
+                Some(email) => {
+                    if common.until.is_some() {
+                        let person = self.directory.person(&email);
+                        ending.extend(person.map(|person| person.email.key()));
+                    }
+                    self.own_entry(item, &email, common, (&mut entries, &mut own, &mut lapsed));
+                }
                 // The decoder reports it.
                 None => entries.push(item),
             }
@@ -70,8 +78,16 @@ impl Resolver<'_> {
             }
         }
         let mut conflicts = BTreeSet::new();
-        for (key, shares) in shares.into_iter().filter(|(key, _)| !own.contains(*key)) {
+        let by_groups: BTreeSet<&str> = shares.keys().copied().collect();
+        for (key, shares) in shares {
             let Some(person) = self.directory.by_key(key) else { continue };
+            if own.contains(key) {
+                // Once their own entry ends, what groups give has to fit together.
+                if ending.contains(key) {
+                    self.merged(person, &shares, &grants, &mut conflicts);
+                }
+                continue;
+            }
             let mut groups = BTreeSet::new();
             for group in shares.iter().filter_map(|share| grants.get(share.grant)) {
                 self.directory.groups_with(key, &group.group, &mut groups);
@@ -83,6 +99,16 @@ impl Resolver<'_> {
             entries.push(entry.or(lapsed).unwrap_or_else(|| self.ended_share(person, &shares)));
         }
         entries.extend(lapsed.into_values());
+        // Somebody who leaves must have no access, also where no file gives them any.
+        let is_named =
+            |person: &Person| own.contains(person.email.key()) || by_groups.contains(person.email.key());
+        let left: Vec<&Person> = self.directory.people().filter(|person| !is_named(person)).collect();
+        for person in left {
+            if let Some(date) = person.until.filter(|date| date.is_past(self.now)) {
+                self.ends(&Address::user(self.email_of(person)), date, EndingAccess::All);
+                entries.push(self.ended_share(person, &[]));
+            }
+        }
         entries
     }
 
@@ -98,7 +124,7 @@ impl Resolver<'_> {
             if let Some(value) = item.take(field) {
                 let message = format!("`{field}` contradicts `group`.");
                 let finding = Finding::error(Code::InvalidValue, self.sources.place(value.mark), message);
-                let hint = "An entry is either for a group or for one person. To end what a group gives, remove its entry.";
+                let hint = "An entry is either for a group or for one person. To take access from a person, write an entry for them with `absent: true`.";
                 self.findings.push(finding.hint(hint));
             }
         }
@@ -133,10 +159,12 @@ impl Resolver<'_> {
     fn take_dates(&mut self, item: &mut Located, field: &str, name: &str, parts: &mut Vec<(EndingAccess, Date)>) {
         let Node::Map(fields) = &mut item.node else { return };
         let Some((_, list)) = fields.iter_mut().find(|(key, _)| key.text() == Some(field)) else { return };
-        let ending = |name: &str| match field {
+        let ending = |name: &str, role: Option<&str>| match field {
             "roles" => EndingAccess::Role { role: RoleName::seen(name) },
-            _ => EndingAccess::Team { team: TeamName::seen(name) },
+            _ => EndingAccess::Team { team: TeamName::seen(name), role: role.map(RoleName::seen) },
         };
+        let ended_teams = if field == "teams" { self.ended_teams.clone() } else { BTreeMap::new() };
+        let team_ends = |name: &str| ended_teams.get(name).copied();
         // Two roles where there can be only one are an error at any time.
         let keeps_ended = field == "roles"
             && !self.rules.has(Quirk::SeveralRoles)
@@ -144,22 +172,29 @@ impl Resolver<'_> {
         match &mut list.node {
             Node::List(items) => items.retain_mut(|item| {
                 if !item.has_field(name) {
-                    return true;
+                    // A team that has ended takes its members along.
+                    let text = item.text().unwrap_or_default();
+                    let date = team_ends(text);
+                    parts.extend(date.map(|date| (ending(text, None), date)));
+                    return date.is_none();
                 }
                 let date = take_until(item, self.sources, self.findings);
                 let Some(value) = self.only(item, name) else { return true };
                 *item = value;
-                parts.extend(date.map(|date| (ending(item.text().unwrap_or_default()), date)));
+                let text = item.text().unwrap_or_default();
+                let date = Date::earlier(date, team_ends(text));
+                parts.extend(date.map(|date| (ending(text, None), date)));
                 keeps_ended || !date.is_some_and(|date| date.is_past(self.now))
             }),
             Node::Map(entries) => entries.retain_mut(|(key, value)| {
-                if !matches!(value.node, Node::Map(_)) {
-                    return true;
+                let name = key.text().unwrap_or_default();
+                let mut date = team_ends(name);
+                if matches!(value.node, Node::Map(_)) {
+                    date = Date::earlier(date, take_until(value, self.sources, self.findings));
+                    let Some(role) = self.only(value, "role") else { return true };
+                    *value = role;
                 }
-                let date = take_until(value, self.sources, self.findings);
-                let Some(role) = self.only(value, "role") else { return true };
-                *value = role;
-                parts.extend(date.map(|date| (ending(key.text().unwrap_or_default()), date)));
+                parts.extend(date.map(|date| (ending(name, value.text()), date)));
                 !date.is_some_and(|date| date.is_past(self.now))
             }),
             Node::Null | Node::Bool(_) | Node::Number | Node::Text(_) => {}
@@ -202,14 +237,21 @@ impl Resolver<'_> {
         for (what, date) in parts {
             self.ends(&address, date, what);
         }
-        let is_past = |date: &Date| date.is_past(self.now);
+        let is_own = self.own_user.as_ref() == Some(email);
+        if let Some(date) = until.or(person.and_then(|person| person.until)).filter(|_| is_own) {
+            let message = "The credential belongs to this user, so their access never ends by a date.";
+            let finding = Finding::warning(Code::OwnUserEnds, self.sources.place(date.mark), message);
+            self.findings
+                .push(finding.hint("Remove the date here, or let rolecall sign in as another user before it."));
+        }
+        let is_past = |date: &Date| date.is_past(self.now) && !is_own;
         let leaves = person.and_then(|person| person.until).filter(is_past);
         let ended = until.filter(is_past);
         if let Some(date) = person.and_then(|person| person.until) {
             self.ends(&address, date, EndingAccess::All);
         }
         if let Some(date) = until {
-            self.ends(&address, date, EndingAccess::Entry { roles: roles_of(&item) });
+            self.ends(&address, date, EndingAccess::Entry { roles: roles_of(&item), teams: teams_of(&item) });
         }
         match (leaves, ended) {
             (Some(date), _) => {
@@ -283,19 +325,48 @@ impl Resolver<'_> {
         if let Some(date) = person.until {
             self.ends(&address, date, EndingAccess::All);
         }
+        // A role that another group gives forever doesn't end.
+        let forever =
+            shares.iter().filter(|share| share.until.is_none()).filter_map(|share| grants.get(share.grant));
+        let forever: BTreeSet<RoleName> = forever
+            .flat_map(|grant| {
+                let ends = |role: &RoleName| {
+                    grant
+                        .parts
+                        .iter()
+                        .any(|(what, _)| matches!(what, EndingAccess::Role { role: other } if other == role))
+                };
+                roles_of(&grant.fields).into_iter().filter(|role| !ends(role)).collect::<Vec<_>>()
+            })
+            .collect();
+        let stays = |what: &EndingAccess| matches!(what, EndingAccess::Role { role } if forever.contains(role));
         for Share { grant, until, .. } in shares {
             let Some(grant) = grants.get(*grant) else { continue };
             if let Some(date) = until {
-                let what = EndingAccess::Group { group: grant.group.clone(), roles: roles_of(&grant.fields) };
+                let (roles, teams) = (roles_of(&grant.fields), teams_of(&grant.fields));
+                let what = EndingAccess::Group { group: grant.group.clone(), roles, teams };
                 self.ends(&address, *date, what);
             }
-            for (what, date) in &grant.parts {
+            for (what, date) in grant.parts.iter().filter(|(what, _)| !stays(what)) {
                 self.ends(&address, *date, what.clone());
             }
         }
         if person.until.is_some_and(|date| date.is_past(self.now)) {
             return None;
         }
+        self.merged(person, shares, grants, conflicts)
+    }
+
+    /// Returns an entry with everything that groups give a person now. `None` if all of it has ended.
+    fn merged(
+        &mut self,
+        person: &Person,
+        shares: &[Share],
+        grants: &[Grant],
+        conflicts: &mut BTreeSet<(usize, usize, String)>,
+    ) -> Option<Located> {
+        let email = self.email_of(person);
+        let address = Address::user(email);
         let now = self.now;
         let mut active = shares.iter().filter(|share| !share.until.is_some_and(|date| date.is_past(now)));
         let first = active.next()?;
@@ -358,6 +429,20 @@ impl Resolver<'_> {
             make_absent(&mut entry, IDENTITY, date);
         }
         entry
+    }
+}
+
+/// Returns the teams of an entry, each with the role there.
+fn teams_of(entry: &Located) -> BTreeMap<TeamName, Option<RoleName>> {
+    let Some(teams) = entry.field("teams") else { return BTreeMap::new() };
+    match &teams.node {
+        Node::List(items) => items.iter().filter_map(|item| Some((TeamName::seen(item.text()?), None))).collect(),
+        _ => {
+            let named = teams.fields().iter();
+            named
+                .filter_map(|(team, role)| Some((TeamName::seen(team.text()?), role.text().map(RoleName::seen))))
+                .collect()
+        }
     }
 }
 
