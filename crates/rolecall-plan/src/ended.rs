@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::PlanInput;
 use rolecall_model::{
-    Address, Cause, Change, Desired, Ending, EndingAccess, Entity, HoldClass, HoldReason, NearEnding,
+    Address, Cause, Change, Desired, Ending, EndingAccess, Entity, HoldClass, HoldReason, Kind, NearEnding,
     OrganizationPlan, Quirk, RoleName, Seen, TeamName, Until, User,
 };
 
@@ -89,9 +89,20 @@ pub fn near_endings(
                 .iter()
                 .any(|hold| hold.address.name == address.name && hold.class == HoldClass::Blocked)
     };
+    // A file may tell when somebody leaves who isn't in this organisation.
+    let listed: BTreeSet<&str> = desired.users.iter().map(|user| user.email.key()).collect();
+    let is_here = |address: &Address| {
+        address.kind != Kind::User
+            || listed.contains(&*address.name)
+            || plan.sealed.holds.iter().any(|hold| hold.address.name == address.name)
+    };
     let near = desired.endings.iter().filter_map(|ending| {
         let left = ending.until.instant().duration_since(now);
-        let is_shown = if ending.until.is_past(now) { is_open(&ending.address) } else { left <= horizon };
+        let is_shown = if ending.until.is_past(now) {
+            is_open(&ending.address)
+        } else {
+            left <= horizon && is_here(&ending.address)
+        };
         is_shown.then(|| NearEnding { ending: ending.clone(), days: days(left) })
     });
     // Of tolerated roles, those that somebody has.

@@ -104,8 +104,9 @@ impl Resolver<'_> {
             |person: &Person| own.contains(person.email.key()) || by_groups.contains(person.email.key());
         let left: Vec<&Person> = self.directory.people().filter(|person| !is_named(person)).collect();
         for person in left {
-            if let Some(date) = person.until.filter(|date| date.is_past(self.now)) {
-                self.ends(&Address::user(self.email_of(person)), date, EndingAccess::All);
+            let Some(date) = person.until else { continue };
+            self.ends(&Address::user(self.email_of(person)), date, EndingAccess::All);
+            if date.is_past(self.now) {
                 entries.push(self.ended_share(person, &[]));
             }
         }
@@ -339,7 +340,10 @@ impl Resolver<'_> {
                 roles_of(&grant.fields).into_iter().filter(|role| !ends(role)).collect::<Vec<_>>()
             })
             .collect();
-        let stays = |what: &EndingAccess| matches!(what, EndingAccess::Role { role } if forever.contains(role));
+        // Where a user has one role, the entry of the role ends with it.
+        let several = self.rules.has(Quirk::SeveralRoles);
+        let stays =
+            |what: &EndingAccess| matches!(what, EndingAccess::Role { role } if several && forever.contains(role));
         for Share { grant, until, .. } in shares {
             let Some(grant) = grants.get(*grant) else { continue };
             if let Some(date) = until {
@@ -435,15 +439,13 @@ impl Resolver<'_> {
 /// Returns the teams of an entry, each with the role there.
 fn teams_of(entry: &Located) -> BTreeMap<TeamName, Option<RoleName>> {
     let Some(teams) = entry.field("teams") else { return BTreeMap::new() };
-    match &teams.node {
-        Node::List(items) => items.iter().filter_map(|item| Some((TeamName::seen(item.text()?), None))).collect(),
-        _ => {
-            let named = teams.fields().iter();
-            named
-                .filter_map(|(team, role)| Some((TeamName::seen(team.text()?), role.text().map(RoleName::seen))))
-                .collect()
-        }
+    if let Node::List(items) = &teams.node {
+        return items.iter().filter_map(|item| Some((TeamName::seen(item.text()?), None))).collect();
     }
+    let named = teams.fields().iter();
+    named
+        .filter_map(|(team, role)| Some((TeamName::seen(team.text()?), role.text().map(RoleName::seen))))
+        .collect()
 }
 
 /// Returns the roles of an entry.
