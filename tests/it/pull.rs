@@ -191,3 +191,93 @@ fn included_files_are_pulled_where_their_entries_stand() {
     let again = env.run(&["pull", "--sandbox", "hive.yaml"]);
     assert_eq!(again.code, 0, "{}", again.all());
 }
+
+const BITPANDA: &str = "provider: bitpanda
+organization: f8588dc7-e1ce-4d92-a473-809a0a357ad9
+endpoint: https://tapi-sandbox.trustology-test.com/graphql
+credentials: { api_key: { env: BITPANDA_API_KEY } }
+own: { key: bff7cedb-5c5e-4b6e-9a55-0f4e7d1c2a11 }
+";
+
+/// Whatever ends still ends after a pull: a role that stays keeps its date, and an entry keeps its own.
+#[test]
+fn what_ends_still_ends_after_a_pull() {
+    let pull = |roles: &str, more: &str| {
+        let entry = |roles: &str| {
+            format!("users:\n  - {{ email: max@acme.example, roles: {roles}, enabled: true{more} }}\n")
+        };
+        let env = env("bitpanda.yaml", &format!("{BITPANDA}{}", entry(roles)));
+        let args =
+            ["pull", "--sandbox", "--now", "2026-12-01T00:00:00Z", "--write", "--target", "user/max@acme.example"];
+        let said = env.run(&[&args[..], &["bitpanda.yaml"]].concat());
+        (env.read("bitpanda.yaml").split("roles: ").nth(1).unwrap().to_owned(), said.all())
+    };
+    let ops = "{ role: CLUSTER_OPS, until: 2026-12-10 }";
+    // Max has three roles.
+    let (after, said) = pull(&format!("[SIGNER, {ops}]"), "");
+    assert_eq!(after, format!("[SIGNER, {ops}, CLUSTER_MANAGER], enabled: true }}\n"), "{said}");
+    // A role that isn't live goes, and the date of the others stays.
+    let (after, said) =
+        pull(&format!("[SIGNER, {ops}, CLUSTER_MANAGER, ADMIN]"), ", note: on call, until: 2026-12-20");
+    let wanted = format!("[SIGNER, {ops}, CLUSTER_MANAGER], enabled: true, note: on call, until: 2026-12-20 }}\n");
+    assert_eq!(after, wanted, "{said}");
+    // What has ended isn't given again.
+    let ended = "[SIGNER, CLUSTER_MANAGER, { role: CLUSTER_OPS, until: 2026-11-30 }]";
+    let (after, said) = pull(ended, "");
+    assert_eq!(after, format!("{ended}, enabled: true }}\n"), "{said}");
+    let (after, said) = pull("[SIGNER, { role: CLUSTER_OPS, until: 2026-11-30 }]", "");
+    let wanted = "[SIGNER, { role: CLUSTER_OPS, until: 2026-11-30 }, CLUSTER_MANAGER], enabled: true }\n";
+    assert_eq!(after, wanted, "{said}");
+}
+
+#[test]
+fn teams_that_end_still_end_after_a_pull() {
+    let pull = |teams: &str| {
+        let file = example("rapidapi.yaml").replace("{ Payments: Team Viewer, Data: Team Admin }", teams);
+        let env = env("rapidapi.yaml", &file);
+        let args = ["pull", "--sandbox", "--write", "--target", "user/sam@acme.example", "rapidapi.yaml"];
+        let said = env.run(&args);
+        let file = env.read("rapidapi.yaml");
+        let entry = file.split("- email: sam@acme.example").nth(1).unwrap();
+        let teams = entry.split("teams: ").nth(1).and_then(|rest| rest.lines().next()).unwrap().to_owned();
+        (teams, said.all())
+    };
+    let (teams, said) = pull("{ Payments: { role: Team Viewer, until: 2100-12-31 }, Data: Team Admin }");
+    assert_eq!(teams, "{ Payments: { role: Team Admin, until: 2100-12-31 }, Search: Team Developer }", "{said}");
+    let (teams, said) = pull("[{ team: Payments, until: 2100-12-31 }, Data]");
+    assert_eq!(
+        teams, "{ Payments: { role: Team Admin, until: \"2100-12-31\" }, Search: Team Developer }",
+        "{said}"
+    );
+}
+
+/// An entry of somebody who is gone says only that.
+#[test]
+fn an_absent_entry_has_no_end() {
+    let hive = example("hive.yaml").replace(
+        "    resources: { shop: { staging: all } }\n",
+        "    resources: { shop: { staging: all } }\n    until: 2100-12-31\n    note: new\n",
+    );
+    let env = env("hive.yaml", &hive);
+    let args = ["pull", "--sandbox", "--gone", "absent", "--target", "user/new.user@acme.example", "--write"];
+    let said = env.run(&[&args[..], &["hive.yaml"]].concat());
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(env.read("hive.yaml").contains("    note: new\n    absent: true\n"), "{}", env.read("hive.yaml"));
+}
+
+/// An entry would replace what a group gives until a date, and the access would be permanent.
+#[test]
+fn what_a_group_gives_until_a_date_gets_no_entry() {
+    let hive = example("hive.yaml");
+    let (head, _) = hive.split_once("\nroles:").unwrap();
+    let file =
+        format!("{head}\ninclude: [people.yaml]\nusers: [{{ group: g, roles: [Viewer], resources: all }}]\n");
+    let env = env("hive.yaml", &file);
+    env.write(
+        "people.yaml",
+        "kind: people\npeople:\n  - { email: alice@acme.example }\ngroups:\n  - { name: g, members: [{ person: alice@acme.example, until: 2100-12-31 }] }\n",
+    );
+    let said = env.run(&["pull", "--sandbox", "--write", "--target", "user/alice@acme.example", "hive.yaml"]);
+    assert_eq!(env.read("hive.yaml"), file);
+    assert!(said.stderr.contains("some of that ends: see people.yaml:5:"), "{}", said.all());
+}

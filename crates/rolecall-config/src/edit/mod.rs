@@ -153,19 +153,13 @@ fn expected<'e>(tree: &Tree<'_>, edits: impl Iterator<Item = &'e Edit>) -> Optio
     Some(root)
 }
 
-/// The fields of an entry by their names, with the text of those that are a single value.
-pub(crate) type WrittenFields = BTreeMap<String, Option<String>>;
+/// The fields of an entry by their names.
+pub(crate) type WrittenFields = BTreeMap<String, Meaning>;
 
 /// Returns the entries of a list in the document, or the only one where the field is a mapping. Aliases are resolved.
 pub(crate) fn entries(text: &str, section: &str) -> Vec<WrittenFields> {
     let Some(tree) = Tree::parse(text) else { return Vec::new() };
-    let field = |(key, value): (Meaning, Meaning)| {
-        let Meaning::Scalar { text: key, .. } = key else { return None };
-        match value {
-            Meaning::Scalar { text, .. } => Some((key, Some(text))),
-            Meaning::List(_) | Meaning::Map(_) => Some((key, None)),
-        }
-    };
+    let field = |(key, value): (Meaning, Meaning)| Some((key.as_text()?.to_owned(), value));
     let fields = |item| match item {
         Meaning::Map(fields) => fields.into_iter().filter_map(field).collect(),
         Meaning::Scalar { .. } | Meaning::List(_) => WrittenFields::new(),

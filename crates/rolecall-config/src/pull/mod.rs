@@ -23,12 +23,12 @@ use serde::Serialize;
 
 use differences::{Difference, differences};
 
-use super::edit::{At, Edit, Edited, WrittenFields, edit, entries};
+use super::edit::{At, Edit, Edited, Meaning, WrittenFields, edit, entries};
 use super::import::{self, ImportInput};
-use super::write::{Fields, Item, Yaml, absent};
+use super::write::{Fields, Flow, Item, Yaml, absent};
 use super::{Format, Source};
 use rolecall_model::{
-    AccountField, Address, Change, Desired, Email, Entity, Finding, KeyName, Kind, Live, LiveKey,
+    AccountField, Address, Change, Desired, Email, EndingAccess, Entity, Finding, KeyName, Kind, Live, LiveKey,
     OrganizationPlan, Pattern, RemoteId, RoleName, Seen, TeamName, User,
 };
 
@@ -170,7 +170,11 @@ fn attempt(
             if left.contains_key(address) {
                 continue;
             }
-            match edit_of(input, (&written, live), address, difference) {
+            let edit = edit_of(input, (&written, live), address, difference).and_then(|(pull, edit)| match pull {
+                Pull::Added => still_ends(desired, address).map(|()| (pull, edit)),
+                Pull::Changed | Pull::Gone => Ok((pull, edit)),
+            });
+            match edit {
                 Ok((pull, edit)) => edits.push((address.clone(), pull, edit)),
                 Err(why) => {
                     left.insert(address.clone(), why);
@@ -302,7 +306,22 @@ fn edit_of(
     }
 }
 
-/// Returns every field that an entry can have.
+/// Refuses an entry of a person's own that would make access permanent which groups give until a date.
+fn still_ends(desired: &Desired, address: &Address) -> Result<(), String> {
+    let of_groups = desired.endings.iter().find(|ending| {
+        ending.address.covers(address)
+            && !matches!(ending.what, EndingAccess::All | EndingAccess::Tolerated { .. })
+    });
+    match of_groups {
+        Some(ending) => Err(format!(
+            "An entry would replace what groups give, and some of that ends: see {}. Write the entry yourself, with `until`.",
+            ending.place
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Returns every field that an entry can have, except the note, which says nothing about live.
 fn known_fields() -> impl Iterator<Item = &'static str> {
     [
         "email",
@@ -324,6 +343,7 @@ fn known_fields() -> impl Iterator<Item = &'static str> {
         "deliver",
         "absent",
         "delete",
+        "until",
         "seats",
         "create",
     ]
@@ -347,7 +367,7 @@ fn written(text: &str, kinds: impl Iterator<Item = Kind>) -> Written {
 
 /// Returns the name of an entry as its address has it.
 fn name_of(kind: Kind, entry: &WrittenFields) -> Option<String> {
-    let text = |field: &str| entry.get(field).and_then(Option::as_deref);
+    let text = |field: &str| entry.get(field).and_then(Meaning::as_text);
     let address = match kind {
         Kind::Organization => Address::organization(),
         Kind::User | Kind::Invitation => Address::user(&Email::parse(text("email")?).ok()?),
@@ -364,7 +384,7 @@ impl Written {
         let positions =
             self.positions.get(&(address.kind, address.name.clone())).map(Vec::as_slice).unwrap_or_default();
         let entries = self.entries.get(&address.kind);
-        let id = |at: &usize| entries?.get(*at)?.get("id")?.as_deref();
+        let id = |at: &usize| entries?.get(*at)?.get("id")?.as_text();
         if let Some(wanted) = &address.id
             && let Some(at) = positions.iter().find(|at| id(at) == Some(wanted.as_str()))
         {
@@ -445,7 +465,7 @@ fn fields_to_change(
     difference: &Difference<'_>,
 ) -> Result<FieldChanges, String> {
     let names = ["email", "name", "id"];
-    let was_absent = entry.get("absent").is_some_and(|value| value.as_deref() == Some("true"));
+    let was_absent = entry.get("absent").is_some_and(|value| value.as_text() == Some("true"));
     let (mut set, mut unset) = (Fields::new(), Vec::new());
     if was_absent {
         unset.extend(["absent", "delete"].into_iter().filter(|field| entry.contains_key(*field)));
@@ -455,7 +475,11 @@ fn fields_to_change(
         let wanted = was_absent || difference.fields.contains(field) || entry.contains_key(*field);
         // Whoever must no longer go has an entry that says what they have.
         if wanted && (was_absent || !is_unchanged(difference.change, field)) {
-            set.push((field, value.clone()));
+            let value = match entry.get(*field) {
+                Some(written) if matches!(*field, "roles" | "teams") => with_dates(value, written)?,
+                Some(_) | None => value.clone(),
+            };
+            set.push((field, value));
         }
     }
     // A text that was emptied can't be asked for, and without the field the live value stays.
@@ -479,6 +503,41 @@ fn fields_to_change(
     }
     account(input, entry, (user, difference), was_absent, (&mut set, &mut unset))?;
     Ok((set, unset))
+}
+
+/// Returns a list of roles or teams in which whatever stays has the form that the entry gives it, such as
+/// `{ role: ADMIN, until: 2026-12-31 }`.
+fn with_dates(value: &Yaml, written: &Meaning) -> Result<Yaml, String> {
+    let form_of = |item: &Yaml| {
+        let Yaml::Text(name) = item else { return None };
+        let is_meant = |item: &&Meaning| ["role", "team"].iter().any(|field| item.text_of(field) == Some(name));
+        written.items().iter().find(is_meant)?.to_yaml()
+    };
+    Ok(match value {
+        Yaml::List(items) | Yaml::Flow(Flow::List(items)) => {
+            let new: Vec<Yaml> = items.iter().map(|item| form_of(item).unwrap_or_else(|| item.clone())).collect();
+            // A user who can have one role has another one, and nobody knows until when.
+            if let ([_], [Meaning::Map(_)]) = (items.as_slice(), written.items())
+                && new == *items
+            {
+                return Err("What the entry gives ends, and live has something else. Write it yourself, with or without `until`.".to_owned());
+            }
+            Yaml::Flow(Flow::List(new))
+        }
+        Yaml::Map(entries) | Yaml::Flow(Flow::Map(entries)) => {
+            let entry = |(team, role): &(String, Yaml)| {
+                let of_list = written.items().iter().find(|item| item.text_of("team") == Some(team));
+                let until = written.field(team).or(of_list).and_then(|team| team.field("until")?.to_yaml());
+                let role = match until {
+                    Some(until) => Yaml::flow([("role".to_owned(), role.clone()), ("until".to_owned(), until)]),
+                    None => role.clone(),
+                };
+                (team.clone(), role)
+            };
+            Yaml::flow(entries.iter().map(entry))
+        }
+        Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => value.clone(),
+    })
 }
 
 /// Returns whether the plan finds this field in sync. A file can spell a value in several ways.
@@ -529,7 +588,7 @@ fn account(
         AccountField::Status => "status",
     };
     let Seen::Known(enabled) = seen else {
-        let asks_for_it = entry.get(name).is_some_and(|value| value.as_deref() == Some("false"));
+        let asks_for_it = entry.get(name).is_some_and(|value| value.as_text() == Some("false"));
         return if differs && (asks_for_it || was_absent) {
             Err("The API doesn't show whether the user is enabled, so a pull can't say it.".to_owned())
         } else {
