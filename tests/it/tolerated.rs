@@ -86,3 +86,27 @@ fn a_tolerated_role_keeps_the_resources_that_came_with_it() {
         "users: [{ email: sam@x.example, roles: [Viewer], resources: { } }]",
     );
 }
+
+/// An entry that has ended, or that is about nobody, tolerates nothing, and somebody should know.
+#[test]
+fn an_entry_that_tolerates_nothing_is_a_warning() {
+    let mut world = paradime::world();
+    paradime::user(&mut world, "sam@x.example", "ADMIN");
+    let warnings = |text: &str| {
+        let plan = Rig::<paradime::Workspace>::new(world.clone(), text).plan();
+        plan.warnings
+            .into_iter()
+            .map(|warning| format!("{}: {}", warning.code, warning.message))
+            .collect::<Vec<_>>()
+    };
+    let entry = tolerated("ADMIN", "2090-12-31");
+    assert_eq!(warnings(&entry), Vec::<String>::new());
+    assert_eq!(
+        warnings(&tolerated("ADMIN", "2020-12-31")),
+        ["exception-ended: This entry of `tolerated` ended on 2020-12-31, so it tolerates nothing."]
+    );
+    assert_eq!(
+        warnings(&entry.replace("sam@", "sma@")),
+        ["unmatched-address: Roles of `user/sma@x.example` are tolerated, but no entity has that address."]
+    );
+}

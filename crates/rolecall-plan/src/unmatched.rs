@@ -9,14 +9,18 @@ use std::collections::BTreeSet;
 use jiff::tz::TimeZone;
 
 use super::{PlanInput, ended};
-use rolecall_model::{Address, Code, DesiredUser, Email, Exception, Finding, Kind, Place, Quirk, nearest};
+use rolecall_model::{
+    Address, Code, DesiredUser, Email, Exception, Finding, Kind, Place, Quirk, Tolerated, nearest,
+};
 
-/// Returns a warning for each name in the file that nothing has, and for each exception that has ended.
+/// Returns a warning for each name in the file that nothing has, and for each exception and each tolerated entry that
+/// has ended.
 pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
     let known = live(input);
     let mut findings = absent(input, &known);
     findings.extend(protected(input, &known));
     findings.extend(ended_exceptions(input));
+    findings.extend(tolerated(input, &known));
     findings
 }
 
@@ -120,6 +124,27 @@ fn protected(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
             warning(&pattern.to_string(), pattern.kind(), known, place, why, hint)
         })
         .collect()
+}
+
+/// Warns about tolerated roles of people whom nobody live is, and about those that are no longer tolerated.
+fn tolerated(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
+    let warn = |Tolerated { place, email, until, .. }: &Tolerated| {
+        if until.is_past(input.now) {
+            let message = format!("This entry of `tolerated` ended on {until}, so it tolerates nothing.");
+            let finding = Finding::warning(Code::ExceptionEnded, place.clone(), message);
+            return Some(finding.hint("Remove it. If it is still needed, have a later day reviewed."));
+        }
+        let address = Address::user(email);
+        let is_live = known.iter().any(|known| address.covers(known));
+        if is_live || !input.live.is_complete(Kind::User) {
+            return None;
+        }
+        let why = format!("Roles of `{address}` are tolerated, but no entity has that address.");
+        let hint =
+            "Check the spelling: it is the address on this platform. Remove the entry if the person has left.";
+        Some(warning(&address.to_string(), Kind::User, known, place, why, hint))
+    };
+    input.desired.tolerated.iter().filter_map(warn).collect()
 }
 
 /// Warns about exceptions that no longer apply.
