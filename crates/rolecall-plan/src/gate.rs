@@ -10,8 +10,8 @@ use super::collection::EntryDecision;
 use super::decision::Decision;
 use super::keys::is_privileged;
 use rolecall_model::{
-    Action, Address, Change, Code, Entity, Finding, Hold, HoldReason, Known, NotTaken, Pattern, Place, Quirk,
-    Seen, User, check_name, quote,
+    Action, Address, Change, Code, Entity, Finding, Hold, HoldClass, HoldReason, Kind, Known, NotTaken, Pattern,
+    Place, Quirk, Seen, User, check_name, quote,
 };
 
 /// Returns whether an entity is still as an earlier change left it. Teams count only if the new change reads them.
@@ -125,6 +125,20 @@ impl<'a> Gate<'a> {
         let addresses = self.input.with_earlier(address);
         let covers = |pattern: &Pattern| addresses.iter().any(|address| pattern.covers(address));
         self.input.desired.acknowledged.keys().any(covers)
+    }
+
+    /// Gives what needs attention the place of its entry, if it has no other one.
+    pub fn place_holds(&mut self) {
+        let users = self.input.desired.users.iter();
+        let entries: BTreeMap<&str, &Place> = users.map(|user| (user.email.key(), &user.place)).collect();
+        for Hold { address, class, .. } in &self.holds {
+            if *class == HoldClass::Blocked
+                && matches!(address.kind, Kind::User | Kind::Invitation)
+                && let Some(place) = entries.get(&*address.name)
+            {
+                self.places.entry(address.to_string()).or_insert_with(|| place.to_string());
+            }
+        }
     }
 
     /// Holds an entry because of an error.

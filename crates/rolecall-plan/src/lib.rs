@@ -195,6 +195,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     let addresses = addresses.chain(gate.holds.iter().map(|hold| &hold.address));
     let notes =
         addresses.filter_map(|address| Some((address.clone(), asked.note_of(address)?.to_owned()))).collect();
+    gate.place_holds();
     let sealed = Sealed {
         identity: Identity {
             provider: desired.provider,
