@@ -498,6 +498,30 @@ fn a_person_joins_people_and_groups() {
 }
 
 #[test]
+fn an_end_after_the_persons_own_is_refused() {
+    let env = everywhere();
+    env.write(
+        "people.yaml",
+        replaced(PEOPLE, "email: max@acme.example\n", "email: max@acme.example\n    until: 2098-12-31\n"),
+    );
+    let args = |until| {
+        ["onboard", "--sandbox", "max@acme.example", "--group", "dev", "--until", until, "--write", "hive.yaml"]
+    };
+    let said = refused(&env, &args("2099-12-31"), 1);
+    assert!(
+        said.contains("max@acme.example has access until 2098-12-31, so `--until 2099-12-31` would"),
+        "{said}"
+    );
+    let said = env.run(&args("2097-12-31"));
+    assert!(
+        said.stdout
+            .contains("+    members: [sam@acme.example, { person: max@acme.example, until: \"2097-12-31\" }]"),
+        "{}",
+        said.all()
+    );
+}
+
+#[test]
 fn an_entry_that_says_absent_goes_where_the_group_gives_access() {
     let env = everywhere();
     let before = ["hive.yaml", "paradime.yaml"].map(|name| env.read(name));

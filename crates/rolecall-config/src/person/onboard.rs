@@ -45,6 +45,7 @@ pub fn onboard(
         findings
             .push(finding.hint("Leave the option out, and change the person's entry yourself if it is wrong."));
     }
+    findings.extend(documents.iter().filter_map(|document| earlier_end(document, somebody, newcomer)));
     // The aliases that entries of an earlier removal have kept.
     let mut aliases: BTreeMap<ProviderName, String> = BTreeMap::new();
     let mut edits: Vec<Vec<(Edit, Place)>> = documents
@@ -83,6 +84,19 @@ pub fn onboard(
         .filter_map(|(document, edits)| document.edited(edits, &mut findings))
         .collect();
     if findings.is_empty() { Ok(edited) } else { Err(findings) }
+}
+
+/// Reports that a known person's own end is before the one that is asked for.
+fn earlier_end(document: &Document<'_>, somebody: &Somebody, newcomer: &Newcomer) -> Option<Finding> {
+    let asked = newcomer.until?;
+    let people = document.list("people");
+    let is_meant = |person: &Meaning| address_of(person, "email").as_ref() == Some(&somebody.email);
+    let index = people.iter().position(is_meant)?;
+    let own: Until = people[index].text_of("until")?.parse().ok().filter(|own| *own < asked)?;
+    let message =
+        format!("{} has access until {own}, so `--until {asked}` would have no effect.", somebody.email.as_str());
+    let finding = Finding::error(Code::InvalidValue, document.place("people", index), message);
+    Some(finding.hint("Write an earlier day, leave the option out, or change `until` of the person first."))
 }
 
 fn group_names(document: &Document<'_>) -> BTreeSet<String> {
