@@ -146,9 +146,18 @@ pub(crate) struct Paths {
     /// Files, or folders whose *.yaml and *.yml files with a `provider` field are read.
     #[arg(default_value = ".")]
     paths: Vec<PathBuf>,
-    /// End access that the files give until a certain time as if it were this time, such as 2026-12-31T00:00:00Z.
-    #[arg(long, value_name = "TIME", value_hint = ValueHint::Other, help_heading = WHICH_CHANGES)]
+    /// End access that the files give until a certain time as if it were this time, such as 2026-12-31T18:00:00Z. A date is
+    /// the start of that day in UTC.
+    #[arg(long, value_name = "TIME", value_parser = instant, value_hint = ValueHint::Other, help_heading = WHICH_CHANGES)]
     now: Option<Timestamp>,
+}
+
+/// Parses an instant, or the start of a day in UTC.
+fn instant(text: &str) -> Result<Timestamp, String> {
+    let start = if text.len() == "2026-12-31".len() { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    start
+        .parse()
+        .map_err(|_| "write a day, like 2026-12-31, or a time with its zone, like 2026-12-31T18:00:00Z".to_owned())
 }
 
 impl Paths {

@@ -400,3 +400,23 @@ fn a_question_about_nobody_says_so() {
     assert!(said.stderr.contains("Nobody has the address user/typo@acme.example."), "{}", said.all());
     assert!(said.stderr.contains("Nobody has a role Nope."), "{}", said.all());
 }
+
+/// One person is one block, also where they have another address on one platform.
+#[test]
+fn a_person_with_an_alias_is_one_person() {
+    let env = examples();
+    let hive = example("hive.yaml").replace("\nusers:", "\ninclude: [people.yaml]\nusers:");
+    env.write("hive.yaml", hive);
+    env.write(
+        "people.yaml",
+        "kind: people\npeople: [{ email: sam@acme.example, aliases: { hive: ghost@acme.example } }]\n",
+    );
+    let said = shown(&env, &["--user", "sam@acme.example", "hive.yaml", "paradime.yaml"]);
+    let blocks: Vec<&str> = said.stdout.lines().filter(|line| line.ends_with("@acme.example")).collect();
+    assert_eq!(blocks, ["sam@acme.example"], "{}", said.stdout);
+    assert!(said.stdout.contains("as ghost@acme.example"), "{}", said.stdout);
+    let env = &env;
+    let of_alias = shown(env, &["--user", "ghost@acme.example", "--format", "csv", "hive.yaml"]).stdout;
+    assert!(of_alias.lines().skip(1).all(|row| row.starts_with("sam@acme.example,")), "{of_alias}");
+    assert_eq!(of_alias.lines().count(), 2, "{of_alias}");
+}

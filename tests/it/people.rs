@@ -104,6 +104,10 @@ keys: [{ name: ci, absent: true, until: 2026-12-31 }, { name: cd, until: 0 }]", 
 people: [{ email: jane@x.example, until: 2026-02-30 }]
 groups: [{ name: g, members: [{ person: jane@x.example, until: 2026-12-31T18:00 }] }]
 ")),
+        with("never", people("include: [people.yaml]\nusers: [{ email: a@x.example, until: 9999-12-31 }]", "kind: people
+people:
+  - { email: jane@x.example, until: 9999-12-30T23:00:00Z, first_name: \"Ja\\nne\", last_name: ' Doe', phone: '' }
+")),
         with("twice", people("include: [people.yaml]
 include: []
 users: [{ email: a@x.example, until: 2026-12-31, until: 2026-12-30, note: a, note: b }, { group: sre, group: payments }]", PEOPLE)),

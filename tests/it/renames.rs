@@ -198,23 +198,6 @@ roles: [{{ name: Reviewer, previously: [Schema reviewer] }}]"
 }
 
 #[test]
-fn somebody_who_is_listed_with_the_earlier_name_is_told_the_new_one() {
-    let rig = Rig::<hive::Console>::new(
-        reviewers(),
-        &RENAMED.replace(
-            "roles: [Reviewer], resources: all }\n  - { email: tom",
-            "roles: [Schema reviewer] }\n  - { email: tom",
-        ),
-    );
-    let found = findings(&rig);
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(found[0].0, Code::UnknownRole);
-    assert!(found[0].1.contains("under `previously` of `Reviewer`"), "{found:?}");
-    // Jane keeps what she has.
-    assert_eq!(addresses(&rig.plan_without_errors()), ["role/Reviewer"]);
-}
-
-#[test]
 fn a_report_of_access_has_the_names_that_are_live_and_knows_the_entry() {
     let file = RENAMED
         .replace(
@@ -455,14 +438,6 @@ fn an_undo_file_gives_a_team_its_name_back() {
     assert_eq!(teams_of(&rig.world(), "jane@acme.example"), ["Payments"]);
 }
 
-#[test]
-fn a_member_who_is_listed_with_the_earlier_name_of_a_team_is_told_the_new_one() {
-    let file = TEAMS.replace("{ Billing: Team Admin }", "[Payments]");
-    let found = findings(&Rig::<rapidapi::Hub>::new(payments(), &file));
-    assert_eq!(found.iter().map(|(code, _)| *code).collect::<Vec<_>>(), [Code::UnknownTeam]);
-    assert!(found[0].1.contains("under `previously` of `Billing`"), "{found:?}");
-}
-
 // ---- the program
 
 /// The example of Hive, in which a role is renamed.
@@ -565,4 +540,22 @@ fn an_approved_rename_is_sent_and_can_be_undone() {
     );
     let shown = env.run(&["show", "l"]);
     assert!(shown.code == 0 && shown.stdout.contains("role/Engineer"), "{}", shown.all());
+}
+
+/// Whoever should have a role or a team by its previous name is an error before anything is read.
+#[test]
+fn a_previous_name_that_is_still_used_is_a_finding_of_the_file() {
+    let env = Env::new();
+    let roles = RENAMED.replace("tom@x.example, roles: [Reviewer]", "tom@x.example, roles: [Schema reviewer]");
+    env.write("hive.yaml", format!("{}{roles}", hive::HEAD));
+    let said = env.run(&["validate", "hive.yaml"]).all();
+    let line = hive::HEAD.lines().count() + 6;
+    assert!(said.contains("error[unknown-role]: The role `Schema reviewer` is now `Reviewer`."), "{said}");
+    assert!(said.contains(&format!("hive.yaml:{line}:")) && said.contains("1 error\n[exit 1]"), "{said}");
+    let rapidapi =
+        example("rapidapi.yaml").replacen("name: Payments\n", "name: Bills\n    previously: [Payments]\n", 1);
+    env.write("rapidapi.yaml", rapidapi);
+    let said = env.run(&["validate", "rapidapi.yaml"]).all();
+    assert!(said.contains("error[unknown-team]: The team `Payments` is now `Bills`."), "{said}");
+    assert!(said.contains("teams: { Payments: Team Viewer, Data: Team Admin }\n"), "{said}");
 }

@@ -64,6 +64,7 @@ fn groups_and_dates_are_resolved_and_each_value_has_its_place() {
         "  - email: jane@acme.example                            # teams/payments.yaml:3",
         "    roles: [Admin]                                      # teams/payments.yaml:3",
         "    resources: all                                      # teams/payments.yaml:3",
+        "    note: replaces the group's entry                    # teams/payments.yaml:3",
         "  - email: bob.k@acme.example                           # people.yaml:12",
         "    absent: true                                        # people.yaml:12",
         "  - email: max@acme.example                             # people.yaml:8",
@@ -100,4 +101,26 @@ fn several_organisations_are_several_documents() {
     assert_eq!(documents.len(), 2);
     assert!(documents[0].starts_with("# hive.yaml\nprovider: hive\n"), "{}", said.stdout);
     assert!(documents[1].starts_with("# paradime.yaml\nprovider: paradime\n"), "{}", said.stdout);
+}
+
+/// The notes of an entry, of its group and of the person are one note.
+#[test]
+fn notes_are_rendered() {
+    let env = with_groups();
+    env.write(
+        "people.yaml",
+        PEOPLE
+            .replace("name: sre\n", "name: sre\n    note: of the inner group\n")
+            .replace("name: payments\n", "name: payments\n    note: of the group\n")
+            .replace("hive: bob.k@acme.example }", "hive: bob.k@acme.example }, note: of bob"),
+    );
+    env.write("teams/payments.yaml", PART.replace("{ shop: all } }", "{ shop: all }, note: of the entry }"));
+    let said = env.run(&["render", "--now", "2030-01-01T00:00:00Z", "hive.yaml"]);
+    assert!(said.stdout.contains("    note: of the entry; of the group; of bob\n"), "{}", said.all());
+    assert!(said.stdout.contains("    note: replaces the group's entry\n"), "{}", said.all());
+    assert_eq!(said.stdout.matches("    note: ").count(), 3, "{}", said.stdout);
+    // The notes say the same once more.
+    env.write("hive.yaml", said.stdout.as_str());
+    let again = env.run(&["render", "hive.yaml"]);
+    assert_eq!(again.stdout, said.stdout, "{}", again.stderr);
 }

@@ -210,3 +210,30 @@ fn a_file_stays_valid_when_something_in_it_ends() {
     let said = env.run(&["validate", "--now", "2026-12-01T00:00:00Z", "hive.yaml"]);
     assert!(said.code == 1 && said.all().contains("error[group-conflict]"), "{}", said.all());
 }
+
+#[test]
+fn a_day_is_its_start_in_utc() {
+    let mut env = in_sync("");
+    env.set("TZ", "America/Los_Angeles");
+    for (day, start) in [("2030-06-30", "2030-06-30T00:00:00Z"), ("2030-07-01", "2030-07-01T00:00:00Z")] {
+        assert_eq!(changes(&plan(&env, day, &[])), changes(&plan(&env, start, &[])));
+    }
+    assert_eq!(changes(&plan(&env, "2030-07-01", &[])).len(), 2);
+    let said = env.run(&["plan", "--sandbox", "--now", "tomorrow", "bitpanda.yaml"]);
+    assert!(said.stderr.contains("write a day, like 2026-12-31, or a time"), "{}", said.all());
+}
+
+/// A difference that no change can make is shown at the entry that asks for it.
+#[test]
+fn a_manual_step_has_the_place_of_its_entry() {
+    let env = file("");
+    env.write("bitpanda.yaml", env.read("bitpanda.yaml").replace("note: on duty", "phone: \"+431\""));
+    let said = env.run(&["plan", "--sandbox", "--format", "github", "bitpanda.yaml"]);
+    let line = said.stdout.lines().find(|line| line.contains("The file says `+431`"));
+    assert!(line.is_some_and(|line| line.starts_with("::warning file=bitpanda.yaml,line=7,")), "{}", said.all());
+    let said = env.run(&["plan", "--sandbox", "--format", "sarif", "bitpanda.yaml"]);
+    let sarif: Value = serde_json::from_str(&said.stdout).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let result = results.iter().find(|it| it["message"]["text"].as_str().unwrap().contains("`+431`")).unwrap();
+    assert_eq!(result["locations"][0]["physicalLocation"]["region"]["startLine"], 7, "{result}");
+}

@@ -59,6 +59,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use node::{Located, Node};
+use previously::previous_names_used;
 use resolve::{Library, Resolved, check_tolerated, render, resolve};
 use rolecall_model::{
     Code, Desired, Finding, Kind, ManualStep, ProviderName, Quirk, Rules, list_of, nearest, quote, sentence,
@@ -175,16 +176,18 @@ fn check_tree(
     remove_extensions(&mut root);
     known.included = library.include(path, source, &mut root, findings);
     let sources = library.with_head(source);
-    let Resolved { notes, endings, memberships } =
+    let Resolved { notes, endings, memberships, people } =
         resolve(&mut root, &known.included, library, (sources, rules), findings);
-    known.rendered = library.origins.map(|origins| render(&root, sources, origins));
+    known.rendered = library.origins.map(|origins| render(&root, &notes, sources, origins));
     reject_keys(sources, &mut root, rules, findings);
     let tolerated = root.take("tolerated");
     let mut checker = check::Checker::new(sources, rules);
     let desired = check(&root, &mut checker);
     let tolerated = tolerated.map(|list| check_tolerated(&list, &mut checker)).unwrap_or_default();
     findings.append(&mut checker.findings);
-    Some(Desired { notes, endings, tolerated, memberships, ..desired? })
+    let desired = Desired { notes, endings, tolerated, memberships, people, ..desired? };
+    previous_names_used(&desired, findings);
+    Some(desired)
 }
 
 /// Removes the top-level fields whose names start with `x-`. They are a place for anchors.

@@ -5,10 +5,42 @@ use std::collections::BTreeMap;
 use super::check::{Checker, FromText};
 use super::field::Field;
 use super::raw::NameText;
-use rolecall_model::{Address, Code, Finding, Place, quote};
+use rolecall_model::{Address, Code, Desired, Finding, Place, RoleName, TeamName, quote};
 
 /// The names that an entity had before, each with its place in the file.
 type Previously<N> = BTreeMap<N, Place>;
+
+/// Reports the roles and teams that entries of users and keys have by a previous name, which nothing has any more.
+pub fn previous_names_used(desired: &Desired, findings: &mut Vec<Finding>) {
+    let entry_of_role = |name: &RoleName| {
+        let is_known = desired.roles.iter().any(|entry| entry.name == *name);
+        let entry = desired.roles.iter().find(|entry| entry.previously.contains_key(name))?;
+        (!is_known).then_some(entry.name.as_str())
+    };
+    let entry_of_team = |name: &TeamName| {
+        let is_known = desired.teams.iter().any(|entry| entry.name == *name);
+        let entry = desired.teams.iter().find(|entry| entry.previously.contains_key(name))?;
+        (!is_known).then_some(entry.name.as_str())
+    };
+    let of_users = desired.users.iter().filter_map(|user| user.roles.as_ref());
+    let of_users = of_users.map(|roles| (&roles.value, &roles.place));
+    let of_keys = desired.keys.iter().filter_map(|key| Some((key.roles.as_ref()?, &key.place)));
+    let mut report = |code: Code, kind: &str, name: &str, now: &str, place: &Place| {
+        let message = format!("The {kind} {} is now {}.", quote(name), quote(now));
+        let hint = format!("The file has it under `previously` of `{now}`. Write the new name here.");
+        findings.push(Finding::error(code, place.clone(), message).hint(hint));
+    };
+    for (roles, place) in of_users.chain(of_keys) {
+        for (role, now) in roles.iter().filter_map(|role| Some((role, entry_of_role(role)?))) {
+            report(Code::UnknownRole, "role", role.as_str(), now, place);
+        }
+    }
+    for (team, role) in desired.users.iter().flat_map(|user| user.teams.iter().flatten()) {
+        if let Some(now) = entry_of_team(team) {
+            report(Code::UnknownTeam, "team", team.as_str(), now, &role.place);
+        }
+    }
+}
 
 impl Checker<'_> {
     /// Checks the names that an entity had before.

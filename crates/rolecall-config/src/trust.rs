@@ -76,6 +76,7 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
         notes: _,
         endings: _,
         memberships: _,
+        people: _,
     } = desired;
     let mut changed = |is_same: bool, place: &Place, what: &str| {
         if !is_same {

@@ -51,6 +51,8 @@ pub struct Desired {
     pub endings: Vec<Ending>,
     /// The people and groups that the entries of users come from.
     pub memberships: BTreeMap<Address, PersonGroups>,
+    /// The people of people files who have another address on this platform, by that address.
+    pub people: BTreeMap<Email, Email>,
     /// Sorted by name, each once.
     pub teams: Vec<DesiredTeam>,
     /// Sorted by name, each once.
@@ -336,6 +338,7 @@ impl Desired {
             notes: BTreeMap::new(),
             endings: Vec::new(),
             memberships: BTreeMap::new(),
+            people: BTreeMap::new(),
             teams: Vec::new(),
             roles: Vec::new(),
             users: Vec::new(),

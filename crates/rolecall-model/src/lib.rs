@@ -56,7 +56,7 @@ pub use live::{
     LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser, Project, Projects, UnreadableRow,
 };
 pub use name::{
-    Email, EmailError, KeyName, NameError, Permission, ProviderName, RemoteId, RoleName, Slug, TeamName,
+    Email, EmailError, KeyName, MAX_NAME, NameError, Permission, ProviderName, RemoteId, RoleName, Slug, TeamName,
     check_name, composed, deceptive, is_deceptive, is_odd_space, is_plain_address, is_typographic_quote,
 };
 pub use origin::{Comparison, DeletedBy, Deletion, DiffLine, LastInSync, Origin, OriginKind, Together};

@@ -48,6 +48,7 @@ pub fn desired_hash(desired: &Desired) -> String {
         notes: _,
         endings: _,
         memberships: _,
+        people: _,
     } = desired;
     let acknowledged: Vec<String> = acknowledged.keys().map(ToString::to_string).collect();
     hash(&json!({

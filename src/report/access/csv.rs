@@ -87,7 +87,7 @@ fn cells(access: &Access, holder: &Holder, grant: Option<&Grant>) -> [String; CO
     });
     let privileged = grant.map_or(holder.privileged, |grant| grant.privileged);
     [
-        optional(holder.email.as_ref().map(|email| email.key().to_owned())),
+        optional(holder.person().map(|email| email.key().to_owned())),
         optional(holder.name.as_ref()),
         access.identity.provider.to_string(),
         access.identity.organization.to_string(),

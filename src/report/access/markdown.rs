@@ -58,8 +58,7 @@ fn push_table(text: &mut String, heading: &str, held: &[InOrganization<'_>]) {
         "| {heading} | organisation | status | access | stated by | since |\n|---|---|---|---|---|---|"
     );
     for (access, holder) in held {
-        let subject =
-            holder.email.as_ref().map_or_else(|| holder.address.name.clone(), |email| email.key().to_owned());
+        let subject = holder.person().map_or_else(|| holder.address.name.clone(), |email| email.key().to_owned());
         let status = if holder.privileged {
             format!("{}, **privileged**", holder.status.as_str())
         } else {

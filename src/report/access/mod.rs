@@ -57,7 +57,7 @@ impl AccessReport {
     fn people(&self) -> BTreeMap<&str, Vec<InOrganization<'_>>> {
         let mut people: BTreeMap<&str, Vec<InOrganization<'_>>> = BTreeMap::new();
         for (access, holder) in self.holders() {
-            if let Some(email) = &holder.email {
+            if let Some(email) = holder.person() {
                 people.entry(email.key()).or_default().push((access, holder));
             }
         }
@@ -104,7 +104,9 @@ fn remarks(holder: &Holder) -> Vec<String> {
     let ending = holder.endings.iter().map(|ending| format!("{} until {}", clean(&ending.what), ending.until));
     let tolerated = holder.tolerated.iter().map(clean);
     let note = holder.note.iter().map(|note| format!("note: {}", clean(note)));
-    ending.chain(tolerated).chain(note).collect()
+    let alias =
+        holder.email.iter().filter(|_| holder.person.is_some()).map(|email| format!("as {}", clean(email)));
+    alias.chain(ending).chain(tolerated).chain(note).collect()
 }
 
 fn organization(access: &Access) -> String {

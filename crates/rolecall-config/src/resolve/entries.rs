@@ -51,6 +51,13 @@ pub fn until(field: Field<UntilText>, sources: Sources<'_>, findings: &mut Vec<F
     if let Some(until) = text.parse().ok().filter(|_| usual) {
         return Some(Date { until, mark });
     }
+    let day = text.get(..10).and_then(|day| day.parse::<jiff::civil::Date>().ok());
+    if usual && day.is_some_and(|day| day.year() == 9999) {
+        let message = format!("{} is out of range.", quote(&text));
+        let finding = Finding::error(Code::InvalidValue, sources.place(mark), message);
+        findings.push(finding.hint("Write an earlier day. If the access doesn't end, leave `until` out."));
+        return None;
+    }
     let message = format!("{} is neither a date nor a point in time.", quote(&text));
     let finding = Finding::error(Code::InvalidValue, sources.place(mark), message);
     findings.push(

@@ -21,6 +21,7 @@ pub struct Membership {
 
 /// All people and groups that an organisation's file includes.
 pub struct Directory<'a> {
+    provider: ProviderName,
     people: BTreeMap<&'a str, &'a Person>,
     /// The people who have another address on this platform, by that address.
     by_alias: BTreeMap<&'a str, &'a Person>,
@@ -44,6 +45,7 @@ impl<'a> Directory<'a> {
         findings: &mut Vec<Finding>,
     ) -> Self {
         let mut all = Self {
+            provider,
             people: BTreeMap::new(),
             by_alias: BTreeMap::new(),
             groups: BTreeMap::new(),
@@ -98,6 +100,15 @@ impl<'a> Directory<'a> {
 
     pub fn people(&self) -> impl Iterator<Item = &'a Person> + use<'_, 'a> {
         self.people.values().copied()
+    }
+
+    /// Returns the people who have another address on the platform of the organisation, by that address.
+    pub fn aliases(&self) -> BTreeMap<Email, Email> {
+        let aliases = self
+            .by_alias
+            .values()
+            .filter_map(|person| Some((person.aliases.get(&self.provider)?.clone(), person.email.clone())));
+        aliases.collect()
     }
 
     pub fn by_key(&self, key: &str) -> Option<&'a Person> {

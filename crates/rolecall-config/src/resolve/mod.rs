@@ -35,6 +35,13 @@ use rolecall_model::{
 /// Returns the address of an entity by its name in a file.
 type AddressOf = fn(&str) -> Option<Address>;
 
+/// The lists whose entries have names.
+const NAMED: [(&str, AddressOf); 3] = [
+    ("roles", |name| RoleName::parse(name).ok().map(|name| Address::role(&name))),
+    ("keys", |name| KeyName::parse(name).ok().map(|name| Address::key(&name))),
+    ("teams", |name| TeamName::parse(name).ok().map(|name| Address::team(&name))),
+];
+
 /// The facts about an organisation's entries that are the same on every platform.
 #[derive(Debug, Default)]
 pub struct Resolved {
@@ -44,6 +51,8 @@ pub struct Resolved {
     pub endings: Vec<Ending>,
     /// The people and groups that the entries of users come from.
     pub memberships: BTreeMap<Address, PersonGroups>,
+    /// The people who have another address on this platform, by that address.
+    pub people: BTreeMap<Email, Email>,
 }
 
 /// Puts the description of an organisation together. `numbers`: the included files.
@@ -72,14 +81,9 @@ pub fn resolve(
             .and_then(|own| own.field("user")?.text())
             .and_then(|text| Email::parse(text).ok()),
         findings,
-        resolved: Resolved::default(),
+        resolved: Resolved { people: directory.aliases(), ..Resolved::default() },
     };
-    let sections: [(&str, AddressOf); 3] = [
-        ("roles", |name| RoleName::parse(name).ok().map(|name| Address::role(&name))),
-        ("keys", |name| KeyName::parse(name).ok().map(|name| Address::key(&name))),
-        ("teams", |name| TeamName::parse(name).ok().map(|name| Address::team(&name))),
-    ];
-    for (section, address) in sections {
+    for (section, address) in NAMED {
         for entry in items(root, section).into_iter().flatten() {
             resolver.named_entry(entry, section, address);
         }

@@ -14,7 +14,7 @@ use super::super::node::Located;
 use super::super::raw::{EmailText, LineText, NameText, UntilText};
 use super::super::source::{Mark, Sources};
 use super::entries::{Date, note, until};
-use rolecall_model::{Code, Email, Finding, ProviderName};
+use rolecall_model::{Code, Email, Finding, ProviderName, check_name, quote};
 
 /// This file lists people and the groups that they are in. Organisation files include it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -218,6 +218,11 @@ impl Check<'_> {
         let named = [("first_name", first_name), ("last_name", last_name), ("phone", phone)];
         let fields = named.into_iter().filter_map(|(name, field)| {
             let Field { mark, value: Some(NameText(text)) } = field? else { return None };
+            if let Err(why) = check_name(&text) {
+                let message = format!("{} {why}.", quote(&text));
+                self.findings.push(Finding::error(Code::InvalidValue, self.sources.place(mark), message));
+                return None;
+            }
             Some((name, Located::of_text(text, mark)))
         });
         let fields = fields.collect();

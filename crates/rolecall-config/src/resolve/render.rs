@@ -1,18 +1,40 @@
 //! Writes an organisation's description as one file, with the included files and the groups resolved.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::super::node::{Located, Node};
 use super::super::source::Sources;
 use super::super::write::{Flow, Yaml, section};
+use super::{AddressOf, NAMED, id_of, items};
+use rolecall_model::{Address, Email, MAX_NAME};
 
 /// Writes a resolved tree as YAML. With `origins`, each value has a comment with its file and line.
-pub fn render(root: &Located, sources: Sources<'_>, origins: bool) -> String {
+pub fn render(root: &Located, notes: &BTreeMap<Address, String>, sources: Sources<'_>, origins: bool) -> String {
+    let mut root = root.clone();
+    add_notes(&mut root, notes);
     let mut writer = Writer { sources, origins, text: String::new() };
     for (key, value) in root.fields() {
         writer.entry(key, value, "", 0);
     }
     writer.text
+}
+
+/// Writes the notes of entries, of people and of groups into the entries that they are about.
+fn add_notes(root: &mut Located, notes: &BTreeMap<Address, String>) {
+    let of_user: AddressOf = |email| Email::parse(email).ok().map(|email| Address::user(&email));
+    let sections = NAMED.into_iter().map(|(section, address)| (section, "name", address));
+    for (section, name, address) in sections.chain([("users", "email", of_user)]) {
+        for item in items(root, section).into_iter().flatten() {
+            let of_item = item.field(name).and_then(Located::text).and_then(address);
+            let note = of_item.and_then(|address| notes.get(&address.with_id(id_of(item).as_ref())));
+            if let (Some(note), Node::Map(fields)) = (note, &mut item.node) {
+                // Several notes together may be longer than one may be.
+                let note: String = note.chars().take(MAX_NAME).collect();
+                fields.push((Located::of_text("note", item.mark), Located::of_text(note.trim_end(), item.mark)));
+            }
+        }
+    }
 }
 
 struct Writer<'a> {

@@ -23,7 +23,8 @@ struct Grant {
     /// The roles and teams of the entry that end or have ended.
     parts: Vec<(EndingAccess, Date)>,
     until: Option<Date>,
-    note: Option<String>,
+    /// The notes of the entry and of the group.
+    notes: Vec<String>,
 }
 
 /// A grant by which one person has access.
@@ -130,8 +131,9 @@ impl Resolver<'_> {
             }
         }
         let Entry { parts, until, note } = self.entry(&mut item);
-        let note = note.or_else(|| self.directory.group(&name)?.note.clone());
-        Some(Grant { group: name, fields: item, parts, until, note })
+        let of_group = self.directory.group(&name).and_then(|group| group.note.clone());
+        let notes = note.into_iter().chain(of_group).collect();
+        Some(Grant { group: name, fields: item, parts, until, notes })
     }
 
     /// Takes from an entry what is the same on every platform: the note and the dates.
@@ -379,11 +381,10 @@ impl Resolver<'_> {
         let known = self.fields_of(person);
         fields.extend(known.map(|(name, value)| (Located::of_text(name, value.mark), value.clone())));
         fields.extend(grants.get(first.grant).into_iter().flat_map(|grant| grant.fields.fields().iter().cloned()));
-        let mut notes: Vec<&String> =
-            grants.get(first.grant).and_then(|grant| grant.note.as_ref()).into_iter().collect();
+        let mut notes: Vec<&String> = grants.get(first.grant).into_iter().flat_map(|grant| &grant.notes).collect();
         for share in active {
             let Some(grant) = grants.get(share.grant) else { continue };
-            notes.extend(&grant.note);
+            notes.extend(&grant.notes);
             for (key, value) in grant.fields.fields() {
                 let name = key.text().unwrap_or_default();
                 let Some((_, known)) = fields.iter_mut().find(|(known, _)| known.text() == Some(name)) else {

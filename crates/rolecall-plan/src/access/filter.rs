@@ -1,7 +1,7 @@
 //! Restricts a report of access to what somebody asks for.
 
 use super::{Access, Grant, Holder};
-use rolecall_model::{Kind, Part, Pattern, Permission, RoleName};
+use rolecall_model::{Address, Kind, Part, Pattern, Permission, RoleName};
 
 /// The access that is asked for. Every condition that is set has to hold.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +38,10 @@ impl Filter {
     }
 
     fn holder(&self, access: &Access, holder: &Holder) -> Option<Holder> {
-        let is_named = self.users.is_empty() || self.users.iter().any(|pattern| pattern.covers(&holder.address));
+        let of_person = holder.person.as_ref().map(Address::user);
+        let mut addresses = std::iter::once(&holder.address).chain(&of_person);
+        let is_named = self.users.is_empty()
+            || addresses.any(|address| self.users.iter().any(|pattern| pattern.covers(address)));
         let is_of_kind = self.kind.is_none_or(|kind| kind == holder.address.kind);
         if !is_named
             || !is_of_kind

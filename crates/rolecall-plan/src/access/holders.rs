@@ -286,6 +286,7 @@ fn holder(address: Address, grants: Vec<Grant>) -> Holder {
     Holder {
         address,
         email: None,
+        person: None,
         name: None,
         status: Status::Active,
         privileged: false,

@@ -84,6 +84,9 @@ pub struct Holder {
     /// The address of the person, as the platform spells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<Email>,
+    /// The address of the person in people files, if the one on this platform is an alias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub person: Option<Email>,
     /// The first and the last name, if the platform shows them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -277,6 +280,9 @@ pub fn access(input: &PlanInput<'_>) -> Access {
 fn of_resolved(input: &PlanInput<'_>) -> Access {
     let live = input.live;
     let mut holders = holders::holders(input);
+    for holder in &mut holders {
+        holder.person = holder.email.as_ref().and_then(|email| input.desired.people.get(email).cloned());
+    }
     add_remarks(input, &mut holders);
     holders.sort_by(|a, b| a.order().cmp(&b.order()));
     let known = live.catalogue.iter().flat_map(|catalogue| catalogue.roles.iter().chain(&catalogue.keys));
@@ -386,6 +392,11 @@ fn add_remarks(input: &PlanInput<'_>, holders: &mut [Holder]) {
 }
 
 impl Holder {
+    /// Returns the address by which a person is known on all platforms.
+    pub fn person(&self) -> Option<&Email> {
+        self.person.as_ref().or(self.email.as_ref())
+    }
+
     /// Returns whether the access works now, or once an open invitation is accepted.
     fn can_use(&self) -> bool {
         self.status.works() || self.status == Status::Invited
