@@ -251,6 +251,23 @@ fn teams_that_end_still_end_after_a_pull() {
     );
 }
 
+/// What the file renames has its earlier name live, so its date would be lost.
+#[test]
+fn what_ends_and_is_renamed_is_left() {
+    let teams = "{ Bills: { role: Team Viewer, until: 2100-12-31 }, Data: Team Admin }";
+    let file = example("rapidapi.yaml")
+        .replace("- name: Payments\n", "- name: Bills\n    previously: [Payments]\n")
+        .replace("{ Payments: Team Viewer, Data: Team Admin }", teams);
+    let env = env("rapidapi.yaml", &file);
+    let said = env.run(&["pull", "--sandbox", "--write", "rapidapi.yaml"]);
+    assert!(env.read("rapidapi.yaml").contains(teams), "{}", said.all());
+    assert!(
+        said.stderr.contains("user/sam@acme.example: `Bills` ends, and the file renames it."),
+        "{}",
+        said.all()
+    );
+}
+
 /// An entry of somebody who is gone says only that.
 #[test]
 fn an_absent_entry_has_no_end() {

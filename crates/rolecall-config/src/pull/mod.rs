@@ -172,7 +172,8 @@ fn attempt(
             }
             let edit = edit_of(input, (&written, live), address, difference).and_then(|(pull, edit)| match pull {
                 Pull::Added => still_ends(desired, address).map(|()| (pull, edit)),
-                Pull::Changed | Pull::Gone => Ok((pull, edit)),
+                Pull::Changed => keeps_renamed(desired, &written, address, &edit).map(|()| (pull, edit)),
+                Pull::Gone => Ok((pull, edit)),
             });
             match edit {
                 Ok((pull, edit)) => edits.push((address.clone(), pull, edit)),
@@ -319,6 +320,29 @@ fn still_ends(desired: &Desired, address: &Address) -> Result<(), String> {
         )),
         None => Ok(()),
     }
+}
+
+/// Refuses an edit that takes away what ends and what the file renames: live has it by its earlier name, without a date.
+fn keeps_renamed(desired: &Desired, written: &Written, address: &Address, edit: &Edit) -> Result<(), String> {
+    let Edit::Change { at: At::Item(_, index), set, .. } = edit else { return Ok(()) };
+    let entry = written.entries.get(&address.kind).and_then(|entries| entries.get(*index));
+    let roles = desired.roles.iter().filter(|role| !role.previously.is_empty()).map(|role| role.name.as_str());
+    let teams = desired.teams.iter().filter(|team| !team.previously.is_empty()).map(|team| team.name.as_str());
+    let renamed: Vec<&str> = roles.chain(teams).collect();
+    for (field, value) in set.iter().filter(|(field, _)| matches!(*field, "roles" | "teams")) {
+        let has = |of: &Meaning, name: &str| {
+            let is_meant = |item: &Meaning| ["role", "team"].iter().any(|field| item.text_of(field) == Some(name));
+            of.items().iter().any(is_meant) || of.field(name).is_some_and(|team| team.field("until").is_some())
+        };
+        let (before, after) = (entry.and_then(|entry| entry.get(*field)), Meaning::from(value));
+        let is_lost = |name: &&&str| before.is_some_and(|before| has(before, name)) && !has(&after, name);
+        if let Some(name) = renamed.iter().find(is_lost) {
+            return Err(format!(
+                "`{name}` ends, and the file renames it. Apply the rename first, or write the entry yourself."
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Returns every field that an entry can have, except the note, which says nothing about live.
