@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::PlanInput;
 use rolecall_model::{
     Address, Cause, Change, Desired, Ending, EndingAccess, Entity, HoldClass, HoldReason, Kind, NearEnding,
-    OrganizationPlan, Quirk, RoleName, Seen, TeamName, Until, User,
+    OrganizationPlan, Quirk, RoleName, Sealed, Seen, TeamName, Until, User,
 };
 
 /// Everything of one entity that has ended.
@@ -67,10 +67,10 @@ fn is_by_file(cause: &Cause) -> bool {
     matches!(cause, Cause::Declared | Cause::DeclaredAbsent | Cause::NotListed)
 }
 
-/// Returns whether some access at an address has ended.
-pub(super) fn has_ended(input: &PlanInput<'_>, address: &Address) -> bool {
-    let mut endings = input.desired.endings.iter();
-    endings.any(|ending| ending.address.name == address.name && ending.until.is_past(input.now))
+/// Returns the names of everybody and everything of which some access has ended.
+pub(super) fn ended_names<'a>(input: &PlanInput<'a>) -> BTreeSet<&'a str> {
+    let past = input.desired.endings.iter().filter(|ending| ending.until.is_past(input.now));
+    past.map(|ending| &*ending.address.name).collect()
 }
 
 /// Returns the access that ends within the horizon, and the access that has ended and that the plan takes or skips.
@@ -80,26 +80,19 @@ pub fn near_endings(
     now: Timestamp,
     horizon: SignedDuration,
 ) -> Vec<NearEnding> {
-    let is_open = |address: &Address| {
-        let has_ended = |cause: &Cause| matches!(cause, Cause::Ended { .. });
-        plan.sealed.changes.iter().any(|change| change.address.name == address.name && has_ended(&change.cause))
-            || plan
-                .sealed
-                .holds
-                .iter()
-                .any(|hold| hold.address.name == address.name && hold.class == HoldClass::Blocked)
-    };
+    let Sealed { changes, holds, .. } = &plan.sealed;
+    let taken = changes.iter().filter(|change| matches!(change.cause, Cause::Ended { .. }));
+    let blocked = holds.iter().filter(|hold| hold.class == HoldClass::Blocked).map(|hold| &hold.address);
+    let open: BTreeSet<&str> =
+        taken.map(|change| &change.address).chain(blocked).map(|address| &*address.name).collect();
     // A file may tell when somebody leaves who isn't in this organisation.
-    let listed: BTreeSet<&str> = desired.users.iter().map(|user| user.email.key()).collect();
-    let is_here = |address: &Address| {
-        address.kind != Kind::User
-            || listed.contains(&*address.name)
-            || plan.sealed.holds.iter().any(|hold| hold.address.name == address.name)
-    };
+    let listed = desired.users.iter().map(|user| user.email.key());
+    let here: BTreeSet<&str> = listed.chain(holds.iter().map(|hold| &*hold.address.name)).collect();
+    let is_here = |address: &Address| address.kind != Kind::User || here.contains(&*address.name);
     let near = desired.endings.iter().filter_map(|ending| {
         let left = ending.until.instant().duration_since(now);
         let is_shown = if ending.until.is_past(now) {
-            is_open(&ending.address)
+            open.contains(&*ending.address.name)
         } else {
             left <= horizon && is_here(&ending.address)
         };

@@ -80,6 +80,7 @@ fn absent(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
     let keys = desired.keys.iter().filter(|key| key.absent && key.id.is_none());
     let keys = keys.map(|key| (Address::key(&key.name), &key.place));
     let names: BTreeSet<(Kind, &str)> = known.iter().map(|known| (known.kind, &*known.name)).collect();
+    let ended = ended::ended_names(input);
     let is_live = |address: &Address| names.contains(&(address.kind, &*address.name));
     users
         .chain(roles)
@@ -89,7 +90,7 @@ fn absent(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
         .filter(|(address, _)| !is_live(address) && !input.live.is_unreadable(address))
         .filter(|(address, _)| !input.facts.removed.contains(address))
         // Access that has ended is gone, as it should be.
-        .filter(|(address, _)| !ended::has_ended(input, address))
+        .filter(|(address, _)| !ended.contains(&*address.name))
         .map(|(address, place)| {
             let why = format!("Nothing live has the address `{address}`, so nothing is removed.");
             let hint = "Check the spelling. Remove the entry if it has done its work.";

@@ -85,7 +85,11 @@ impl Resolver<'_> {
             if own.contains(key) {
                 // Once their own entry ends, what groups give has to fit together.
                 if ending.contains(key) {
+                    let address = Address::user(self.email_of(person));
+                    let note = self.resolved.notes.remove(&address);
                     self.merged(person, &shares, &grants, &mut conflicts);
+                    self.resolved.notes.remove(&address);
+                    self.resolved.notes.extend(note.map(|note| (address, note)));
                 }
                 continue;
             }
