@@ -228,6 +228,10 @@ fn start(args: &ImportArgs, out: &Out) -> Result<Start, Failure> {
         return Err(Failure::error(format!("The file {} has entries already.", file.display()))
             .hint("Import fills a file that has only a head. Leave the entries out, or import into a new file."));
     }
+    if has_field(&found.source, "include") {
+        return Err(Failure::error(format!("The file {} includes others, and an import doesn't read them.", file.display()))
+            .hint("Import into a new file, or without `include`. Then let groups give what the entries say, and remove these."));
+    }
     if args.manage.is_some() && has_field(&found.source, "manage") {
         return Err(Failure::error(format!("The file {} says `manage` itself.", file.display()))
             .hint("Leave out `--manage`, or remove the field."));

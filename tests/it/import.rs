@@ -258,3 +258,15 @@ fn no_secret_is_in_any_output() {
         }
     }
 }
+
+/// An import doesn't read included files, so it could write twice what they say.
+#[test]
+fn a_file_that_includes_others_is_not_filled() {
+    let env = Env::new();
+    let example = crate::support::cli::example("hive.yaml");
+    let (head, _) = example.split_once("\nroles:").unwrap();
+    env.write("hive.yaml", format!("{head}\ninclude: [people.yaml]\n"));
+    env.write("people.yaml", "kind: people\npeople: []\n");
+    let said = env.run(&["import", "--sandbox", "hive.yaml", "--write"]);
+    assert!(said.code == 1 && said.stderr.contains("includes others"), "{}", said.all());
+}

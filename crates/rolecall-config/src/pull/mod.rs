@@ -14,6 +14,7 @@
 //! is left as it was, with the reason.
 
 mod differences;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,14 +23,16 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use differences::{Difference, differences};
+pub use written::{Stated, stated};
+use written::{Written, written};
 
-use super::edit::{At, Edit, Edited, Meaning, WrittenFields, edit, entries};
+use super::edit::{At, Edit, Edited, Meaning, WrittenFields, edit};
 use super::import::{self, ImportInput};
 use super::write::{Fields, Flow, Item, Yaml, absent};
 use super::{Format, Source};
 use rolecall_model::{
-    AccountField, Address, Change, Desired, Email, EndingAccess, Entity, Finding, KeyName, Kind, Live, LiveKey,
-    OrganizationPlan, Pattern, RemoteId, RoleName, Seen, TeamName, User,
+    AccountField, Address, Change, Desired, EndingAccess, Entity, Finding, Kind, Live, LiveKey, OrganizationPlan,
+    Pattern, RemoteId, Seen, User,
 };
 
 /// The input from which a file is pulled.
@@ -45,15 +48,6 @@ pub struct PullInput<'a> {
     /// The entries that other files of the organisation have. `None` for an included file, of which only its own entries
     /// are pulled.
     pub elsewhere: Option<&'a Stated>,
-}
-
-/// The kinds and names of the entries of files.
-pub type Stated = BTreeSet<(Kind, String)>;
-
-/// Returns the kinds and names of the entries that a file has.
-pub fn stated(text: &str) -> Stated {
-    let kinds = [Kind::User, Kind::Team, Kind::Role, Kind::Key];
-    written(text, kinds.into_iter()).positions.into_keys().collect()
 }
 
 /// The part of the drift that is pulled, and how.
@@ -103,13 +97,6 @@ pub type Check<'a> = dyn Fn(&str) -> Result<(Desired, OrganizationPlan), Vec<Fin
 
 /// The entries that an import would write, by the kind and the name of their entities.
 type LiveEntries = BTreeMap<(Kind, String), Vec<(Address, Fields)>>;
-
-/// The entries of the file by the kind and the name of their entities, with their positions.
-#[derive(Default)]
-struct Written {
-    entries: BTreeMap<Kind, Vec<WrittenFields>>,
-    positions: BTreeMap<(Kind, String), Vec<usize>>,
-}
 
 /// The number of rounds after which an entry that still differs is left as it was. Roles can decide what a file says
 /// about teams, so one round isn't always enough.
@@ -372,54 +359,6 @@ fn known_fields() -> impl Iterator<Item = &'static str> {
         "create",
     ]
     .into_iter()
-}
-
-/// Reads the entries of these kinds.
-fn written(text: &str, kinds: impl Iterator<Item = Kind>) -> Written {
-    let mut written = Written::default();
-    for kind in kinds.collect::<BTreeSet<_>>() {
-        let entries = entries(text, kind.section());
-        for (at, entry) in entries.iter().enumerate() {
-            if let Some(name) = name_of(kind, entry) {
-                written.positions.entry((kind, name)).or_default().push(at);
-            }
-        }
-        written.entries.insert(kind, entries);
-    }
-    written
-}
-
-/// Returns the name of an entry as its address has it.
-fn name_of(kind: Kind, entry: &WrittenFields) -> Option<String> {
-    let text = |field: &str| entry.get(field).and_then(Meaning::as_text);
-    let address = match kind {
-        Kind::Organization => Address::organization(),
-        Kind::User | Kind::Invitation => Address::user(&Email::parse(text("email")?).ok()?),
-        Kind::Team => Address::team(&TeamName::parse(text("name")?).ok()?),
-        Kind::Role => Address::role(&RoleName::parse(text("name")?).ok()?),
-        Kind::Key => Address::key(&KeyName::parse(text("name")?).ok()?),
-    };
-    Some(address.name)
-}
-
-impl Written {
-    /// Returns the position of the entry for this address.
-    fn find(&self, address: &Address) -> Result<Option<usize>, String> {
-        let positions =
-            self.positions.get(&(address.kind, address.name.clone())).map(Vec::as_slice).unwrap_or_default();
-        let entries = self.entries.get(&address.kind);
-        let id = |at: &usize| entries?.get(*at)?.get("id")?.as_text();
-        if let Some(wanted) = &address.id
-            && let Some(at) = positions.iter().find(|at| id(at) == Some(wanted.as_str()))
-        {
-            return Ok(Some(*at));
-        }
-        match positions {
-            [only] if id(only).is_none() || address.id.is_none() => Ok(Some(*only)),
-            [] | [_] => Ok(None),
-            _ => Err("Several entries have this name, and it is unclear which of them is meant.".to_owned()),
-        }
-    }
 }
 
 /// Returns the entries that an import would write.
