@@ -191,7 +191,7 @@ const ORGANIZATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "rapidapi",
-        "provider: rapidapi\norganization: bench\nendpoint: https://graphql-platform.p.rapidapi.com/\nhost: graphql-platform.p.rapidapi.com\ncredentials: { personal_key: { env: KEY } }\nadmin_role: Organization Admin\n",
+        "provider: rapidapi\norganization: bench\nendpoint: https://graphql-platform.p.rapidapi.com/\nhost: graphql-platform.p.rapidapi.com\ncredentials: { personal_key: { env: KEY }, team_key: { env: KEY2 } }\nchanges_with: team_key\nadmin_role: Organization Admin\n",
         "roles: [Developer], teams: { Data: Team Viewer }",
     ),
 ];
