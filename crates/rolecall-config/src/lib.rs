@@ -142,25 +142,7 @@ fn check_tree(
     findings: &mut Vec<Finding>,
     known: &mut Known,
 ) -> Option<Desired> {
-    findings.append(&mut syntax::conflicts(source));
-    if !findings.is_empty() {
-        return None;
-    }
-    findings.append(&mut syntax::characters(source));
-    let mut tags = syntax::tags(source);
-    let has_tags = !tags.is_empty();
-    findings.append(&mut tags);
-    let mut root = match node::parse(source) {
-        Ok(root) => root,
-        Err(mut finding) => {
-            if !known.is_ours && finding.code == Code::YamlSyntax {
-                // The parser's message may quote the file.
-                "The file isn't YAML.".clone_into(&mut finding.message);
-            }
-            findings.push(finding);
-            return None;
-        }
-    };
+    let (mut root, has_tags) = tree(source, known.is_ours, findings)?;
     // The provider isn't known yet. Its endpoint may be a secret.
     known.secrets = redact::candidates(&root, true);
     known.is_ours |= root.field("kind").and_then(Located::text) == Some("people");
@@ -188,6 +170,30 @@ fn check_tree(
     let desired = Desired { notes, endings, tolerated, memberships, people, ..desired? };
     previous_names_used(&desired, findings);
     Some(desired)
+}
+
+/// Parses a file, and returns whether it has tags. `is_ours`: the message of the parser, which may quote the file, may be
+/// shown.
+fn tree(source: &Source, is_ours: bool, findings: &mut Vec<Finding>) -> Option<(Located, bool)> {
+    let mut conflicts = syntax::conflicts(source);
+    if !conflicts.is_empty() {
+        findings.append(&mut conflicts);
+        return None;
+    }
+    findings.append(&mut syntax::characters(source));
+    let mut tags = syntax::tags(source);
+    let has_tags = !tags.is_empty();
+    findings.append(&mut tags);
+    match node::parse(source) {
+        Ok(root) => Some((root, has_tags)),
+        Err(mut finding) => {
+            if !is_ours && finding.code == Code::YamlSyntax {
+                "The file isn't YAML.".clone_into(&mut finding.message);
+            }
+            findings.push(finding);
+            None
+        }
+    }
 }
 
 /// Removes the top-level fields whose names start with `x-`. They are a place for anchors.

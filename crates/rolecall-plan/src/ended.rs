@@ -21,7 +21,7 @@ struct Ended<'a> {
     until: Option<Until>,
     roles: BTreeSet<&'a RoleName>,
     teams: BTreeSet<(&'a TeamName, Option<&'a RoleName>)>,
-    /// True if an entry or what a group gives has ended. Its resources and teams have ended too.
+    /// True if an entry or what a group gives has ended.
     entry: bool,
 }
 

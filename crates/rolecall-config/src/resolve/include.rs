@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use super::super::delivery::normalize;
 use super::super::files::{is_below_link, is_yaml, unreadable};
-use super::super::node::{self, Located, Node};
+use super::super::node::{Located, Node};
 use super::super::source::{Mark, Source, Sources};
-use super::super::syntax;
+use super::super::{remove_extensions, syntax, tree};
 use super::people::{self, PeopleFile};
 use rolecall_model::{Code, Finding, Pattern, nearest, quote};
 
@@ -337,31 +337,14 @@ impl<'f> Library<'f> {
         if !source.is_whole {
             return (Content::Broken, seems_ours);
         }
-        let mut conflicts = syntax::conflicts(source);
-        if !conflicts.is_empty() {
-            findings.append(&mut conflicts);
+        let Some((mut root, has_tags)) = tree(source, seems_ours, findings) else {
             return (Content::Broken, seems_ours);
-        }
-        findings.append(&mut syntax::characters(source));
-        let mut tags = syntax::tags(source);
-        let has_tags = !tags.is_empty();
-        findings.append(&mut tags);
-        let mut root = match node::parse(source) {
-            Ok(root) => root,
-            Err(mut finding) => {
-                if !seems_ours && finding.code == Code::YamlSyntax {
-                    // The parser's message may quote the file.
-                    "The file isn't YAML.".clone_into(&mut finding.message);
-                }
-                findings.push(finding);
-                return (Content::Broken, seems_ours);
-            }
         };
         syntax::texts(source, &root, findings);
         let mut refuse = |code, mark, message: &str, hint: &str| {
             findings.push(Finding::error(code, source.place(mark), message).hint(hint));
         };
-        let Node::Map(entries) = &mut root.node else {
+        if !matches!(root.node, Node::Map(_)) {
             if matches!(root.node, Node::Null) {
                 let hint = "Write an empty list such as `users: []`, or don't include the file.";
                 refuse(Code::EmptyFile, root.mark, "The file is empty.", hint);
@@ -369,8 +352,8 @@ impl<'f> Library<'f> {
                 refuse(Code::WrongType, root.mark, "The file isn't a mapping of fields.", FIELDS);
             }
             return (Content::Broken, false);
-        };
-        entries.retain(|(key, _)| !key.text().is_some_and(|name| name.starts_with("x-")));
+        }
+        remove_extensions(&mut root);
         if let Some(kind) = root.field("kind") {
             if kind.text() == Some("people") {
                 let file = people::check(&root, sources, findings);

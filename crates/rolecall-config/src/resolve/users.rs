@@ -85,11 +85,7 @@ impl Resolver<'_> {
             if own.contains(key) {
                 // Once their own entry ends, what groups give has to fit together.
                 if ending.contains(key) {
-                    let address = Address::user(self.email_of(person));
-                    let note = self.resolved.notes.remove(&address);
                     self.merged(person, &shares, &grants, &mut conflicts);
-                    self.resolved.notes.remove(&address);
-                    self.resolved.notes.extend(note.map(|note| (address, note)));
                 }
                 continue;
             }
@@ -364,19 +360,21 @@ impl Resolver<'_> {
         if person.until.is_some_and(|date| date.is_past(self.now)) {
             return None;
         }
-        self.merged(person, shares, grants, conflicts)
+        let (entry, notes) = self.merged(person, shares, grants, conflicts)?;
+        self.add_notes(&address, notes.into_iter().chain(&person.note));
+        Some(entry)
     }
 
-    /// Returns an entry with everything that groups give a person now. `None` if all of it has ended.
-    fn merged(
+    /// Returns an entry with everything that groups give a person now, and the notes about it. `None` if all of it has
+    /// ended.
+    fn merged<'g>(
         &mut self,
         person: &Person,
         shares: &[Share],
-        grants: &[Grant],
+        grants: &'g [Grant],
         conflicts: &mut BTreeSet<(usize, usize, String)>,
-    ) -> Option<Located> {
+    ) -> Option<(Located, Vec<&'g String>)> {
         let email = self.email_of(person);
-        let address = Address::user(email);
         let now = self.now;
         let mut active = shares.iter().filter(|share| !share.until.is_some_and(|date| date.is_past(now)));
         let first = active.next()?;
@@ -404,8 +402,7 @@ impl Resolver<'_> {
                 }
             }
         }
-        self.add_notes(&address, notes.into_iter().chain(&person.note));
-        Some(Located { node: Node::Map(fields), mark })
+        Some((Located { node: Node::Map(fields), mark }, notes))
     }
 
     fn conflict(&mut self, person: &Person, field: &str, mark: Mark, before: Mark) {
