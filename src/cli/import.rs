@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::exit::{Exit, Failure};
 use super::files::{self, Readers};
+use super::import_people::import_people;
 use super::load;
 use super::out::Out;
 use super::session::{Reading, Readings, Session};
@@ -23,20 +24,30 @@ use rolecall_model::{Desired, Kind, ProviderName, Scope, list_of};
 /// secret.
 #[derive(Clone, Debug, Args)]
 #[command(
-    override_usage = "rolecall import [OPTIONS] PROVIDER ORGANISATION\n       rolecall import [OPTIONS] FILE",
+    override_usage = "rolecall import [OPTIONS] PROVIDER ORGANISATION\n       rolecall import [OPTIONS] FILE\n       rolecall import --people FILE [OPTIONS] PATHS...",
     after_help = "Examples:
   rolecall import --sandbox hive acme                       prints a file for the sandbox's organisation
   rolecall import hive acme --out access/hive.yaml          writes the file
   rolecall import hive acme --manage all --only users       only the users, and all of them
   rolecall import access/hive.yaml --write                  fills a file that has only a head
+  rolecall import --people access/people.yaml access/       prints everybody in all of them, once
 
 Exit codes: 0 written, 1 error, 2 a plan with the file isn't empty, 6 platform
 unreachable. `rolecall exit-codes` explains them."
 )]
 pub(super) struct ImportArgs {
-    /// A provider and the id or slug of an organisation; or a file that lists nobody yet.
-    #[arg(required = true, num_args = 1..=2, value_name = "PROVIDER ORGANISATION|FILE")]
-    what: Vec<PathBuf>,
+    /// A provider and the id or slug of an organisation; or a file that lists nobody yet. With `--people`, files and
+    /// folders.
+    #[arg(required = true, num_args = 1.., value_name = "PROVIDER ORGANISATION|FILE")]
+    pub what: Vec<PathBuf>,
+    /// Write a new people file instead: everybody in these organisations, each person once.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["manage", "only", "out", "endpoint"],
+        help_heading = WHAT_TO_WRITE
+    )]
+    people: Option<PathBuf>,
     /// Write `manage` with this scope for every collection.
     #[arg(long, value_enum, value_name = "SCOPE", help_heading = WHAT_TO_WRITE)]
     manage: Option<ManageArg>,
@@ -45,18 +56,18 @@ pub(super) struct ImportArgs {
     only: Vec<Only>,
     /// Write a file even if a list is incomplete. Its head says so, and it manages only what it lists.
     #[arg(long, help_heading = OUTPUT)]
-    partial: bool,
+    pub partial: bool,
     /// Write a new file instead of printing it.
     #[arg(long, value_name = "FILE", conflicts_with = "write", help_heading = OUTPUT)]
     out: Option<PathBuf>,
-    /// Write the entries into FILE instead of printing it.
+    /// Write FILE instead of printing it. With `--people`, the organisations' files also include it.
     #[arg(long, help_heading = OUTPUT)]
-    write: bool,
+    pub write: bool,
     /// Reach the organisation at this URL, and write it as the endpoint.
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = CONNECTION)]
     endpoint: Option<String>,
     #[command(flatten)]
-    connection: Connection,
+    pub connection: Connection,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -106,13 +117,20 @@ struct Start {
 }
 
 pub(super) async fn import(args: &ImportArgs, out: &mut Out) -> Result<Exit, Failure> {
-    let Start { loaded, text, file } = start(args, out)?;
-    if let Some(path) = args.out.as_ref().filter(|path| path.symlink_metadata().is_ok()) {
-        return Err(Failure::error(format!("The file {} exists already. Nothing was read.", path.display()))
-            .hint(
-                "Name another file with `--out`. `rolecall import FILE --write` fills a file that lists nobody.",
-            ));
+    if let Some(path) = args.people.iter().chain(&args.out).find(|path| path.symlink_metadata().is_ok()) {
+        let hint = if args.people.is_some() {
+            "Name a new file. It gets the people whom no included file has. The paths of the organisations come after it."
+        } else {
+            "Name another file with `--out`. `rolecall import FILE --write` fills a file that lists nobody."
+        };
+        return Err(
+            Failure::error(format!("The file {} exists already. Nothing was read.", path.display())).hint(hint)
+        );
     }
+    if let Some(people) = &args.people {
+        return import_people(args, people, out).await;
+    }
+    let Start { loaded, text, file } = start(args, out)?;
     // A new file says what it manages, so that a reader sees that there is a choice.
     let manage = args.manage.or(if file.is_none() { Some(ManageArg::Listed) } else { None });
     let wanted = Wanted { manage, only: &args.only, partial: args.partial };

@@ -18,6 +18,7 @@ mod exit_codes;
 mod files;
 mod head;
 mod import;
+mod import_people;
 mod init;
 mod interrupt;
 mod man;

@@ -329,3 +329,37 @@ fn a_member_whose_anchor_is_used_elsewhere_stays() {
     assert_eq!(edited.text, text);
     assert!(edited.refused[&0].contains("the anchor `&a`"), "{:?}", edited.refused);
 }
+
+#[test]
+fn a_field_of_the_document_goes_above_the_lists() {
+    let include = |paths: &[&str]| {
+        let paths = Yaml::List(paths.iter().map(Yaml::text).collect());
+        vec![Edit::Change { at: At::Document, set: vec![("include", paths)], unset: Vec::new() }]
+    };
+    check(vec![
+        Case(
+            "a comment stays above its list",
+            "provider: hive # it\n\n# Everybody.\nusers:\n  - email: a\n",
+            include(&["people.yaml"]),
+            "provider: hive # it\n\ninclude: [people.yaml]\n\n# Everybody.\nusers:\n  - email: a\n",
+        ),
+        Case(
+            "lists come first",
+            "# ours\nusers: []\r\nprovider: hive",
+            include(&["people.yaml"]),
+            "# ours\nusers: []\r\nprovider: hive\r\ninclude: [people.yaml]",
+        ),
+        Case(
+            "one document in braces",
+            "{\"provider\": \"hive\", \"users\": []}\n",
+            include(&["people.yaml"]),
+            "{\"provider\": \"hive\", \"users\": [], \"include\": [\"people.yaml\"]}\n",
+        ),
+        Case(
+            "more paths",
+            "provider: hive\nusers: []\ninclude:\n  - teams/*.yaml # by team\n",
+            include(&["teams/*.yaml", "people.yaml"]),
+            "provider: hive\nusers: []\ninclude:\n  - teams/*.yaml # by team\n  - people.yaml\n",
+        ),
+    ]);
+}

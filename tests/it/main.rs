@@ -21,6 +21,7 @@ mod hive;
 mod hive_sandbox;
 mod http;
 mod import;
+mod import_people;
 mod init;
 mod killed;
 mod layout;

@@ -1,15 +1,22 @@
 //! Law 10: a file that was imported is in sync, is the same whatever the order of pages, and hides nobody.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use rolecall_config::{Imported, Source, check_source};
+use rolecall_config::{
+    Everybody, Imported, Roster, Source, check_source, everybody, include_people, load_text, reload,
+};
 use rolecall_engine::Import;
-use rolecall_model::{Cause, Change, Facts, HoldClass, HoldReason, Kind, Live, Scope, Site};
+use rolecall_model::{Cause, Change, Email, Facts, HoldClass, HoldReason, Kind, Live, Scope, Site};
 
 use rolecall_plan::Planned;
 
 use super::lawful::Lawful;
-use super::support::rig::{Rig, now};
+use super::support::bitpanda::Custody;
+use super::support::hive::Console;
+use super::support::paradime::Workspace;
+use super::support::rapidapi::Hub;
+use super::support::rig::{Platform, Rig, now};
 use super::*;
 
 /// Imports an organisation.
@@ -113,5 +120,99 @@ pub fn an_incomplete_list_is_said<P: Lawful>(mut world: P::World, how: u8) -> La
     if is_broken {
         prop_assert!(text.starts_with("# Incomplete: ") && text.contains("  users: listed\n"), "{}", text);
     }
+    Ok(())
+}
+
+/// Two organisations of the platform that shows names, and one of each other.
+pub type Worlds = (
+    [<Custody as Platform>::World; 2],
+    <Console as Platform>::World,
+    <Workspace as Platform>::World,
+    <Hub as Platform>::World,
+);
+
+pub fn worlds() -> impl Strategy<Value = Worlds> {
+    let custody = || {
+        let names = proptest::collection::vec((0..5_usize, 0..5_usize, 0..5_usize), 12);
+        (Custody::worlds(true), names).prop_map(|(mut world, names)| {
+            const NAMES: [Option<&str>; 5] = [None, Some(""), Some("U"), Some("3 \u{200b}"), Some("1: #2")];
+            for (user, (first, last, phone)) in world.users.iter_mut().zip(names) {
+                let name = |at: usize| NAMES[at].map(ToOwned::to_owned);
+                (user.first_name, user.last_name, user.phone) = (name(first), name(last), name(phone));
+            }
+            world
+        })
+    };
+    ([custody(), custody()], Console::worlds(true), Workspace::worlds(true), Hub::worlds(true))
+}
+
+/// An organisation as it was read, and its imported file.
+type Read = (ProviderName, &'static str, (Live, Imported));
+
+fn read((custody, console, workspace, hub): &Worlds) -> Vec<Read> {
+    let [one, other] = custody;
+    vec![
+        (Custody::NAME, "one", imported::<Custody>(one.clone(), Scope::Listed)),
+        (Custody::NAME, "other", imported::<Custody>(other.clone(), Scope::Listed)),
+        (Console::NAME, "one", imported::<Console>(console.clone(), Scope::Listed)),
+        (Workspace::NAME, "one", imported::<Workspace>(workspace.clone(), Scope::Listed)),
+        (Hub::NAME, "one", imported::<Hub>(hub.clone(), Scope::Listed)),
+    ]
+}
+
+fn people_of(read: &[Read]) -> Everybody {
+    fn roster((provider, organization, (live, _)): &Read) -> Roster<'_> {
+        Roster { organization, live, format: rolecall_providers::format(*provider) }
+    }
+    let rosters: Vec<Roster<'_>> = read.iter().map(roster).collect();
+    everybody(&rosters, &BTreeSet::new())
+}
+
+/// A people file has each person once, whatever the order of files and pages. Every organisation's file that includes it
+/// plans as it does without.
+pub fn a_people_file_changes_no_plan(worlds: &Worlds, seed: u64) -> Law {
+    let all = read(worlds);
+    let people = people_of(&all);
+    let ([one, other], console, workspace, hub) = worlds;
+    let mut again = read(&(
+        [Custody::shuffled(one, seed), Custody::shuffled(other, seed)],
+        Console::shuffled(console, seed),
+        Workspace::shuffled(workspace, seed),
+        Hub::shuffled(hub, seed),
+    ));
+    again.reverse();
+    prop_assert_eq!(&people.text, &people_of(&again).text);
+
+    let live = all.iter().map(|(_, _, (live, _))| live);
+    let members = live.clone().flat_map(|live| &live.users.items).map(|user| &user.email);
+    let open = live.flat_map(Live::invitations).filter(|invitation| !invitation.expired);
+    let emails: BTreeSet<&Email> = members.chain(open.map(|invitation| &invitation.email)).collect();
+    let valid = emails.iter().copied().filter(|email| Email::parse(email.key()).is_ok());
+    prop_assert_eq!(people.people.keys().collect::<Vec<_>>(), valid.collect::<Vec<_>>());
+    prop_assert_eq!(people.text.matches("  - email: ").count(), people.people.len(), "{}", people.text);
+
+    let texts: Vec<&str> = all.iter().map(|(_, _, (_, imported))| &*imported.text).collect();
+    plans_alike::<Custody>(one, texts[0], &people)?;
+    plans_alike::<Custody>(other, texts[1], &people)?;
+    plans_alike::<Console>(console, texts[2], &people)?;
+    plans_alike::<Workspace>(workspace, texts[3], &people)?;
+    plans_alike::<Hub>(hub, texts[4], &people)
+}
+
+fn plans_alike<P: Lawful>(world: &P::World, text: &str, people: &Everybody) -> Law {
+    let loaded = load_text("x.yaml", text, rolecall_providers::format);
+    let included = include_people(&loaded, people, Path::new("people.yaml")).unwrap();
+    prop_assert!(included.left.is_empty(), "{:?}\n{}", included.left, text);
+    prop_assert_eq!(included.edited.len() + included.empty.len(), 1);
+    let edited: Vec<_> = included.edited.into_iter().chain(included.people).collect();
+    let after = reload(&loaded, &edited, now(), rolecall_providers::format);
+    prop_assert!(after.findings.is_empty(), "{:#?}\n{}", after.findings, people.text);
+    let mut rig: Rig<P> = Rig::new(world.clone(), "");
+    let mut planned = |loaded: &rolecall_config::Loaded| {
+        rig.desired = loaded.files[0].desired.clone().unwrap();
+        let planned = rig.planned(&rig.read().unwrap(), &BTreeSet::new(), None).unwrap();
+        (planned.findings, planned.plan.sealed.changes, planned.plan.sealed.holds)
+    };
+    prop_assert_eq!(planned(&after), planned(&loaded), "{}", people.text);
     Ok(())
 }

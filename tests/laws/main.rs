@@ -884,6 +884,11 @@ use laws;
 proptest! {
     #![proptest_config(config())]
 
+    #[test]
+    fn a_people_file_changes_no_plan(worlds in import::worlds(), seed in any::<u64>()) {
+        import::a_people_file_changes_no_plan(&worlds, seed)?;
+    }
+
     /// No text makes the parser panic, and no text is accepted without being understood.
     #[test]
     fn any_text_gives_findings_or_a_file(text in "(?s).{0,400}", cut in 0..400_usize, provider in proptest::sample::select(ProviderName::ALL)) {

@@ -33,8 +33,11 @@ pub use edit::{At, Edit, Edited, edit};
 pub use endpoint::{check_url, is_loopback};
 pub use files::{Content, Loaded, LoadedFile, is_yaml, load, load_contents, load_rendered, load_text};
 pub use format::{FileFormat, Format};
-pub use import::{Head, HeadError, ImportInput, Imported, has_field, import, kinds};
-pub use person::{EditedFile, Newcomer, Seen, Somebody, named_elsewhere, offboard, onboard, reload};
+pub use import::{Everybody, Head, HeadError, ImportInput, Imported, Roster, everybody, has_field, import, kinds};
+pub use person::{
+    EditedFile, Included, Newcomer, Seen, Somebody, include_people, known_people, named_elsewhere, offboard,
+    onboard, reload,
+};
 pub use pull::{Check, Gone, Pull, PullInput, PullOptions, Pulled, Stated, pull, stated};
 pub use redact::shows_credential;
 pub use resolve::{Disk, Files, NoFiles};

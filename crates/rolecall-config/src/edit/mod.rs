@@ -39,6 +39,8 @@ pub enum At {
     Item(&'static str, usize),
     /// The mapping in this field of the document.
     Field(&'static str),
+    /// The document itself. A new field goes above the lists of entries.
+    Document,
 }
 
 /// An edit of one entry. The places are those before all edits.
@@ -123,6 +125,7 @@ fn expected<'e>(tree: &Tree<'_>, edits: impl Iterator<Item = &'e Edit>) -> Optio
         match edit {
             Edit::Change { at, set, unset } => {
                 let entry = match at {
+                    At::Document => &mut root,
                     At::Field(section) => root.field_mut(section)?,
                     At::Item(section, index) => match root.field_mut(section)? {
                         Meaning::List(items) => items.get_mut(*index)?,

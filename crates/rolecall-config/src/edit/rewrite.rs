@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::resolve::PARTS;
 use super::super::write::{Flow, Yaml};
 use super::meaning::Meaning;
 use super::tree::{Node, Tree, Value};
@@ -115,6 +116,9 @@ impl<'t> Rewrite<'t> {
         let (mut removed, mut added) = (BTreeSet::new(), Vec::new());
         for (at, edit) in edits {
             let done = match edit {
+                Edit::Change { at: At::Document, set, unset } => {
+                    self.document(set, unset).map(|replaced| self.replaced.extend(replaced))
+                }
                 Edit::Change { at, set, unset } => Self::entry(value, *at).and_then(|entry| {
                     let replaced = self.change(entry, set, unset)?;
                     self.replaced.extend(replaced);
@@ -193,6 +197,32 @@ impl<'t> Rewrite<'t> {
         }
         let set: Vec<(&str, &Yaml)> = set.iter().map(|(name, value)| (*name, value)).collect();
         self.change_map(node, &set, unset)
+    }
+
+    /// Returns the replacements that set and remove fields of the document.
+    fn document(&self, set: &[(&'static str, Yaml)], unset: &[&'static str]) -> Result<Vec<Replacement>, Refused> {
+        let root = &self.tree.root;
+        let entries = match &root.value {
+            Value::Map { flow: false, entries } => &**entries,
+            _ => &[],
+        };
+        let is_list = |(key, _): &(Node, Node)| key.text().is_some_and(|name| PARTS.contains(&name));
+        let list = entries.iter().position(is_list);
+        let place = list.and_then(|at| {
+            let (key, _) = entries.get(at)?;
+            let floor = self.line_after(entries.get(at.checked_sub(1)?)?.1.end);
+            self.is_blank(self.line_start(key.start), key.start).then(|| self.comment_start(key.start, floor))
+        });
+        let Some(place) = place else { return self.change(root, set, unset) };
+        let (known, new): (Vec<_>, Vec<_>) =
+            set.iter().map(|(name, value)| (*name, value)).partition(|(name, _)| root.field(name).is_some());
+        let mut replaced = self.change_map(root, &known, unset)?;
+        let indent = self.column(root.start);
+        replaced.extend(new.into_iter().map(|(name, value)| {
+            let field = format!("{}: {}", render::name(name, false), render::inline(value, false));
+            insertion(place, format!("{:indent$}{field}\n\n", ""))
+        }));
+        Ok(replaced)
     }
 
     fn change_map(&self, node: &Node, set: &[(&str, &Yaml)], unset: &[&str]) -> Result<Vec<Replacement>, Refused> {
@@ -547,6 +577,7 @@ fn sort_key_of(name: &Yaml) -> String {
 impl Edit {
     fn section(&self) -> &'static str {
         match self {
+            Self::Change { at: At::Document, .. } => "",
             Self::Change { at: At::Item(section, _) | At::Field(section), .. }
             | Self::Remove { section, .. }
             | Self::Add { section, .. } => section,

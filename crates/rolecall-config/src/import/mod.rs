@@ -14,6 +14,7 @@
 //! A field that can't be read is left out, because an absent field keeps the live value. Whatever else a file can't say
 //! is left out too, and a comment says why. [`Document::settle`] finds it by asking a plan.
 
+mod everybody;
 mod head;
 mod people;
 
@@ -28,6 +29,7 @@ use rolecall_model::{
     Address, Completeness, KeyName, Kind, KnownRoles, Live, LiveKey, RemoteId, RoleName, Scope, list_of,
 };
 
+pub use everybody::{Everybody, Roster, everybody};
 pub use head::{Head, HeadError};
 
 /// The input from which a file is written.
@@ -66,7 +68,7 @@ pub fn has_field(source: &Source, name: &str) -> bool {
 
 /// Writes a file that describes what is live. `check` returns everything that keeps a text from being in sync.
 pub fn import(input: &ImportInput<'_>, check: &dyn Fn(&str) -> Vec<Problem>) -> Imported {
-    let incomplete = incomplete(input);
+    let incomplete = incomplete(input.live, input.kinds);
     let mut narrowed: BTreeSet<Kind> = incomplete.iter().map(|(kind, _)| *kind).collect();
     let mut document = Document { head: String::new(), sections: sections(input, &mut narrowed) };
     // What the file lacks would be removed if the file managed all entities of that kind. So it doesn't.
@@ -100,8 +102,8 @@ pub fn kinds(format: &Format) -> Vec<Kind> {
     ORDER.into_iter().filter(has).collect()
 }
 
-fn incomplete(input: &ImportInput<'_>) -> Vec<(Kind, String)> {
-    let live = input.live;
+/// Returns the lists with entities of these kinds that aren't complete, each with the reason.
+fn incomplete(live: &Live, kinds: &BTreeSet<Kind>) -> Vec<(Kind, String)> {
     let invitations = live.invitations.as_ref().map(|list| (Kind::User, &list.completeness));
     let lists = [
         (Kind::Team, live.teams.as_ref().map(|list| &list.completeness)),
@@ -111,7 +113,7 @@ fn incomplete(input: &ImportInput<'_>) -> Vec<(Kind, String)> {
     ];
     let lists = lists.into_iter().filter_map(|(kind, list)| Some((kind, list?))).chain(invitations);
     lists
-        .filter(|(kind, _)| input.kinds.contains(kind))
+        .filter(|(kind, _)| kinds.contains(kind))
         .filter_map(|(kind, list)| match list {
             Completeness::Broken { why } => Some((kind, why.clone())),
             Completeness::Proven | Completeness::Assumed { .. } => None,

@@ -13,6 +13,7 @@
 //!
 //! The files are edited like those of a pull: see [`edit`]. [`reload`] checks what they say then.
 
+mod included;
 mod offboard;
 mod onboard;
 
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+pub use included::{Included, include_people, known_people};
 pub use offboard::{Seen, named_elsewhere, offboard};
 pub use onboard::{Newcomer, onboard};
 

@@ -189,7 +189,8 @@ impl Entry {
         Self { address, fields, marks: Vec::new(), remarks: Vec::new() }
     }
 
-    fn text(&self, is_list: bool) -> String {
+    /// Returns the entry, with its marks and without its remarks.
+    pub fn text(&self, is_list: bool) -> String {
         let fields = self.fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         let value = Yaml::Map(fields);
         let value = if is_list { Yaml::List(vec![value]) } else { value };
