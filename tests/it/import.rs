@@ -243,6 +243,7 @@ fn no_secret_is_in_any_output() {
             &["pull", "-vv"][..],
             &["pull", "-vv", "--unlisted", "--format", "json"],
             &["access", "-vv", "--why"],
+            &["import", "-vv", "--people", "people.yaml"],
             &["plan", "-vv", "--format", "html"],
             &["drift", "-vv", "--format", "mermaid"],
         ] {
