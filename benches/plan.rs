@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use jiff::Timestamp;
-use rolecall_config::{Source, check_source, load};
+use rolecall_config::{Answers, Source, check_source, load};
 use rolecall_engine::Import;
 use rolecall_graphql::{
     Backoff, ClientSettings, Context, Contexts, HttpSettings, HttpTransport, Query, Reader, Redactor,
@@ -236,7 +236,12 @@ fn grouping(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     write_people(folder.path(), users);
     let checked = |part: &str| {
-        let loaded = load(&[folder.path().join(part)], Timestamp::UNIX_EPOCH, rolecall_providers::format);
+        let loaded = load(
+            &[folder.path().join(part)],
+            &Answers::default(),
+            Timestamp::UNIX_EPOCH,
+            rolecall_providers::format,
+        );
         assert!(!loaded.has_errors(), "{:#?}", loaded.findings);
         loaded.files.into_iter().map(|file| file.desired.unwrap()).collect::<Vec<_>>()
     };

@@ -170,7 +170,7 @@ fn loaded(args: &AccessArgs) -> Result<Loaded, Failure> {
                 "`--endpoint` is for PROVIDER ORGANISATION, and a file names its endpoint.",
             ));
         }
-        return Ok(load(&args.paths, Timestamp::now()));
+        return Ok(load(&args.paths, &args.connection.commands, Timestamp::now()));
     };
     let text = head::text(provider, organization, args.endpoint.as_deref(), args.connection.sandbox)?;
     Ok(head::load(provider, organization, &text))

@@ -115,8 +115,15 @@ fn open<'a>(args: &'a ApplyArgs, out: &mut Out) -> Result<Session<'a>, Failure> 
     }
     let named =
         [(args.plan.as_ref(), "the file of `--plan`"), (args.undo_out.as_ref(), "the file of `--undo-out`")];
-    Session::open(args.paths.load(), &args.planning, &args.connection, &args.reports, &named, out)?
-        .selecting(&args.selected)
+    Session::open(
+        args.paths.load(args.connection.commands),
+        &args.planning,
+        &args.connection,
+        &args.reports,
+        &named,
+        out,
+    )?
+    .selecting(&args.selected)
 }
 
 pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failure> {

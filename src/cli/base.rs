@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::{Args, ValueHint};
 use jiff::Timestamp;
 
+use super::command::Commands;
 use super::exit::{Exit, Failure};
 use super::organization::Organization;
 use super::out::{Out, talk};
@@ -48,9 +49,14 @@ pub(super) struct Base {
 
 impl BaseOptions {
     /// Loads the files of a run and their base. With other versions of the files, the files of the run are the sum of all.
-    pub fn load(&self, paths: &Paths, planning: &Planning) -> Result<(Loaded, Option<Base>), Failure> {
+    pub fn load(
+        &self,
+        paths: &Paths,
+        planning: &Planning,
+        commands: Commands,
+    ) -> Result<(Loaded, Option<Base>), Failure> {
         let now = paths.now();
-        let mut loaded = Loaded { now: paths.now, ..load(&paths.paths, now) };
+        let mut loaded = Loaded { now: paths.now, ..load(&paths.paths, &commands, now) };
         let Some(name) = &self.base else { return Ok((loaded, None)) };
         let version = load_version("--base", name, At::Fork, &paths.paths, (&loaded, now))?;
         let mut alone = Vec::new();
@@ -288,5 +294,5 @@ fn merged(
         bytes: file.source.text.clone().into_bytes(),
         named: true,
     }));
-    Ok(load_contents(files, &Disk, now, rolecall_providers::format))
+    Ok(load_contents(files, &Disk, &ours.answers, now, rolecall_providers::format))
 }

@@ -123,7 +123,7 @@ pub(super) async fn connect(
     };
     let secrets = match &endpoint {
         // The credential is not even looked up if the host is not trusted with it.
-        Ok(_) => credential::credentials(desired, connection.allow_commands).await,
+        Ok(_) => credential::credentials(desired, connection.commands.allow_commands).await,
         Err(_) => Ok(Secrets::default()),
     };
     let (endpoint, secrets) = match (endpoint, secrets) {
@@ -140,7 +140,7 @@ pub(super) async fn connect(
         secrets,
         extra_ca: extra_ca(connection)?,
         folder: Path::new(".rolecall"),
-        deliveries: Deliveries { allow_commands: connection.allow_commands, below: None },
+        deliveries: Deliveries { allow_commands: connection.commands.allow_commands, below: None },
         minute: Duration::from_secs(60),
         world: None,
         resume,

@@ -1,16 +1,13 @@
 //! Checks that an endpoint is trusted with a credential, and looks the credential up.
 
 use std::io::Read as _;
-use std::process::Stdio;
-use std::time::Duration;
 
 use secrecy::SecretString;
-use tokio::io::AsyncReadExt as _;
-use tokio::process::Command;
 use url::Url;
 
-use rolecall_config::{check_url, is_loopback, shows_credential};
-use rolecall_model::{Code, Credential, Desired, Endpoint, Finding, Place, Placed, Rules, quote};
+use super::command::{is_usual_path, is_usual_program, run, shown};
+use rolecall_config::{check_url, is_loopback};
+use rolecall_model::{Code, Credential, Desired, Endpoint, Finding, Place, Placed, Rules};
 use rolecall_providers::Secrets;
 
 /// The environment variable that names further trusted hosts, separated by commas.
@@ -18,8 +15,6 @@ const ALLOWED_HOSTS: &str = "ROLECALL_ALLOWED_HOSTS";
 
 /// The largest size of a credential, in bytes.
 const MAX_CREDENTIAL: u64 = 64 * 1024;
-
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Returns the endpoint, if it is trusted with the credential. The environment decides on trust, not the file: a
 /// pull request can change the file, and it can't change the environment of the job.
@@ -135,7 +130,11 @@ async fn resolve(
                 )
                 .hint("Give `--allow-commands` only if the file has been reviewed."));
             }
-            run(words).await.map_err(|why| unavailable(why, "Run the command yourself to see its output."))?
+            let hint = "Run the command yourself to see its output.";
+            let printed = run(words, MAX_CREDENTIAL).await.map_err(|why| unavailable(why, hint))?;
+            String::from_utf8(printed).map_err(|_| {
+                unavailable(format!("The command {program} printed something that isn't text."), hint)
+            })?
         }
     };
     let text = text.trim();
@@ -171,55 +170,6 @@ fn unfit(text: &str) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// Returns a name from the file for a message. A name that isn't usual is not shown, because it may be the
-/// credential itself in the wrong place.
-fn shown(name: &str, is_usual: impl Fn(&str) -> bool) -> String {
-    if is_usual(name) && !shows_credential(name) { quote(name) } else { "that the file names".to_owned() }
-}
-
 fn is_usual_variable(name: &str) -> bool {
     name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
-}
-
-fn is_usual_path(path: &str) -> bool {
-    path.contains(['/', '.'])
-}
-
-fn is_usual_program(program: &str) -> bool {
-    is_usual_path(program) || which::which(program).is_ok()
-}
-
-/// Runs a command and returns what it prints to stdout, up to the largest size of a credential.
-async fn run(words: &[String]) -> Result<String, String> {
-    let (program, arguments) = words.split_first().ok_or("The command is empty.")?;
-    let shown = shown(program, is_usual_program);
-    let failed = |why: String| format!("The command {shown} {why}.");
-    let path = which::which(program).map_err(|why| failed(format!("can't be run: {why}")))?;
-    let mut child = Command::new(path)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|why| failed(format!("can't be run: {why}")))?;
-    let mut printed = Vec::new();
-    let output = async {
-        if let Some(stdout) = child.stdout.take() {
-            stdout.take(MAX_CREDENTIAL + 1).read_to_end(&mut printed).await?;
-        }
-        if printed.len() as u64 > MAX_CREDENTIAL {
-            return Ok(None);
-        }
-        child.wait().await.map(Some)
-    };
-    let status = tokio::time::timeout(COMMAND_TIMEOUT, output)
-        .await
-        .map_err(|_| failed(format!("took longer than {} s", COMMAND_TIMEOUT.as_secs())))?
-        .map_err(|why| failed(format!("can't be run: {why}")))?
-        .ok_or_else(|| failed(format!("printed more than {} KiB", MAX_CREDENTIAL / 1024)))?;
-    if !status.success() {
-        return Err(failed(format!("failed ({status})")));
-    }
-    String::from_utf8(printed).map_err(|_| failed("printed something that isn't text".to_owned()))
 }

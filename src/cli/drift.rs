@@ -48,7 +48,14 @@ pub(super) struct DriftArgs {
 
 pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check(Format::OF_PLANS)?;
-    let session = Session::open(args.paths.load(), &args.planning, &args.connection, &args.reports, &[], out)?;
+    let session = Session::open(
+        args.paths.load(args.connection.commands),
+        &args.planning,
+        &args.connection,
+        &args.reports,
+        &[],
+        out,
+    )?;
     let notifier = args.notify.check(&args.connection)?;
     let (plan, mut exit) = session.survey_all(out).await;
     for organization in &plan.organizations {

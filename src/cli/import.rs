@@ -235,7 +235,7 @@ fn start(args: &ImportArgs, out: &Out) -> Result<Start, Failure> {
     if args.endpoint.is_some() {
         return Err(Failure::error("`--endpoint` is for a new file, and this file names its endpoint."));
     }
-    let loaded = load(&[file.to_path_buf()], Timestamp::now());
+    let loaded = load(&[file.to_path_buf()], &args.connection.commands, Timestamp::now());
     let [found] = &*loaded.files else {
         let sources: Vec<_> = loaded.sources().collect();
         out.findings(&loaded.findings, &sources);

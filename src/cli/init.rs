@@ -15,7 +15,7 @@ use super::out::Out;
 use super::schema::{SchemaName, schema_text};
 use super::{CONNECTION, Connection, OUTPUT, WHAT_TO_WRITE, head};
 use crate::report::clean;
-use rolecall_config::{Loaded, Source};
+use rolecall_config::{Answers, Loaded, Source};
 use rolecall_model::{Code, Credential, Desired, Endpoint, ProviderName, list_of, quote};
 
 /// Make a repository to start with.
@@ -237,7 +237,7 @@ fn existing(folder: &str, chosen: &Chosen, out: &Out) -> Result<Option<File>, Fa
     if !path.exists() {
         return Ok(None);
     }
-    let loaded = load(&[path], Timestamp::now());
+    let loaded = load(&[path], &Answers::default(), Timestamp::now());
     refuse(&loaded, out)?;
     let found = loaded.files.into_iter().find_map(|file| {
         let desired = file.desired.filter(|desired| {

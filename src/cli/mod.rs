@@ -5,6 +5,7 @@ mod applied;
 mod apply;
 mod approval;
 mod base;
+mod command;
 mod completions;
 mod confirm;
 mod connect;
@@ -53,6 +54,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use jiff::Timestamp;
 
+use command::Commands;
 pub use exit::Exit;
 use exit::Failure;
 use offer::Offer;
@@ -163,8 +165,8 @@ fn instant(text: &str) -> Result<Timestamp, String> {
 
 impl Paths {
     /// Reads and checks the files.
-    fn load(&self) -> Loaded {
-        Loaded { now: self.now, ..load(&self.paths, self.now()) }
+    fn load(&self, commands: Commands) -> Loaded {
+        Loaded { now: self.now, ..load(&self.paths, &commands, self.now()) }
     }
 
     /// Returns the time at which access ends that the files give until then.
@@ -177,8 +179,8 @@ impl Paths {
 const HORIZON: u16 = 14;
 
 /// Reads and checks files as of a certain time.
-fn load(paths: &[PathBuf], now: Timestamp) -> Loaded {
-    rolecall_config::load(paths, now, rolecall_providers::format)
+fn load(paths: &[PathBuf], commands: &dyn rolecall_config::Commands, now: Timestamp) -> Loaded {
+    rolecall_config::load(paths, commands, now, rolecall_providers::format)
 }
 
 impl Planning {
@@ -224,9 +226,8 @@ pub(crate) struct Connection {
     /// Use this ledger instead of .rolecall/ledger/PROVIDER-ORGANISATION.jsonl.
     #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
     ledger: Option<PathBuf>,
-    /// Run the commands that the files name for credentials and deliveries.
-    #[arg(long, help_heading = CONNECTION)]
-    allow_commands: bool,
+    #[command(flatten)]
+    commands: Commands,
     /// Also trust the certificate authorities in this PEM file.
     #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
     ca_file: Option<PathBuf>,

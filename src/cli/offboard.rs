@@ -49,7 +49,7 @@ pub(super) struct OffboardArgs {
 }
 
 pub(super) async fn offboard(args: &OffboardArgs, out: &mut Out) -> Result<Exit, Failure> {
-    let session = Session::unrestricted(args.paths.load(), &args.connection, out)?;
+    let session = Session::unrestricted(args.paths.load(args.connection.commands), &args.connection, out)?;
     let loaded = session.loaded();
     let somebody =
         Somebody::find(loaded, &args.email).map_err(|findings| person::refuse(&findings, &session, out))?;

@@ -85,7 +85,7 @@ pub(super) async fn onboard(args: &OnboardArgs, out: &mut Out) -> Result<Exit, F
         return Err(Failure::error(format!("`--until {until}` has passed, so the person would get no access."))
             .hint("Write a later day."));
     }
-    let session = Session::unrestricted(args.paths.load(), &args.connection, out)?;
+    let session = Session::unrestricted(args.paths.load(args.connection.commands), &args.connection, out)?;
     let loaded = session.loaded();
     let refuse = |findings: Vec<_>| person::refuse(&findings, &session, out);
     let somebody = Somebody::find(loaded, &args.email).map_err(refuse)?;

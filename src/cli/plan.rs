@@ -57,7 +57,7 @@ pub(super) struct PlanArgs {
 fn open<'a>(args: &'a PlanArgs, out: &mut Out) -> Result<Session<'a>, Failure> {
     args.reports.check(Format::OF_PLANS)?;
     let named = [(args.out.as_ref(), "the file of `--out`")];
-    let (loaded, base) = args.base.load(&args.paths, &args.planning)?;
+    let (loaded, base) = args.base.load(&args.paths, &args.planning, args.connection.commands)?;
     let session = Session::open(loaded, &args.planning, &args.connection, &args.reports, &named, out)?;
     Ok(session.selecting(&args.selected)?.comparing(base))
 }

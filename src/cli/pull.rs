@@ -86,7 +86,7 @@ enum PullFormat {
 
 pub(super) async fn pull(args: &PullArgs, out: &mut Out) -> Result<Exit, Failure> {
     let selected = Selected::new(args.targets.clone(), args.excluded.clone());
-    let loaded = args.paths.load();
+    let loaded = args.paths.load(args.connection.commands);
     let session = Session::unrestricted(loaded, &args.connection, out)?.selecting(&selected)?;
     let Readings { read, failed: mut unread, mut exit } = session.read_all(out).await;
     unread.sort();

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::command::Commands;
 use super::exit::{Exit, Failure};
 use super::out::Out;
 use super::{OUTPUT, Paths};
@@ -22,11 +23,13 @@ pub(super) struct RenderArgs {
     /// Write the file and the line of each value beside it.
     #[arg(long, help_heading = OUTPUT)]
     origins: bool,
+    #[command(flatten)]
+    commands: Commands,
 }
 
 pub(super) fn render(args: &RenderArgs, out: &mut Out) -> Result<Exit, Failure> {
-    let RenderArgs { paths, origins } = args;
-    let loaded = load_rendered(&paths.paths, paths.now(), *origins, rolecall_providers::format);
+    let RenderArgs { paths, origins, commands } = args;
+    let loaded = load_rendered(&paths.paths, commands, paths.now(), *origins, rolecall_providers::format);
     let sources: Vec<&Source> = loaded.sources().collect();
     out.findings(&loaded.findings, &sources);
     if loaded.has_errors() {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::command::{Commands, IfAllowed};
 use super::exit::{Exit, Failure};
 use super::out::Out;
 use super::reports::Reports;
@@ -33,21 +34,28 @@ pub(super) struct ValidateArgs {
     #[command(flatten)]
     paths: Paths,
     #[command(flatten)]
+    commands: Commands,
+    #[command(flatten)]
     reports: Reports,
 }
 
 pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check(Format::OF_FINDINGS)?;
     let now = args.paths.now();
-    let mut loaded = load(&args.paths.paths, now);
+    // Errors in the trusted files are ignored: such a file declares nothing.
+    let commands = IfAllowed(args.commands);
+    let trusted = if args.trusted.is_empty() { None } else { Some(load(&args.trusted, &commands, now)) };
+    // A command that differs from the trusted one has to be approved before it is run.
+    let mut loaded = match &trusted {
+        Some(trusted) => load(&args.paths.paths, &trusted.answers, now),
+        None => load(&args.paths.paths, &commands, now),
+    };
     let files: Vec<&Path> = loaded.paths().collect();
     args.reports.ensure_not_an_input(&files)?;
     let mut found = loaded
         .check_deliveries(&files.iter().map(|path| (*path, "a file that this run reads")).collect::<Vec<_>>());
     loaded.findings.append(&mut found);
-    if !args.trusted.is_empty() {
-        // Errors in the trusted files are ignored: such a file declares nothing.
-        let trusted = load(&args.trusted, now);
+    if let Some(trusted) = trusted {
         let mut found = needing_approval(&loaded, &trusted, rolecall_providers::format);
         loaded.findings.append(&mut found);
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::exit::Failure;
 use super::load;
 use crate::report;
-use rolecall_config::{Content, Files, Loaded, Source, is_yaml, load_contents};
+use rolecall_config::{Answers, Content, Files, Loaded, Source, is_yaml, load_contents};
 use rolecall_model::{Code, Desired, Finding, Place};
 
 /// Another version of the files.
@@ -54,11 +54,12 @@ pub(super) fn load_version(
             paths.iter().filter(|it| it.is_relative()).map(|it| path.join(it.strip_prefix(".").unwrap_or(it)));
         let below: Vec<PathBuf> = below.filter(|below| below.exists()).collect();
         let places = if below.is_empty() { vec![path] } else { below };
-        let loaded = load(&places, now);
+        // A version runs no command of its own.
+        let loaded = load(&places, &current.answers, now);
         return Ok(FileVersion { name: name.to_owned(), loaded, removed: None, is_folder: true });
     }
     let tip = resolved?;
-    let revision = Revision { option, name, at, now };
+    let revision = Revision { option, name, at, now, answers: &current.answers };
     let mut contents = Vec::new();
     let mut removed = Some(BTreeSet::new());
     let mut shown = name.to_owned();
@@ -224,11 +225,13 @@ struct Revision<'a> {
     name: &'a str,
     at: At,
     now: Timestamp,
+    /// The answers of commands. A revision runs none of its own.
+    answers: &'a Answers,
 }
 
 impl Revision<'_> {
     fn load(&self, contents: Vec<Content>) -> Loaded {
-        load_contents(contents, self, self.now, rolecall_providers::format)
+        load_contents(contents, self, self.answers, self.now, rolecall_providers::format)
     }
 
     /// Returns the repository of a path, its commit, and the path from the repository's folder. The path may exist only in

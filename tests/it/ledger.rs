@@ -15,7 +15,7 @@ use rolecall_sandbox::hive::Assignment;
 use tempfile::TempDir;
 
 fn finished() -> Event {
-    Event::RunFinished { in_sync: Some(true), desired: None, differing: BTreeSet::new() }
+    Event::RunFinished { in_sync: Some(true), desired: None, differing: BTreeSet::new(), directory_people: None }
 }
 
 fn record(run: &str) -> Record {
@@ -257,7 +257,7 @@ fn a_run_that_sends_nothing_is_recorded_if_something_changed_and_once_a_day() {
     hive::member(&mut rig.world(), "sam@x.example", "Admin", Assignment::All);
     assert_eq!(run(&mut rig, 2), 2, "something differs");
     let finished = rig.ledger.records().last().unwrap();
-    let Event::RunFinished { in_sync: Some(false), desired: Some(_), differing } = &finished.event else {
+    let Event::RunFinished { in_sync: Some(false), desired: Some(_), differing, .. } = &finished.event else {
         panic!("{finished:?}")
     };
     assert_eq!(differing.iter().map(ToString::to_string).collect::<Vec<_>>(), ["user/sam@x.example"]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rolecall_config::{Content, Files, Loaded, Source, load_contents};
+use rolecall_config::{Answers, Content, Files, Loaded, Source, load_contents};
 use rolecall_model::{Code, Finding, Place};
 
 /// Files by their paths.
@@ -35,5 +35,5 @@ pub fn loaded(text: &str, files: &[(&str, &str)], now: Timestamp) -> Loaded {
     let memory = files.iter().map(|(path, text)| (PathBuf::from(path), (*text).to_owned()));
     let content =
         Content { name: "x.yaml".to_owned(), path: "x.yaml".into(), bytes: text.as_bytes().to_vec(), named: true };
-    load_contents(vec![content], &Memory(memory.collect()), now, rolecall_providers::format)
+    load_contents(vec![content], &Memory(memory.collect()), &Answers::default(), now, rolecall_providers::format)
 }

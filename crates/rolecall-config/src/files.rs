@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::{Checked, Disk, Files, Format, Library, Source, Version, accounts, check_file, check_source};
+use super::{
+    Answers, Checked, Commands, Disk, Files, Format, Library, Source, Version, accounts, check_file, check_source,
+};
 use rolecall_model::{Code, Desired, Finding, Place, ProviderName};
 
 /// All loaded files and their findings.
@@ -16,6 +18,8 @@ pub struct Loaded {
     pub findings: Vec<Finding>,
     /// The files that others include, by their numbers less one.
     pub included: Vec<Source>,
+    /// The answers of the commands that people come from.
+    pub answers: Answers,
     /// The time at which the run plans, if it isn't that of the clock.
     pub now: Option<Timestamp>,
     /// The YAML files of folders that aren't rolecall's, because they have no field `provider`.
@@ -75,7 +79,7 @@ impl Loaded {
 
     /// Takes over what a library has read. A finding in a file that several files include is told once.
     fn finish(&mut self, library: Library<'_>) {
-        self.included = library.sources;
+        (self.included, self.answers) = (library.sources, library.answers);
         if !self.included.is_empty() {
             let mut told = BTreeSet::new();
             let key = |finding: &Finding| (finding.place.clone(), finding.code, finding.message.clone());
@@ -118,19 +122,25 @@ impl Loaded {
 /// `provider`. Subfolders aren't read.
 ///
 /// `now`: access that has ended then is no longer a part of what the files ask for.
-pub fn load(paths: &[PathBuf], now: Timestamp, formats: impl Fn(ProviderName) -> &'static Format) -> Loaded {
-    load_with(paths, Library::new(&Disk, now), formats)
+pub fn load(
+    paths: &[PathBuf],
+    commands: &dyn Commands,
+    now: Timestamp,
+    formats: impl Fn(ProviderName) -> &'static Format,
+) -> Loaded {
+    load_with(paths, Library::new(&Disk, commands, now), formats)
 }
 
 /// Reads and checks files and folders, and keeps each organisation's file with everything resolved. `origins`: each value
 /// has a comment with its place.
 pub fn load_rendered(
     paths: &[PathBuf],
+    commands: &dyn Commands,
     now: Timestamp,
     origins: bool,
     formats: impl Fn(ProviderName) -> &'static Format,
 ) -> Loaded {
-    let mut library = Library::new(&Disk, now);
+    let mut library = Library::new(&Disk, commands, now);
     library.origins = Some(origins);
     load_with(paths, library, formats)
 }
@@ -184,11 +194,12 @@ pub struct Content {
 pub fn load_contents(
     contents: Vec<Content>,
     files: &dyn Files,
+    commands: &dyn Commands,
     now: Timestamp,
     formats: impl Fn(ProviderName) -> &'static Format,
 ) -> Loaded {
     let mut loaded = Loaded::default();
-    let mut library = Library::new(files, now);
+    let mut library = Library::new(files, commands, now);
     for Content { name, path, bytes, named } in contents {
         let mut findings = Vec::new();
         let source = Source::decoded(&name, bytes, &mut findings);

@@ -28,8 +28,10 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use super::check::Checker;
 use super::field::Field;
 use super::raw::{AddressText, DateText, LineText, NameText, PercentText, SealText};
+use super::source::Sources;
 use rolecall_model::{
-    Exception, Guardrail, Guardrails, Kind, Limit, Pattern, Place, Quirk, Removals, list_of, quote, sentence,
+    Code, Exception, Finding, Guardrail, Guardrails, Kind, Limit, Pattern, Place, Quirk, Removals, list_of, quote,
+    sentence,
 };
 
 /// These limits apply to every plan, whatever the rest of the file says.
@@ -106,7 +108,7 @@ struct RawByKind {
 
 /// A limit, before its check.
 #[derive(Clone, Debug)]
-enum RawLimit {
+pub enum RawLimit {
     Text(String),
     Share(RawShare),
 }
@@ -114,7 +116,7 @@ enum RawLimit {
 /// This limit is a percentage of the live entities, and a number that it allows even if the percentage is less.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Share", deny_unknown_fields)]
-struct RawShare {
+pub struct RawShare {
     /// This is the percentage, such as `25%`. It is rounded down.
     #[schemars(required)]
     share: Option<Field<PercentText>>,
@@ -357,41 +359,49 @@ impl Checker<'_> {
         Some(Removals::new(limits))
     }
 
-    fn limit(&mut self, Field { mark, value }: Field<RawLimit>) -> Option<Limit> {
-        let RawShare { share, at_least } = match value? {
-            RawLimit::Share(share) => share,
-            RawLimit::Text(text) => {
-                let limit = text.parse();
-                if limit.is_err() {
-                    self.invalid(
-                        mark,
-                        format!("{} is not a limit.", quote(&text)),
-                        "Write a percentage such as `25%`, or a number.",
-                    );
-                }
-                return limit.ok();
-            }
-        };
-        let Some(share) = share else {
-            self.invalid(
-                mark,
-                "The limit lacks `share`.".to_owned(),
-                "Write `{ share: 25%, at_least: 3 }`, or a number.",
-            );
-            return None;
-        };
-        let PercentText(text) = share.value?;
-        let Ok(Limit::Share { percent, at_least: one }) = text.parse() else {
-            let is_number = text.parse::<u8>().is_ok_and(|number| number <= 100);
-            let example = if is_number { format!("{text}%") } else { "25%".to_owned() };
-            let hint = format!("Write a percentage such as `{example}`.");
-            self.invalid(share.mark, format!("{} is not a share.", quote(&text)), &hint);
-            return None;
-        };
-        let at_least = match at_least {
-            Some(field) => field.value? as usize,
-            None => one,
-        };
-        Some(Limit::Share { percent, at_least })
+    fn limit(&mut self, field: Field<RawLimit>) -> Option<Limit> {
+        limit(field, self.source, &mut self.findings)
     }
+}
+
+/// Checks a limit on removals.
+pub fn limit(
+    Field { mark, value }: Field<RawLimit>,
+    sources: Sources<'_>,
+    findings: &mut Vec<Finding>,
+) -> Option<Limit> {
+    let mut invalid = |mark, message: String, hint: &str| {
+        findings.push(Finding::error(Code::InvalidValue, sources.place(mark), message).hint(hint));
+    };
+    let RawShare { share, at_least } = match value? {
+        RawLimit::Share(share) => share,
+        RawLimit::Text(text) => {
+            let limit = text.parse();
+            if limit.is_err() {
+                invalid(
+                    mark,
+                    format!("{} is not a limit.", quote(&text)),
+                    "Write a percentage such as `25%`, or a number.",
+                );
+            }
+            return limit.ok();
+        }
+    };
+    let Some(share) = share else {
+        invalid(mark, "The limit lacks `share`.".to_owned(), "Write `{ share: 25%, at_least: 3 }`, or a number.");
+        return None;
+    };
+    let PercentText(text) = share.value?;
+    let Ok(Limit::Share { percent, at_least: one }) = text.parse() else {
+        let is_number = text.parse::<u8>().is_ok_and(|number| number <= 100);
+        let example = if is_number { format!("{text}%") } else { "25%".to_owned() };
+        let hint = format!("Write a percentage such as `{example}`.");
+        invalid(share.mark, format!("{} is not a share.", quote(&text)), &hint);
+        return None;
+    };
+    let at_least = match at_least {
+        Some(field) => field.value? as usize,
+        None => one,
+    };
+    Some(Limit::Share { percent, at_least })
 }

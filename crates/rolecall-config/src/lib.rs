@@ -40,7 +40,7 @@ pub use person::{
 };
 pub use pull::{Check, Gone, Pull, PullInput, PullOptions, Pulled, Stated, pull, stated};
 pub use redact::shows_credential;
-pub use resolve::{Disk, Files, NoFiles};
+pub use resolve::{Answers, Commands, Disk, Files, NoFiles, NotRun};
 pub use schema::schema;
 pub use source::{Excerpt, MAX_BYTES, Mark, Source};
 pub use trust::needing_approval;
@@ -74,7 +74,8 @@ pub fn check_source(
     source: &Source,
     formats: impl Fn(ProviderName) -> &'static Format,
 ) -> (Option<Desired>, Vec<Finding>) {
-    let mut library = Library::new(&NoFiles, Timestamp::MIN);
+    let answers = Answers::default();
+    let mut library = Library::new(&NoFiles, &answers, Timestamp::MIN);
     let Checked { desired, findings, included: _, rendered: _ } =
         check_file(Path::new(&*source.name), source, &mut library, formats);
     (desired, findings)
@@ -161,7 +162,7 @@ fn check_tree(
     remove_extensions(&mut root);
     known.included = library.include(path, source, &mut root, findings);
     let sources = library.with_head(source);
-    let Resolved { notes, endings, memberships, people } =
+    let Resolved { notes, endings, memberships, people, directories, left } =
         resolve(&mut root, &known.included, library, (sources, rules), findings);
     known.rendered = library.origins.map(|origins| render(&root, &notes, sources, origins));
     reject_keys(sources, &mut root, rules, findings);
@@ -170,7 +171,7 @@ fn check_tree(
     let desired = check(&root, &mut checker);
     let tolerated = tolerated.map(|list| check_tolerated(&list, &mut checker)).unwrap_or_default();
     findings.append(&mut checker.findings);
-    let desired = Desired { notes, endings, tolerated, memberships, people, ..desired? };
+    let desired = Desired { notes, endings, tolerated, memberships, people, directories, left, ..desired? };
     previous_names_used(&desired, findings);
     Some(desired)
 }

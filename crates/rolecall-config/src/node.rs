@@ -35,6 +35,12 @@ impl Located {
         entries.iter().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)
     }
 
+    /// Returns the value of a field for a change, if this is a mapping that has it.
+    pub fn field_mut(&mut self, name: &str) -> Option<&mut Self> {
+        let Node::Map(entries) = &mut self.node else { return None };
+        entries.iter_mut().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)
+    }
+
     /// Returns the fields of a mapping, each with its name. None if this is no mapping.
     pub fn fields(&self) -> &[(Self, Self)] {
         match &self.node {

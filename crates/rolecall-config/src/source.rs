@@ -41,6 +41,9 @@ pub struct Source {
     pub number: u32,
     /// False if the file isn't UTF-8. Then the text is only good for showing lines.
     pub is_whole: bool,
+    /// True for the people of a directory, which isn't YAML. None of its lines is shown, because it may have more than rolecall
+    /// reads.
+    pub is_data: bool,
 }
 
 /// A place in a [`Source`]. Line and column count from one, the span counts bytes.
@@ -85,12 +88,12 @@ impl Source {
             Ok(text) => (text, true),
             Err(text) => (text, false),
         };
-        Self { name: name.into(), text, number: 0, is_whole }
+        Self { name: name.into(), text, number: 0, is_whole, is_data: false }
     }
 
     /// Creates a source from a text that isn't in a file. `name` is used in places.
     pub fn inline(name: &str, text: impl Into<String>) -> Self {
-        Self { name: name.into(), text: text.into(), number: 0, is_whole: true }
+        Self { name: name.into(), text: text.into(), number: 0, is_whole: true, is_data: false }
     }
 
     pub fn start(&self) -> Place {
@@ -134,9 +137,9 @@ impl Source {
 
     /// Returns the line on which a span starts, or the part of a long line around it. The work doesn't depend on
     /// the length of the line, because one line may have many findings. Returns `None` if the span isn't in the
-    /// text.
+    /// text, and for the people of a directory.
     pub fn excerpt(&self, span: Span) -> Option<Excerpt<'_>> {
-        if !self.text.is_char_boundary(span.start) {
+        if self.is_data || !self.text.is_char_boundary(span.start) {
             return None;
         }
         let whole = self.window(span.start, LONGEST_LINE);

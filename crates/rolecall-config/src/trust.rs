@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::files::is_below_link;
 use super::{Format, Loaded};
 use rolecall_model::{
-    Code, Credential, Delivery, Desired, DesiredKey, Exception, Finding, Guardrails, KeyName, Manage, Pattern,
-    Place, Placed, ProviderName, Quirk, RemoteId, Scope, Tolerated,
+    Code, Credential, Delivery, Desired, DesiredKey, DirectorySource, Exception, Finding, Guardrails, KeyName,
+    Limit, Manage, Pattern, PeopleDirectory, Place, Placed, ProviderName, Quirk, RemoteId, Scope, Tolerated,
 };
 
 /// Returns a finding for each part of these files that a person must approve before rolecall uses a credential for
@@ -77,6 +77,8 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
         endings: _,
         memberships: _,
         people: _,
+        directories,
+        left: _,
     } = desired;
     let mut changed = |is_same: bool, place: &Place, what: &str| {
         if !is_same {
@@ -121,6 +123,11 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
         };
         changed(before.tolerated.iter().any(known), &entry.place, "`tolerated`");
     }
+    let asked = |all: &[PeopleDirectory]| -> Vec<(DirectorySource, Limit)> {
+        all.iter().map(|directory| (directory.source.clone(), directory.max_removals)).collect()
+    };
+    let directory_place = directories.first().map_or(place, |directory| &directory.place);
+    changed(asked(directories) == asked(&before.directories), directory_place, "The directory of `people`");
     let acknowledged_place = acknowledged.values().min().unwrap_or(place);
     changed(patterns(acknowledged) == patterns(&before.acknowledged), acknowledged_place, "`acknowledged`");
     compare_guardrails(place, guardrails, &before.guardrails, &mut changed);

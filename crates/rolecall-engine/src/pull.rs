@@ -49,7 +49,7 @@ pub fn pull<'f>(
     let (desired, _) = planned(input, &all, &[])?;
     let own_key = caller.or(desired.own_key.as_deref());
     let format = rolecall_providers::format(provider);
-    let parts = included.iter().filter(|part| file.includes.contains(&part.number));
+    let parts = included.iter().filter(|part| file.includes.contains(&part.number) && !part.is_data);
     let parts: Vec<(&Source, Stated)> = parts.map(|part| (part, stated(&part.text))).collect();
     let elsewhere: Stated = parts.iter().flat_map(|(_, stated)| stated).cloned().collect();
     let with_entries = parts.iter().filter(|(_, stated)| !stated.is_empty());

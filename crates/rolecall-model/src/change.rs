@@ -84,6 +84,8 @@ pub enum Cause {
     InvitationVanished,
     /// The file gave the access until this time, which has passed.
     Ended { until: Until },
+    /// The user has left the directory that people come from.
+    LeftDirectory,
     /// Another change of this plan needs this one.
     #[serde(alias = "needed")]
     NeededByAnother,
@@ -120,12 +122,17 @@ impl Change {
         self.action == other.action && self.after == other.after
     }
 
-    /// Returns whether the change completes what an earlier apply began, or takes access that has ended. Such a change is no drift, because nobody
+    /// Returns whether the change completes what an earlier apply began, or takes access that has ended or that
+    /// somebody had who left the directory. Such a change is no drift, because nobody
     /// has moved away from the file.
     pub fn is_leftover(&self) -> bool {
         matches!(
             self.cause,
-            Cause::Superseded { .. } | Cause::SecretLost | Cause::CompletesInvitation | Cause::Ended { .. }
+            Cause::Superseded { .. }
+                | Cause::SecretLost
+                | Cause::CompletesInvitation
+                | Cause::Ended { .. }
+                | Cause::LeftDirectory
         )
     }
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 
 use super::{
-    Address, Email, Ending, Expiry, Guardrails, Identity, KeyName, Kind, Pattern, Permission, Place, Placed,
-    ProviderName, Reach, RemoteId, RoleName, Slug, TeamName, Until,
+    Address, Email, Ending, Expiry, Guardrails, Identity, KeyName, Kind, Limit, Pattern, Permission, Place,
+    Placed, ProviderName, Reach, RemoteId, RoleName, Slug, TeamName, Until,
 };
 
 /// The desired state of one organisation, as a checked file says it.
@@ -53,6 +53,10 @@ pub struct Desired {
     pub memberships: BTreeMap<Address, PersonGroups>,
     /// The people of people files who have another address on this platform, by that address.
     pub people: BTreeMap<Email, Email>,
+    /// The directories that people come from.
+    pub directories: Vec<PeopleDirectory>,
+    /// The users who must have no access because they have left the directory. Their entries say that they are absent.
+    pub left: BTreeSet<Address>,
     /// Sorted by name, each once.
     pub teams: Vec<DesiredTeam>,
     /// Sorted by name, each once.
@@ -64,6 +68,25 @@ pub struct Desired {
     /// The kinds of entities of which a read covers everything, and not only what this file mentions. Verbs that show
     /// live set it; no file does.
     pub reads: BTreeSet<Kind>,
+}
+
+/// A directory that people come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeopleDirectory {
+    pub place: Place,
+    pub source: DirectorySource,
+    /// The number of people in its answer. `None` if it wasn't asked.
+    pub people: Option<usize>,
+    /// The number of users who may lose access in one plan because they have left the directory.
+    pub max_removals: Limit,
+}
+
+/// The source of a directory's people, as the file names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DirectorySource {
+    Command(Vec<String>),
+    Csv(String),
+    Scim(String),
 }
 
 /// Roles that somebody got by hand, for example in an incident, and that stay until a certain time.
@@ -339,12 +362,20 @@ impl Desired {
             endings: Vec::new(),
             memberships: BTreeMap::new(),
             people: BTreeMap::new(),
+            directories: Vec::new(),
+            left: BTreeSet::new(),
             teams: Vec::new(),
             roles: Vec::new(),
             users: Vec::new(),
             keys: Vec::new(),
             reads: BTreeSet::new(),
         }
+    }
+
+    /// Returns the number of people in all directories. `None` if there is none, or if one wasn't asked.
+    pub fn directory_people(&self) -> Option<usize> {
+        let people = self.directories.iter().map(|directory| directory.people).sum::<Option<usize>>();
+        people.filter(|_| !self.directories.is_empty())
     }
 
     /// Returns whether a plan with this identity is for the organisation of the file. The host may differ.

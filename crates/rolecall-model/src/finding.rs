@@ -107,6 +107,10 @@ codes! {
     Include => "include",
     /// A group or an entry names a person whom no people file lists.
     UnknownPerson => "unknown-person",
+    /// The directory that people come from can't be used.
+    Directory => "directory",
+    /// Somebody is in no list of people although a directory is included, so they must have no access.
+    NotInDirectory => "not-in-directory",
     /// A file names a group that no people file has.
     UnknownGroup => "unknown-group",
     /// Two groups have the same name.

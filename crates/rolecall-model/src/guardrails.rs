@@ -123,12 +123,19 @@ impl Removals {
         &self.by_kind
     }
 
+    /// Returns the strictest of other limits and that of the command line, and the number of entities that it allows of
+    /// `live`. `None` if there are no other limits.
+    pub fn strictest(&self, others: impl Iterator<Item = Limit>, live: usize) -> Option<(Limit, usize)> {
+        let own = others.map(|limit| (limit, limit.count(live))).min_by_key(|(_, most)| *most)?;
+        let limits = self.at_most.map(|limit| (limit, limit.count(live))).into_iter().chain([own]);
+        limits.min_by_key(|(_, most)| *most)
+    }
+
     /// Returns the stricter of the limits that apply to a collection with `live` entities, and the number of
     /// entities that it allows.
     pub fn for_collection(&self, kind: Kind, live: usize) -> (Limit, usize) {
         let written = self.by_kind.get(&kind).copied().unwrap_or_default();
-        let limits = [Some(written), self.at_most].into_iter().flatten().map(|limit| (limit, limit.count(live)));
-        limits.min_by_key(|(_, most)| *most).unwrap_or((written, written.count(live)))
+        self.strictest([written].into_iter(), live).unwrap_or((written, written.count(live)))
     }
 }
 

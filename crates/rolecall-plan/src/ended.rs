@@ -1,4 +1,4 @@
-//! Finds the changes that take access which a file gave until a certain time.
+//! Finds the changes that take access which a file gave until a certain time, or from people who have left the directory.
 //!
 //! For example, a file gives Jane the role `ADMIN` until the last day of the year, and `CLUSTER_OPS` forever. In January,
 //! the change that takes `ADMIN` from her is due because of the date: it needs no review, and is no drift. If somebody has
@@ -25,8 +25,15 @@ struct Ended<'a> {
     entry: bool,
 }
 
-/// Gives the changes that are due because of a date this cause.
+/// Gives the changes that are due because of a date, or because somebody has left the directory, this cause.
 pub(super) fn mark(input: &PlanInput<'_>, changes: &mut [Change]) {
+    let left = &input.desired.left;
+    for change in changes.iter_mut().filter(|change| is_by_file(&change.cause) && change.action.takes_access()) {
+        let listed = change.address.listed();
+        if left.contains(&listed) || left.contains(&Address { id: None, ..listed }) {
+            change.cause = Cause::LeftDirectory;
+        }
+    }
     let mut ended: BTreeMap<&Address, Ended<'_>> = BTreeMap::new();
     for Ending { until, address, what, place: _ } in &input.desired.endings {
         if !until.is_past(input.now) {

@@ -47,6 +47,8 @@ pub fn desired_hash(desired: &Desired) -> String {
         tolerated: _,
         notes: _,
         endings: _,
+        directories: _,
+        left: _,
         memberships: _,
         people: _,
     } = desired;

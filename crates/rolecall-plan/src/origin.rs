@@ -55,7 +55,7 @@ fn reasons(holds: &[Hold]) -> BTreeMap<&Address, Vec<&Hold>> {
 fn of_change(change: &Change, wished: Option<&Change>) -> Origin {
     let same = wished.filter(|wished| change.asks_for_the_same(wished));
     let is = match &change.cause {
-        Cause::Ended { .. } => {
+        Cause::Ended { .. } | Cause::LeftDirectory => {
             if same.is_some() {
                 OriginKind::Expired
             } else {

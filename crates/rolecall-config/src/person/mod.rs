@@ -198,7 +198,7 @@ struct Document<'a> {
 /// Returns all files of a run.
 fn documents(loaded: &Loaded) -> Result<Vec<Document<'_>>, Vec<Finding>> {
     let heads = loaded.files.iter().map(|file| (&file.source, file.path.clone(), vec![file]));
-    let included = loaded.included.iter().map(|source| {
+    let included = loaded.included.iter().filter(|source| !source.is_data).map(|source| {
         let heads = loaded.files.iter().filter(|file| file.includes.contains(&source.number)).collect();
         (source, PathBuf::from(&*source.name), heads)
     });
@@ -280,7 +280,7 @@ pub fn reload(
         bytes: known.texts.get(&normalize(&file.path)).copied().unwrap_or_default().as_bytes().to_vec(),
         named: true,
     });
-    load_contents(contents.collect(), &known, now, formats)
+    load_contents(contents.collect(), &known, &loaded.answers, now, formats)
 }
 
 /// The files that were read, some of them with another text.

@@ -87,6 +87,7 @@ impl<'p> Found<'p> {
             | Cause::Superseded { .. }
             | Cause::SecretLost
             | Cause::Ended { .. }
+            | Cause::LeftDirectory
             | Cause::CompletesInvitation => {
                 let difference = self.difference(&change.address);
                 // An update says more than the cancellation of an invitation beside it.

@@ -1,9 +1,10 @@
-//! The [`Directory`] of one organisation: the people and the groups of all people files that it includes.
+//! The [`Roster`] of one organisation: the people and the groups of all people files that it includes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::super::source::{Mark, Sources};
+use super::directory::not_in_directory;
 use super::entries::Date;
 use super::people::{Group, Member, MemberOf, PeopleFile, Person};
 use rolecall_model::{Code, Email, Finding, ProviderName, nearest, quote};
@@ -20,7 +21,7 @@ pub struct Membership {
 }
 
 /// All people and groups that an organisation's file includes.
-pub struct Directory<'a> {
+pub struct Roster<'a> {
     provider: ProviderName,
     people: BTreeMap<&'a str, &'a Person>,
     /// The people who have another address on this platform, by that address.
@@ -31,15 +32,38 @@ pub struct Directory<'a> {
     inner: BTreeMap<&'a str, Vec<&'a str>>,
     /// The number of members of all expanded groups together.
     memberships: usize,
+    /// True if people come from a directory that was asked.
+    has_directory: bool,
+}
+
+/// Returns the people whom groups name and no file lists, if people come from a directory: they have left it. If a
+/// directory wasn't asked, everybody whom a group names may be in it.
+pub fn absentees(files: &[&PeopleFile], provider: ProviderName) -> Vec<Person> {
+    let directories = || files.iter().filter_map(|file| file.directory.as_ref());
+    if directories().next().is_none() {
+        return Vec::new();
+    }
+    let left = directories().all(|directory| directory.people.is_some());
+    let people = files.iter().flat_map(|file| &file.people);
+    let known: BTreeSet<&Email> =
+        people.flat_map(|person| std::iter::once(&person.email).chain(person.aliases.get(&provider))).collect();
+    let named = files.iter().flat_map(|file| &file.groups).flat_map(Group::named);
+    let mut absent: BTreeMap<&Email, Mark> = BTreeMap::new();
+    for (email, mark) in named.filter(|(email, _)| !known.contains(email)) {
+        absent.entry(email).or_insert(mark);
+    }
+    let person = |(email, mark): (&Email, Mark)| Person { left, ..Person::new(email.clone(), mark) };
+    absent.into_iter().map(person).collect()
 }
 
 /// The number of members that all groups may have together: a bound of memory and time.
 const MOST: usize = 2_000_000;
 
-impl<'a> Directory<'a> {
+impl<'a> Roster<'a> {
     /// Puts the people files of an organisation together, and reports what they contradict each other in.
     pub fn new(
-        files: impl IntoIterator<Item = &'a PeopleFile>,
+        files: &[&'a PeopleFile],
+        absentees: &'a [Person],
         provider: ProviderName,
         sources: Sources<'_>,
         findings: &mut Vec<Finding>,
@@ -52,6 +76,8 @@ impl<'a> Directory<'a> {
             expanded: BTreeMap::new(),
             inner: BTreeMap::new(),
             memberships: 0,
+            has_directory: files.iter().any(|file| file.directory.is_some())
+                && files.iter().filter_map(|file| file.directory.as_ref()).all(|it| it.people.is_some()),
         };
         let twice = |what: String, mark: Mark, first: Mark| {
             let first = sources.place(first);
@@ -59,7 +85,8 @@ impl<'a> Directory<'a> {
                 Finding::error(Code::DuplicateUser, sources.place(mark), format!("{what} is listed twice."));
             finding.hint(format!("The first entry is at {first}. Merge the two entries."))
         };
-        for PeopleFile { people, groups } in files {
+        all.people.extend(absentees.iter().map(|person| (person.email.key(), person)));
+        for PeopleFile { people, groups, directory: _, data: _ } in files.iter().copied() {
             for person in people {
                 let first = all.people.insert(person.email.key(), person);
                 findings.extend(first.map(|first| twice(quote(person.email.as_str()), person.mark, first.mark)));
@@ -133,12 +160,15 @@ impl<'a> Directory<'a> {
     /// Reports what the groups refer to and no file has, and groups that contain themselves.
     pub fn check(&mut self, sources: Sources<'_>, findings: &mut Vec<Finding>) {
         for group in self.groups.values() {
-            let people = group.members.iter().filter_map(|member| match &member.of {
-                MemberOf::Person(email) => Some((email, member.mark)),
-                MemberOf::Group(_) => None,
-            });
-            let except = group.except.iter().map(|(email, mark)| (email, *mark));
-            for (email, mark) in people.chain(except).filter(|(email, _)| self.person(email).is_none()) {
+            for (email, mark) in group.named() {
+                match self.person(email) {
+                    Some(person) if person.left => {
+                        findings.push(self.left(email, mark, sources));
+                        continue;
+                    }
+                    Some(_) => continue,
+                    None => {}
+                }
                 let hint = match nearest(email.key(), self.people.keys().copied()) {
                     Some(near) => format!("Did you mean `{near}`?"),
                     None => "Add the person to `people`.".to_owned(),
@@ -158,6 +188,17 @@ impl<'a> Directory<'a> {
         for name in names {
             self.expand(name, sources, findings);
         }
+    }
+
+    /// Returns whether somebody who is in no list of people has left the directory.
+    pub fn has_directory(&self) -> bool {
+        self.has_directory
+    }
+
+    /// Reports somebody who isn't in the directory.
+    pub fn left(&self, email: &Email, mark: Mark, sources: Sources<'_>) -> Finding {
+        let others = self.people.iter().filter(|(_, person)| !person.left).map(|(address, _)| *address);
+        not_in_directory(email.as_str(), mark, nearest(email.key(), others), sources)
     }
 
     /// Returns the members of a group that [`Self::check`] has expanded.

@@ -10,6 +10,7 @@ use super::super::files::{is_below_link, is_yaml, unreadable};
 use super::super::node::{Located, Node};
 use super::super::source::{Mark, Source, Sources};
 use super::super::{remove_extensions, syntax, tree};
+use super::directory::{Answers, Commands};
 use super::people::{self, PeopleFile};
 use rolecall_model::{Code, Finding, Pattern, nearest, quote};
 
@@ -75,7 +76,10 @@ impl Files for NoFiles {
 
 /// Everything that the files of a run include, and the time of the run.
 pub struct Library<'f> {
-    files: &'f dyn Files,
+    pub(super) files: &'f dyn Files,
+    pub(super) commands: &'f dyn Commands,
+    /// The answers of the commands that were run.
+    pub answers: Answers,
     pub now: Timestamp,
     /// Whether each resolved file is written, and if so, with the place of each value.
     pub origins: Option<bool>,
@@ -95,6 +99,8 @@ enum Content {
         root: Located,
         includes: Vec<(u32, Mark)>,
     },
+    /// People of a directory.
+    Data,
     /// It has an error.
     Broken,
 }
@@ -131,9 +137,11 @@ const FIELDS: &str =
     "An included file has `users`, `roles`, `keys`, `teams` and `include`, or it starts with `kind: people`.";
 
 impl<'f> Library<'f> {
-    pub fn new(files: &'f dyn Files, now: Timestamp) -> Self {
+    pub fn new(files: &'f dyn Files, commands: &'f dyn Commands, now: Timestamp) -> Self {
         Self {
             files,
+            commands,
+            answers: Answers::default(),
             now,
             origins: None,
             sources: Vec::new(),
@@ -168,8 +176,10 @@ impl<'f> Library<'f> {
                 continue;
             }
             numbers.push(*number);
-            if let Some(Content::Part { includes, .. }) = at(&self.contents, *number) {
-                self.flatten(includes, numbers);
+            match at(&self.contents, *number) {
+                Some(Content::Part { includes, .. }) => self.flatten(includes, numbers),
+                Some(Content::People(file)) => numbers.extend(file.data.filter(|data| !numbers.contains(data))),
+                Some(Content::Data | Content::Broken) | None => {}
             }
         }
     }
@@ -178,7 +188,7 @@ impl<'f> Library<'f> {
     pub fn parts<'a>(&'a self, numbers: &'a [u32]) -> impl Iterator<Item = &'a Located> {
         numbers.iter().filter_map(|number| match at(&self.contents, *number)? {
             Content::Part { root, .. } => Some(root),
-            Content::People(_) | Content::Broken => None,
+            Content::People(_) | Content::Data | Content::Broken => None,
         })
     }
 
@@ -186,7 +196,7 @@ impl<'f> Library<'f> {
     pub fn people<'a>(&'a self, numbers: &'a [u32]) -> impl Iterator<Item = &'a PeopleFile> {
         numbers.iter().filter_map(|number| match at(&self.contents, *number)? {
             Content::People(file) => Some(file),
-            Content::Part { .. } | Content::Broken => None,
+            Content::Part { .. } | Content::Data | Content::Broken => None,
         })
     }
 
@@ -305,23 +315,40 @@ impl<'f> Library<'f> {
             unread.append(&mut found);
             return None;
         };
-        let index = self.sources.len();
-        let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
-        let source = Source { number, ..source };
-        self.sources.push(source.clone());
-        self.contents.push(Content::Broken);
-        self.findings.push(Vec::new());
+        let number = self.push(source, Content::Broken);
+        let source = at(&self.sources, number)?.clone();
         above.push(path.to_owned());
         let (content, is_ours) = self.parse(&source, above, &mut found);
         above.pop();
         if !is_ours {
             found = found.into_iter().map(Finding::without_source).collect();
         }
+        let index = number as usize - 1;
         if let (Some(contents), Some(findings)) = (self.contents.get_mut(index), self.findings.get_mut(index)) {
             (*contents, *findings) = (content, found);
         }
         self.by_path.insert(path.to_owned(), number);
         Some(number)
+    }
+
+    /// Reads a file with the people of a directory, unless it was read before. Reports that it can't be read.
+    pub(super) fn read_data(&mut self, path: &Path, unread: &mut Vec<Finding>) -> Option<u32> {
+        if let Some(known) = self.by_path.get(path) {
+            return Some(*known);
+        }
+        let source = self.files.read(path, unread)?;
+        let number = self.push(Source { is_data: true, ..source }, Content::Data);
+        self.by_path.insert(path.to_owned(), number);
+        Some(number)
+    }
+
+    /// Adds a file, and returns its number.
+    fn push(&mut self, source: Source, content: Content) -> u32 {
+        let number = u32::try_from(self.sources.len() + 1).unwrap_or(u32::MAX);
+        self.sources.push(Source { number, ..source });
+        self.contents.push(content);
+        self.findings.push(Vec::new());
+        number
     }
 
     /// Returns the content of a file, and whether it is surely one that others include. Lines of any other file are never
@@ -332,7 +359,6 @@ impl<'f> Library<'f> {
         above: &mut Vec<PathBuf>,
         findings: &mut Vec<Finding>,
     ) -> (Content, bool) {
-        let sources = Sources { head: source, included: &[] };
         let seems_ours = seems_ours(&source.text);
         if !source.is_whole {
             return (Content::Broken, seems_ours);
@@ -356,7 +382,11 @@ impl<'f> Library<'f> {
         remove_extensions(&mut root);
         if let Some(kind) = root.field("kind") {
             if kind.text() == Some("people") {
-                let file = people::check(&root, sources, findings);
+                let filled = if has_tags { Ok(None) } else { self.fill(&mut root, source, above, findings) };
+                let Ok(filled) = filled else { return (Content::Broken, true) };
+                // The people of a directory have places in another file.
+                let sources = Sources { head: source, included: &self.sources };
+                let file = people::check(&root, filled, sources, findings);
                 return (if has_tags { Content::Broken } else { Content::People(file) }, true);
             }
             let hint = "Write `kind: people`, or remove the field.";
@@ -418,7 +448,7 @@ impl<'f> Library<'f> {
 }
 
 /// Returns an item of a list whose numbers begin with one.
-fn at<T>(all: &[T], number: u32) -> Option<&T> {
+pub(super) fn at<T>(all: &[T], number: u32) -> Option<&T> {
     all.get(usize::try_from(number).ok()?.checked_sub(1)?)
 }
 

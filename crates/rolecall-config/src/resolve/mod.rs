@@ -6,6 +6,7 @@
 //! `users: [{ group: payments, roles: [Developer] }]`. The tree that is checked has an entry for Jane: her address has the
 //! place of the group's member in `people.yaml`, and the role that of the entry in `hive.yaml`.
 
+mod directory;
 mod entries;
 mod groups;
 mod include;
@@ -14,10 +15,11 @@ mod render;
 mod tolerated;
 mod users;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+pub use directory::{Answers, Commands, NotRun};
 pub use include::{Disk, Files, Library, NoFiles, PARTS};
 pub use people::RawPeople;
 pub use render::render;
@@ -26,10 +28,11 @@ pub use tolerated::{RawTolerated, check_tolerated};
 use super::node::{Located, Node};
 use super::source::{Mark, Sources};
 use entries::{Date, take_note, take_until};
-use groups::Directory;
+use groups::{Roster, absentees};
+use people::PeopleFile;
 use rolecall_model::{
-    Address, Code, Email, Ending, EndingAccess, Finding, KeyName, PersonGroups, ProviderName, RemoteId, RoleName,
-    Rules, Span, TeamName,
+    Address, Code, Email, Ending, EndingAccess, Finding, KeyName, PeopleDirectory, PersonGroups, ProviderName,
+    RemoteId, RoleName, Rules, Span, TeamName,
 };
 
 /// Returns the address of an entity by its name in a file.
@@ -53,6 +56,10 @@ pub struct Resolved {
     pub memberships: BTreeMap<Address, PersonGroups>,
     /// The people who have another address on this platform, by that address.
     pub people: BTreeMap<Email, Email>,
+    /// The directories that people come from.
+    pub directories: Vec<PeopleDirectory>,
+    /// The users who must have no access because they have left the directory.
+    pub left: BTreeSet<Address>,
 }
 
 /// Puts the description of an organisation together. `numbers`: the included files.
@@ -64,8 +71,10 @@ pub fn resolve(
     findings: &mut Vec<Finding>,
 ) -> Resolved {
     let provider = rules.capabilities().provider;
-    let mut directory = Directory::new(library.people(numbers), provider, sources, findings);
-    directory.check(sources, findings);
+    let files: Vec<&PeopleFile> = library.people(numbers).collect();
+    let absentees = absentees(&files, provider);
+    let mut roster = Roster::new(&files, &absentees, provider, sources, findings);
+    roster.check(sources, findings);
     let parts: Vec<&Located> = library.parts(numbers).collect();
     for section in PARTS {
         merge(root, &parts, section);
@@ -74,14 +83,18 @@ pub fn resolve(
         sources,
         rules,
         now: library.now,
-        directory: &directory,
+        roster: &roster,
         ended_teams: BTreeMap::new(),
         own_user: root
             .field("own")
             .and_then(|own| own.field("user")?.text())
             .and_then(|text| Email::parse(text).ok()),
         findings,
-        resolved: Resolved { people: directory.aliases(), ..Resolved::default() },
+        resolved: Resolved {
+            people: roster.aliases(),
+            directories: files.iter().filter_map(|file| file.directory.clone()).collect(),
+            ..Resolved::default()
+        },
     };
     for (section, address) in NAMED {
         for entry in items(root, section).into_iter().flatten() {
@@ -115,9 +128,7 @@ pub fn common_fields(name: &str) -> &'static [&'static str] {
 
 /// Returns the items of a list of the document, if it has that list.
 fn items<'a>(root: &'a mut Located, section: &str) -> Option<&'a mut Vec<Located>> {
-    let Node::Map(entries) = &mut root.node else { return None };
-    let (_, list) = entries.iter_mut().find(|(key, _)| key.text() == Some(section))?;
-    match &mut list.node {
+    match &mut root.field_mut(section)?.node {
         Node::List(items) => Some(items),
         Node::Null | Node::Bool(_) | Node::Number | Node::Text(_) | Node::Map(_) => None,
     }
@@ -148,7 +159,7 @@ struct Resolver<'a> {
     sources: Sources<'a>,
     rules: &'a dyn Rules,
     now: Timestamp,
-    directory: &'a Directory<'a>,
+    roster: &'a Roster<'a>,
     /// The teams that have ended, by their names.
     ended_teams: BTreeMap<String, Date>,
     /// The user of the credential, whose access never ends.
@@ -175,7 +186,7 @@ impl Resolver<'_> {
                 if section == "teams" {
                     self.ended_teams.insert(address.name.clone(), date);
                 }
-                make_absent(entry, &["name", "id"], date);
+                make_absent(entry, &["name", "id"], date.mark);
             }
         }
     }
@@ -204,11 +215,11 @@ fn id_of(entry: &Located) -> Option<RemoteId> {
 }
 
 /// Leaves only these fields of an entry, and makes it say that the entity must not exist.
-fn make_absent(entry: &mut Located, keep: &[&str], date: Date) {
+fn make_absent(entry: &mut Located, keep: &[&str], mark: Mark) {
     let Node::Map(fields) = &mut entry.node else { return };
     fields.retain(|(key, _)| key.text().is_some_and(|name| keep.contains(&name)));
     // Nobody has typed it, so no text stands for it.
-    let Mark { span: Span { start, .. }, .. } = date.mark;
-    let mark = Mark { span: Span { start, end: start }, ..date.mark };
+    let start = mark.span.start;
+    let mark = Mark { span: Span { start, end: start }, ..mark };
     fields.push((Located::of_text("absent", mark), Located { node: Node::Bool(true), mark }));
 }

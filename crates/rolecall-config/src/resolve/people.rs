@@ -13,8 +13,9 @@ use super::super::field::Field;
 use super::super::node::Located;
 use super::super::raw::{EmailText, LineText, NameText, UntilText};
 use super::super::source::{Mark, Sources};
+use super::directory::{Filled, RawDirectory};
 use super::entries::{Date, note, until};
-use rolecall_model::{Code, Email, Finding, ProviderName, check_name, quote};
+use rolecall_model::{Code, Email, Finding, PeopleDirectory, ProviderName, check_name, quote};
 
 /// This file lists people and the groups that they are in. Organisation files include it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -24,7 +25,8 @@ pub struct RawPeople {
     /// This field says that the file lists people.
     #[expect(dead_code, reason = "read before the rest, to choose this type")]
     kind: Field<RawKind>,
-    /// This list has every person once. Default: nobody.
+    /// This list has every person once. A mapping says from which directory they come. Default: nobody.
+    #[schemars(schema_with = "people_schema")]
     people: Option<Field<Vec<Field<RawPerson>>>>,
     /// This list has the groups. An organisation file gives a group roles with `group:` under `users`. Default: none.
     groups: Option<Field<Vec<Field<RawGroup>>>>,
@@ -40,7 +42,7 @@ enum RawKind {
 /// This entry describes one person.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Person", deny_unknown_fields)]
-struct RawPerson {
+pub struct RawPerson {
     /// This address identifies the person in all files that include this one.
     email: Field<EmailText>,
     /// This is the first name, for platforms whose entries have one. Default: none.
@@ -60,6 +62,12 @@ struct RawPerson {
     /// This text is shown with the person in plans, comments and reports of access. Default: none.
     #[schemars(with = "Option<LineText>")]
     note: Option<Field<NameText>>,
+}
+
+fn people_schema(generator: &mut SchemaGenerator) -> Schema {
+    let person = generator.subschema_for::<RawPerson>();
+    let directory = generator.subschema_for::<RawDirectory>();
+    json_schema!({ "anyOf": [{ "type": "array", "items": person }, directory, { "type": "null" }] })
 }
 
 fn aliases_schema(generator: &mut SchemaGenerator) -> Schema {
@@ -145,6 +153,10 @@ impl JsonSchema for RawMember {
 pub struct PeopleFile {
     pub people: Vec<Person>,
     pub groups: Vec<Group>,
+    /// The directory that the people come from.
+    pub directory: Option<PeopleDirectory>,
+    /// The number of the file that the people come from.
+    pub data: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -156,9 +168,16 @@ pub struct Person {
     pub aliases: BTreeMap<ProviderName, Email>,
     pub until: Option<Date>,
     pub note: Option<String>,
+    /// True if the person has left the directory.
+    pub left: bool,
 }
 
 impl Person {
+    /// Creates a person of whom only the address is known.
+    pub fn new(email: Email, mark: Mark) -> Self {
+        Self { email, mark, fields: Vec::new(), aliases: BTreeMap::new(), until: None, note: None, left: false }
+    }
+
     /// Returns the address of the person on a platform.
     pub fn email_on(&self, provider: ProviderName) -> &Email {
         self.aliases.get(&provider).unwrap_or(&self.email)
@@ -175,6 +194,17 @@ pub struct Group {
     pub note: Option<String>,
 }
 
+impl Group {
+    /// Returns the people whom the group names, as members or as exceptions.
+    pub fn named(&self) -> impl Iterator<Item = (&Email, Mark)> {
+        let members = self.members.iter().filter_map(|member| match &member.of {
+            MemberOf::Person(email) => Some((email, member.mark)),
+            MemberOf::Group(_) => None,
+        });
+        members.chain(self.except.iter().map(|(email, mark)| (email, *mark)))
+    }
+}
+
 #[derive(Debug)]
 pub struct Member {
     pub of: MemberOf,
@@ -189,14 +219,23 @@ pub enum MemberOf {
 }
 
 /// Checks a people file. Entries with an error are left out.
-pub fn check(root: &Located, sources: Sources<'_>, findings: &mut Vec<Finding>) -> PeopleFile {
+pub fn check(
+    root: &Located,
+    filled: Option<Filled>,
+    sources: Sources<'_>,
+    findings: &mut Vec<Finding>,
+) -> PeopleFile {
     let Some(RawPeople { kind: _, people, groups }) = decode::<RawPeople>(sources, root, findings) else {
         return PeopleFile::default();
     };
     let mut check = Check { sources, findings };
-    let people = values(people).filter_map(|(raw, _)| check.person(raw)).collect();
+    let mut people: Vec<Person> = values(people).filter_map(|(raw, _)| check.person(raw)).collect();
     let groups = values(groups).filter_map(|(raw, _)| check.group(raw)).collect();
-    PeopleFile { people, groups }
+    let Some(Filled { directory, file: data, left }) = filled else {
+        return PeopleFile { people, groups, directory: None, data: None };
+    };
+    people.iter_mut().for_each(|person| person.left = left.contains(&person.email));
+    PeopleFile { people, groups, directory: Some(directory), data }
 }
 
 /// Returns the decoded values of a list, each with its place.
@@ -231,7 +270,7 @@ impl Check<'_> {
             aliases.into_iter().filter_map(|(provider, address)| Some((provider, self.email(address)?))).collect();
         let until = ends.and_then(|field| until(field, self.sources, self.findings));
         let note = text.and_then(|field| note(field, self.sources, self.findings));
-        Some(Person { email: email?, mark, fields, aliases, until, note })
+        Some(Person { email: email?, mark, fields, aliases, until, note, left: false })
     }
 
     fn group(&mut self, raw: RawGroup) -> Option<Group> {

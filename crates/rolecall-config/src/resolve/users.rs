@@ -61,7 +61,7 @@ impl Resolver<'_> {
             match item.field("email").and_then(Located::text).and_then(|text| Email::parse(text).ok()) {
                 Some(email) => {
                     if common.until.is_some() {
-                        let person = self.directory.person(&email);
+                        let person = self.roster.person(&email);
                         ending.extend(person.map(|person| person.email.key()));
                     }
                     self.own_entry(item, &email, common, (&mut entries, &mut own, &mut lapsed));
@@ -72,7 +72,7 @@ impl Resolver<'_> {
         }
         let mut shares: BTreeMap<&str, Vec<Share>> = BTreeMap::new();
         for (grant, Grant { group, until, .. }) in grants.iter().enumerate() {
-            let Some(members) = self.directory.members(group) else { continue };
+            let Some(members) = self.roster.members(group) else { continue };
             for (key, membership) in members.iter() {
                 let until = Date::earlier(*until, membership.until);
                 shares.entry(key).or_default().push(Share { grant, membership: *membership, until });
@@ -81,7 +81,7 @@ impl Resolver<'_> {
         let mut conflicts = BTreeSet::new();
         let by_groups: BTreeSet<&str> = shares.keys().copied().collect();
         for (key, shares) in shares {
-            let Some(person) = self.directory.by_key(key) else { continue };
+            let Some(person) = self.roster.by_key(key) else { continue };
             if own.contains(key) {
                 // Once their own entry ends, what groups give has to fit together.
                 if ending.contains(key) {
@@ -91,7 +91,7 @@ impl Resolver<'_> {
             }
             let mut groups = BTreeSet::new();
             for group in shares.iter().filter_map(|share| grants.get(share.grant)) {
-                self.directory.groups_with(key, &group.group, &mut groups);
+                self.roster.groups_with(key, &group.group, &mut groups);
             }
             let memberships = PersonGroups { person: person.email.clone(), groups };
             self.resolved.memberships.insert(Address::user(self.email_of(person)), memberships);
@@ -103,8 +103,13 @@ impl Resolver<'_> {
         // Somebody who leaves must have no access, also where no file gives them any.
         let is_named =
             |person: &Person| own.contains(person.email.key()) || by_groups.contains(person.email.key());
-        let left: Vec<&Person> = self.directory.people().filter(|person| !is_named(person)).collect();
+        let left: Vec<&Person> = self.roster.people().filter(|person| !is_named(person)).collect();
         for person in left {
+            if person.left {
+                self.resolved.left.insert(Address::user(self.email_of(person)));
+                entries.push(self.ended_share(person, &[]));
+                continue;
+            }
             let Some(date) = person.until else { continue };
             self.ends(&Address::user(self.email_of(person)), date, EndingAccess::All);
             if date.is_past(self.now) {
@@ -118,8 +123,8 @@ impl Resolver<'_> {
     fn grant(&mut self, mut item: Located) -> Option<Grant> {
         let group = taken_text(&mut item, "group", self.sources, self.findings)?;
         let name = group.text()?.to_owned();
-        if self.directory.group(&name).is_none() {
-            self.findings.push(self.directory.unknown_group(&name, group.mark, self.sources));
+        if self.roster.group(&name).is_none() {
+            self.findings.push(self.roster.unknown_group(&name, group.mark, self.sources));
             return None;
         }
         for field in IDENTITY.iter().chain(&["absent"]) {
@@ -131,7 +136,7 @@ impl Resolver<'_> {
             }
         }
         let Entry { parts, until, note } = self.entry(&mut item);
-        let of_group = self.directory.group(&name).and_then(|group| group.note.clone());
+        let of_group = self.roster.group(&name).and_then(|group| group.note.clone());
         let notes = note.into_iter().chain(of_group).collect();
         Some(Grant { group: name, fields: item, parts, until, notes })
     }
@@ -226,7 +231,7 @@ impl Resolver<'_> {
         Entry { parts, until, note }: Entry,
         (entries, own, lapsed): (&mut Vec<Located>, &mut BTreeSet<String>, &mut BTreeMap<String, Located>),
     ) {
-        let person = self.directory.person(email);
+        let person = self.roster.person(email);
         let key = person.map_or(email.key(), |person| person.email.key()).to_owned();
         if let Some(person) = person {
             let memberships = PersonGroups { person: person.email.clone(), groups: BTreeSet::new() };
@@ -237,10 +242,20 @@ impl Resolver<'_> {
         let email = person.map_or(email, |person| self.email_of(person));
         let address = Address::user(email).with_id(id_of(&item).as_ref());
         self.add_notes(&address, note.iter().chain(person.and_then(|person| person.note.as_ref())));
+        let is_own = self.own_user.as_ref() == Some(email);
+        let left = person.map_or_else(|| self.roster.has_directory(), |person| person.left);
+        if left && !is_own && !is_absent(&item) {
+            let mark = item.field("email").map_or(item.mark, |email| email.mark);
+            self.findings.push(self.roster.left(email, mark, self.sources));
+            self.resolved.left.insert(address);
+            make_absent(&mut item, IDENTITY, mark);
+            own.insert(key);
+            entries.push(item);
+            return;
+        }
         for (what, date) in parts {
             self.ends(&address, date, what);
         }
-        let is_own = self.own_user.as_ref() == Some(email);
         if let Some(date) = until.or(person.and_then(|person| person.until)).filter(|_| is_own) {
             let message = "The credential belongs to this user, so their access never ends by a date.";
             let finding = Finding::warning(Code::OwnUserEnds, self.sources.place(date.mark), message);
@@ -259,11 +274,11 @@ impl Resolver<'_> {
         match (leaves, ended) {
             (Some(date), _) => {
                 if !is_absent(&item) {
-                    make_absent(&mut item, IDENTITY, date);
+                    make_absent(&mut item, IDENTITY, date.mark);
                 }
             }
             (None, Some(date)) => {
-                make_absent(&mut item, IDENTITY, date);
+                make_absent(&mut item, IDENTITY, date.mark);
                 lapsed.insert(key, item);
                 return;
             }
@@ -325,6 +340,10 @@ impl Resolver<'_> {
     ) -> Option<Located> {
         let email = self.email_of(person);
         let address = Address::user(email);
+        if person.left {
+            self.resolved.left.insert(address);
+            return None;
+        }
         if let Some(date) = person.until {
             self.ends(&address, date, EndingAccess::All);
         }
@@ -431,8 +450,9 @@ impl Resolver<'_> {
         let past = person.until.filter(|date| date.is_past(self.now));
         let email = (Located::of_text("email", mark), Located::of_text(self.email_of(person).as_str(), mark));
         let mut entry = Located { node: Node::Map(vec![email]), mark };
-        if let Some(date) = past.or(until) {
-            make_absent(&mut entry, IDENTITY, date);
+        let ended = past.or(until).map(|date| date.mark).or(person.left.then_some(mark));
+        if let Some(mark) = ended {
+            make_absent(&mut entry, IDENTITY, mark);
         }
         entry
     }

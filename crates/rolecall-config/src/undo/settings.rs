@@ -36,6 +36,8 @@ pub(super) fn settings(desired: &Desired) -> Vec<(&'static str, Yaml)> {
         endings: _,
         memberships: _,
         people: _,
+        directories: _,
+        left: _,
     } = desired;
     let single = |name: &str, value: Yaml| Yaml::flow([(name.to_owned(), value)]);
     let endpoint = match &endpoint.value {

@@ -30,7 +30,7 @@ pub struct Version<'a> {
 impl<'a> Version<'a> {
     /// Returns the texts of all files.
     fn sources(&self) -> impl Iterator<Item = &'a Source> + Clone {
-        std::iter::once(self.source).chain(self.included.clone())
+        std::iter::once(self.source).chain(self.included.clone()).filter(|source| !source.is_data)
     }
 }
 

@@ -234,7 +234,12 @@ impl Apply<'_> {
                 (final_state, finished)
             }
             Err(why) => {
-                let unread = Event::RunFinished { in_sync: None, desired: None, differing: BTreeSet::new() };
+                let unread = Event::RunFinished {
+                    in_sync: None,
+                    desired: None,
+                    differing: BTreeSet::new(),
+                    directory_people: None,
+                };
                 (FinalState::Unknown(why), unread)
             }
         };
@@ -342,7 +347,13 @@ fn finished(desired: &Desired, left: &OrganizationPlan, final_state: &FinalState
         FinalState::NeedsAttention(_) | FinalState::Waiting(_) | FinalState::OutOfSync(_) => Some(false),
         FinalState::Unknown(_) => None,
     };
-    Event::RunFinished { in_sync, desired: Some(desired_hash(desired)), differing: differing(left) }
+    let desired_hash = desired_hash(desired);
+    Event::RunFinished {
+        in_sync,
+        desired: Some(desired_hash),
+        differing: differing(left),
+        directory_people: desired.directory_people(),
+    }
 }
 
 /// Returns the message for a mutation that wasn't sent. `why` is a clause without a period.

@@ -119,7 +119,8 @@ pub fn facts(records: &[Record]) -> Facts {
                     facts.held.insert(address.clone(), held);
                 }
             }
-            Event::RunFinished { in_sync: _, desired: Some(desired), differing } => {
+            Event::RunFinished { in_sync: _, desired: Some(desired), differing, directory_people } => {
+                facts.directory_people = directory_people.or(facts.directory_people);
                 let (run, desired, differing) = (record.run.clone(), desired.clone(), differing.clone());
                 let finished = FinishedRun { at: record.at, run, position: index, desired, differing };
                 facts

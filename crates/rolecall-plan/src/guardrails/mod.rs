@@ -23,6 +23,7 @@ pub(super) fn find_refusals(
     planned_roles: &PlannedRoles,
 ) -> Vec<Refusal> {
     let mut refusals: Vec<Refusal> = removals::too_many_removals(input, changes, planned_roles).collect();
+    refusals.extend(removals::directory(input, changes));
     refusals.extend(min_admins(input, admins));
     refusals.extend(admins_unknown(input, changes));
     refusals.extend(Kind::ALL.iter().filter_map(|kind| wrong_credential(input, changes, *kind)));

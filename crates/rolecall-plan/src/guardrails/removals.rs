@@ -35,6 +35,35 @@ pub(super) fn too_many_removals<'a>(
     })
 }
 
+/// Returns refusals if too many users would lose access because they have left the directory, or if the directory has
+/// less than half of the people that it had at the last apply: probably its answer is wrong.
+pub(super) fn directory(input: &PlanInput<'_>, changes: &[Change]) -> Vec<Refusal> {
+    let directories = &input.desired.directories;
+    let left = changes.iter().filter(|change| change.cause == Cause::LeftDirectory);
+    let left: BTreeSet<Address> = left.map(|change| change.address.listed()).collect();
+    let live = live_count(input, Kind::User);
+    let limits = directories.iter().map(|directory| directory.max_removals);
+    let mut refusals = Vec::new();
+    if let Some((limit, most)) = input.desired.guardrails.max_removals.strictest(limits, live)
+        && left.len() > most
+    {
+        let message = format!(
+            "{} of {live} users would lose access because they aren't in the directory. One plan may do that to {most} at most (`max_removals: {limit}` of `people`).",
+            left.len()
+        );
+        refusals.push(Refusal::new(Guardrail::MaxRemovals, message, left.into_iter().collect()));
+    }
+    if let (Some(people), Some(before)) = (input.desired.directory_people(), input.facts.directory_people)
+        && people * 2 < before
+    {
+        let message = format!(
+            "The directory has {people} people, and it had {before} at the last apply. This looks like an answer that is cut off, so nothing is changed."
+        );
+        refusals.push(Refusal::new(Guardrail::MaxRemovals, message, Vec::new()));
+    }
+    refusals
+}
+
 /// Returns the number of live entities of a kind, of which a limit in percent is calculated.
 fn live_count(input: &PlanInput<'_>, kind: Kind) -> usize {
     let live = input.live;
@@ -84,7 +113,8 @@ fn users_losing_access(
         change.action == Action::Cancel && user.is_some_and(|user| invited.contains(&Address::user(&user.email)))
     };
     // Whoever reviewed a date has reviewed the loss.
-    let has_ended = |change: &Change| matches!(change.cause, Cause::Ended { .. });
+    // The directory has a limit of its own.
+    let has_ended = |change: &Change| matches!(change.cause, Cause::Ended { .. } | Cause::LeftDirectory);
     let mut losing: BTreeSet<Address> = changes
         .iter()
         .filter(|change| loses(input, change, planned_roles) && !replaced(change) && !has_ended(change))
