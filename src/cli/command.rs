@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 use tokio::runtime::Handle;
@@ -12,14 +12,28 @@ use super::CONNECTION;
 use rolecall_config::{MAX_BYTES, NotRun, shows_credential};
 use rolecall_model::quote;
 
-const TIMEOUT: Duration = Duration::from_secs(60);
-
 /// The option that lets the programs of files run.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Commands {
     /// Run the commands that the files name for people, credentials and deliveries.
     #[arg(long, help_heading = CONNECTION)]
     pub allow_commands: bool,
+    /// Give up on a request or on a command after this many seconds.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "60",
+        value_parser = clap::value_parser!(u64).range(1..=3600),
+        value_hint = ValueHint::Other,
+        help_heading = CONNECTION
+    )]
+    timeout: u64,
+}
+
+impl Commands {
+    pub fn timeout(self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
 }
 
 /// A directory is asked while the files are read.
@@ -28,7 +42,8 @@ impl rolecall_config::Commands for Commands {
         if !self.allow_commands {
             return Err(NotRun::NotAllowed);
         }
-        let answer = tokio::task::block_in_place(|| Handle::current().block_on(run(words, MAX_BYTES)));
+        let answer =
+            tokio::task::block_in_place(|| Handle::current().block_on(run(words, MAX_BYTES, self.timeout())));
         answer.map_err(NotRun::Failed)
     }
 }
@@ -56,8 +71,8 @@ pub(super) fn is_usual_program(program: &str) -> bool {
     is_usual_path(program) || which::which(program).is_ok()
 }
 
-/// Runs a command and returns what it prints to stdout, up to a size in bytes. The error is a sentence.
-pub(super) async fn run(words: &[String], most: u64) -> Result<Vec<u8>, String> {
+/// Runs a command and returns what it prints to stdout, up to a size in bytes and for a time. The error is a sentence.
+pub(super) async fn run(words: &[String], most: u64, timeout: Duration) -> Result<Vec<u8>, String> {
     let (program, arguments) = words.split_first().ok_or("The command is empty.")?;
     let shown = shown(program, is_usual_program);
     let failed = |why: String| format!("The command {shown} {why}.");
@@ -80,9 +95,9 @@ pub(super) async fn run(words: &[String], most: u64) -> Result<Vec<u8>, String> 
         }
         child.wait().await.map(Some)
     };
-    let status = tokio::time::timeout(TIMEOUT, output)
+    let status = tokio::time::timeout(timeout, output)
         .await
-        .map_err(|_| failed(format!("took longer than {} s", TIMEOUT.as_secs())))?
+        .map_err(|_| failed(format!("took longer than {} s", timeout.as_secs())))?
         .map_err(|why| failed(format!("can't be run: {why}")))?
         .ok_or_else(|| failed(format!("printed more than {} KiB", most / 1024)))?;
     if !status.success() {

@@ -123,7 +123,7 @@ pub(super) async fn connect(
     };
     let secrets = match &endpoint {
         // The credential is not even looked up if the host is not trusted with it.
-        Ok(_) => credential::credentials(desired, connection.commands.allow_commands).await,
+        Ok(_) => credential::credentials(desired, connection.commands).await,
         Err(_) => Ok(Secrets::default()),
     };
     let (endpoint, secrets) = match (endpoint, secrets) {

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use secrecy::SecretString;
 use url::Url;
 
-use super::command::{is_usual_path, is_usual_program, run, shown};
+use super::command::{Commands, is_usual_path, is_usual_program, run, shown};
 use rolecall_config::{check_url, is_loopback};
 use rolecall_model::{Code, Credential, Desired, Endpoint, Finding, Place, Placed, Rules};
 use rolecall_providers::Secrets;
@@ -80,10 +80,10 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// Returns the credentials that the file points to, or a finding for each one that is unavailable.
-pub(super) async fn credentials(desired: &Desired, allow_commands: bool) -> Result<Secrets, Vec<Finding>> {
+pub(super) async fn credentials(desired: &Desired, commands: Commands) -> Result<Secrets, Vec<Finding>> {
     let (mut secrets, mut findings) = (Vec::new(), Vec::new());
     for (name, credential) in &desired.credentials {
-        match resolve(name, credential, allow_commands).await {
+        match resolve(name, credential, commands).await {
             Ok(secret) => secrets.push((*name, secret)),
             Err(finding) => findings.push(finding),
         }
@@ -95,7 +95,7 @@ pub(super) async fn credentials(desired: &Desired, allow_commands: bool) -> Resu
 async fn resolve(
     field: &str,
     credential: &Placed<Credential>,
-    allow_commands: bool,
+    commands: Commands,
 ) -> Result<SecretString, Finding> {
     let unavailable = |message: String, hint: &str| {
         Finding::error(Code::CredentialUnavailable, credential.place.clone(), message).hint(hint)
@@ -122,7 +122,7 @@ async fn resolve(
         }
         Credential::Command(words) => {
             let program = shown(words.first().map_or("", String::as_str), is_usual_program);
-            if !allow_commands {
+            if !commands.allow_commands {
                 return Err(Finding::error(
                     Code::CommandNotAllowed,
                     credential.place.clone(),
@@ -131,7 +131,8 @@ async fn resolve(
                 .hint("Give `--allow-commands` only if the file has been reviewed."));
             }
             let hint = "Run the command yourself to see its output.";
-            let printed = run(words, MAX_CREDENTIAL).await.map_err(|why| unavailable(why, hint))?;
+            let printed =
+                run(words, MAX_CREDENTIAL, commands.timeout()).await.map_err(|why| unavailable(why, hint))?;
             String::from_utf8(printed).map_err(|_| {
                 unavailable(format!("The command {program} printed something that isn't text."), hint)
             })?

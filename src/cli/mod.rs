@@ -231,16 +231,6 @@ pub(crate) struct Connection {
     /// Also trust the certificate authorities in this PEM file.
     #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
     ca_file: Option<PathBuf>,
-    /// Give up on a request after this many seconds.
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        default_value = "60",
-        value_parser = clap::value_parser!(u64).range(1..=3600),
-        value_hint = ValueHint::Other,
-        help_heading = CONNECTION
-    )]
-    timeout: u64,
     /// Run against the embedded sandbox, without account, credentials and network.
     #[arg(long, help_heading = SANDBOX)]
     sandbox: bool,
@@ -251,7 +241,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     fn timeout(&self) -> Duration {
-        Duration::from_secs(self.timeout)
+        self.commands.timeout()
     }
 }
 

@@ -87,6 +87,13 @@ pub(super) async fn offboard(args: &OffboardArgs, out: &mut Out) -> Result<Exit,
     let mut report = person::report_of(&somebody, &edited, plan);
     report.keys = readings.read.iter().flat_map(|reading| related_keys(reading, &somebody)).collect();
     report.notes = notes(&readings.read, &somebody);
+    if loaded.files.iter().filter_map(|file| file.desired.as_ref()).any(|desired| !desired.directories.is_empty())
+    {
+        report.notes.push(format!(
+            "People come from a directory. If it still has {}, end that where it is kept.",
+            somebody.email.as_str()
+        ));
+    }
     if !report.plan.unread.is_empty() {
         report.notes.push(
             "A file whose organisation couldn't be read may need an entry, too. Run the command again.".to_owned(),

@@ -4,6 +4,7 @@
 
 mod access;
 mod bitpanda;
+mod directory;
 mod edit;
 mod every_order;
 mod hive;

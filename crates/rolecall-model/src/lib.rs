@@ -71,4 +71,4 @@ pub use resources::{ProjectReach, Reach, Resources, TargetReach};
 pub use rules::{Rules, Variables};
 pub use time::Expiry;
 pub use until::{Ending, EndingAccess, NearEnding, Until};
-pub use words::{distance, list_of, nearest, quote, sentence};
+pub use words::{distance, list_of, nearest, nearest_email, quote, sentence};

@@ -14,6 +14,21 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     scored.min().map(|(_, name)| name)
 }
 
+/// Returns the known email address that was probably meant. Of a domain that both have, no letter counts.
+pub fn nearest_email<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let Some((local, domain)) = typed.rsplit_once('@') else { return nearest(typed, known) };
+    let (same, others): (Vec<&str>, Vec<&str>) = known
+        .into_iter()
+        .partition(|email| email.rsplit_once('@').is_some_and(|(_, other)| other.eq_ignore_ascii_case(domain)));
+    let locals = same.iter().filter_map(|email| Some(email.rsplit_once('@')?.0));
+    let near = nearest(local, locals).and_then(|near| {
+        same.iter().copied().find(|email| email.rsplit_once('@').is_some_and(|(local, _)| local == near))
+    });
+    let is_same =
+        |email: &&str| email.rsplit_once('@').is_some_and(|(other, _)| other.eq_ignore_ascii_case(local));
+    near.or_else(|| others.into_iter().find(is_same))
+}
+
 /// Returns the number of letters by which two words differ. Two letters that are swapped count as one.
 pub fn distance(one: &str, other: &str) -> usize {
     strsim::damerau_levenshtein(one, other)

@@ -72,7 +72,7 @@ impl Somebody {
         // The entries that say that somebody must not have access, and who that is elsewhere.
         let mut notes: Vec<(Email, Email, Vec<ProviderName>)> = Vec::new();
         for document in &documents {
-            for (index, person) in document.list("people").iter().enumerate() {
+            for (index, person) in document.people().iter().enumerate() {
                 let Some(email) = address_of(person, "email") else { continue };
                 let aliases = person.field("aliases").map(Meaning::fields).unwrap_or_default().iter();
                 let aliases = aliases.filter_map(|(provider, alias)| {
@@ -224,6 +224,20 @@ impl<'a> Document<'a> {
             Some(Meaning::List(items)) => items,
             _ => Vec::new(),
         }
+    }
+
+    /// Returns the entries about people, also those that add to a directory.
+    fn people(&self) -> Vec<Meaning> {
+        match self.directory().and_then(|directory| directory.field("details").cloned()) {
+            Some(Meaning::List(details)) => details,
+            _ => self.list("people"),
+        }
+    }
+
+    /// Returns the mapping that says from which directory the people come.
+    fn directory(&self) -> Option<Meaning> {
+        let people = self.tree.root.field("people").map(|(_, _, value)| self.tree.meaning(value));
+        people.filter(|people| matches!(people, Meaning::Map(_)))
     }
 
     fn is_people(&self) -> bool {

@@ -33,10 +33,19 @@ pub fn onboard(
     let documents = documents(loaded)?;
     let mut findings = unknown_groups(&documents, loaded, newcomer);
     let has_person = |document: &Document<'_>| {
-        let people = document.list("people");
+        let people = document.people();
         people.iter().any(|person| address_of(person, "email").as_ref() == Some(&somebody.email))
     };
-    let is_new = !documents.iter().any(has_person);
+    // People of a directory are only known to it.
+    let directory = documents.iter().find(|document| document.directory().is_some());
+    let is_new = directory.is_none() && !documents.iter().any(has_person);
+    if let Some(document) = directory
+        && let Some((name, _)) = newcomer.fields.first()
+    {
+        let message = format!("People come from a directory, so `{name}` isn't written.");
+        let finding = Finding::error(Code::InvalidValue, document.source.start(), message);
+        findings.push(finding.hint("Leave the option out, and add the person where the directory is kept."));
+    }
     if let Some(at) = documents.iter().find(|document| has_person(document))
         && let Some((name, _)) = newcomer.fields.first()
     {
@@ -64,7 +73,7 @@ pub fn onboard(
                 has_person(other) && other.heads.iter().any(|file| file.source.name == head.source.name)
             })
         });
-        if !is_known && !has_person(document) {
+        if !is_known && !has_person(document) && directory.is_none() {
             let mut entry: Fields = vec![("email", Yaml::text(somebody.email.as_str()))];
             let fields = newcomer.fields.iter().filter(|(name, _)| *name != "note");
             entry.extend(fields.map(|(name, text)| (*name, Yaml::text(text))));

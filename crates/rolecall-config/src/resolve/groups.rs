@@ -7,7 +7,7 @@ use super::super::source::{Mark, Sources};
 use super::directory::not_in_directory;
 use super::entries::Date;
 use super::people::{Group, Member, MemberOf, PeopleFile, Person};
-use rolecall_model::{Code, Email, Finding, ProviderName, nearest, quote};
+use rolecall_model::{Code, Email, Finding, ProviderName, nearest, nearest_email, quote};
 
 /// The members of a group, by the addresses of the people in the form that is compared.
 pub type Members<'a> = BTreeMap<&'a str, Membership>;
@@ -169,7 +169,7 @@ impl<'a> Roster<'a> {
                     Some(_) => continue,
                     None => {}
                 }
-                let hint = match nearest(email.key(), self.people.keys().copied()) {
+                let hint = match nearest_email(email.key(), self.people.keys().copied()) {
                     Some(near) => format!("Did you mean `{near}`?"),
                     None => "Add the person to `people`.".to_owned(),
                 };
@@ -198,7 +198,7 @@ impl<'a> Roster<'a> {
     /// Reports somebody who isn't in the directory.
     pub fn left(&self, email: &Email, mark: Mark, sources: Sources<'_>) -> Finding {
         let others = self.people.iter().filter(|(_, person)| !person.left).map(|(address, _)| *address);
-        not_in_directory(email.as_str(), mark, nearest(email.key(), others), sources)
+        not_in_directory(email.as_str(), mark, nearest_email(email.key(), others), sources)
     }
 
     /// Returns the members of a group that [`Self::check`] has expanded.

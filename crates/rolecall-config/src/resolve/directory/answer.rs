@@ -41,11 +41,17 @@ impl Broken {
 
 /// Reads the lines of a CSV file.
 pub fn of_csv(text: &str, columns: &RawColumns) -> Result<Vec<Row>, Vec<Broken>> {
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    // Where a comma stands in numbers, spreadsheets write semicolons.
+    let first = text.lines().next().unwrap_or_default();
+    let delimiter = [b',', b';', b'\t'].into_iter().max_by_key(|delimiter| {
+        let count = first.bytes().filter(|byte| byte == delimiter).count();
+        (count, *delimiter == b',')
+    });
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter.unwrap_or(b',')).from_reader(text.as_bytes());
     let unreadable = |line, error: &csv::Error| {
         let why = match error.kind() {
             csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                format!("It has {len} columns, and the first line has {expected_len}.")
+                format!("It doesn't have as many columns as the first line: {len} instead of {expected_len}.")
             }
             _ => "It can't be read.".to_owned(),
         };

@@ -1,0 +1,328 @@
+//! People who come from a directory: who leaves it, and answers that can't be right.
+
+use crate::support::cli::{Env, Said};
+
+const EVERYBODY: [&str; 6] = ["alexandra", "ghost", "jane", "left", "new1", "sam"];
+
+/// The workspace of the sandbox with everybody who is in it, and people from a directory.
+fn env(people: &str) -> Env {
+    let env = Env::new();
+    env.write("people.yaml", format!("kind: people\npeople:\n{people}"));
+    let imported = env.run(&["import", "--sandbox", "paradime", "acme0analytics00"]);
+    assert_eq!(imported.code, 0, "{}", imported.all());
+    env.write("paradime.yaml", imported.stdout.replace("manage:\n", "include: [people.yaml]\n\nmanage:\n"));
+    env
+}
+
+/// Writes a directory of these people.
+fn staff(env: &Env, names: &[&str]) {
+    let rows: String = names.iter().map(|name| format!("{name}@acme.example,\"Doe, J\",99000\n")).collect();
+    env.write("staff.csv", format!("Work Email,Name,Salary\n{rows}"));
+}
+
+fn without(names: &[&str]) -> Vec<&'static str> {
+    EVERYBODY.into_iter().filter(|name| !names.contains(name)).collect()
+}
+
+const CSV: &str = "  csv: staff.csv\n  columns: { email: Work Email }\n";
+
+fn plan(env: &Env, options: &[&str]) -> Said {
+    env.run(&[&["plan", "--sandbox", "paradime.yaml"], options].concat())
+}
+
+fn has(said: &Said, text: &str) {
+    let all = said.all().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(all.contains(text), "no `{text}` in\n{}", said.all());
+}
+
+#[test]
+fn whoever_leaves_the_directory_loses_access_without_a_review() {
+    let env = env(CSV);
+    staff(&env, &EVERYBODY);
+    let before = plan(&env, &["--detailed-exitcode"]);
+    assert_eq!(before.code, 0, "{}", before.all());
+    staff(&env, &without(&["ghost"]));
+    let planned = plan(&env, &["--detailed-exitcode"]);
+    assert_eq!(planned.code, 2, "{}", planned.all());
+    has(&planned, "- user/ghost@acme.example disable ANALYST → nothing; isn't in the directory");
+    let checked = env.run(&["validate", "paradime.yaml"]);
+    assert_eq!(checked.code, 0);
+    has(&checked, "warning[not-in-directory]: ghost@acme.example isn't in the directory");
+    assert_eq!(env.run(&["drift", "--sandbox", "paradime.yaml"]).code, 0, "it is no drift");
+    let applied = env.run(&["apply", "--sandbox", "--leftovers", "--auto-approve", "paradime.yaml"]);
+    assert_eq!(applied.code, 0, "{}", applied.all());
+    let after = plan(&env, &["--detailed-exitcode"]);
+    assert_eq!(after.code, 0, "{}", after.all());
+    // Somebody who comes back is as the files say.
+    staff(&env, &EVERYBODY);
+    has(&plan(&env, &[]), "user/ghost@acme.example blocked: rolecall disabled the user");
+}
+
+#[test]
+fn the_directory_has_a_limit_of_its_own() {
+    let env = env(&format!("{CSV}  max_removals: 1\n"));
+    staff(&env, &without(&["ghost", "sam"]));
+    let refused = plan(&env, &[]);
+    assert_eq!(refused.code, 3, "{}", refused.all());
+    has(
+        &refused,
+        "2 of 6 users would lose access because they aren't in the directory. One plan may do that to 1 at most (`max_removals: 1` of `people`).",
+    );
+    // The limit of the guardrails is for what somebody reviewed.
+    env.write("people.yaml", env.read("people.yaml").replace("max_removals: 1", "max_removals: 50%"));
+    let narrow = env.read("paradime.yaml").replace("manage:\n", "guardrails: { max_removals: 0 }\n\nmanage:\n");
+    env.write("paradime.yaml", narrow);
+    assert_eq!(plan(&env, &[]).code, 0);
+    has(&plan(&env, &["--max-removals", "1"]), "One plan may do that to 1 at most");
+}
+
+#[test]
+fn a_directory_that_shrinks_to_less_than_half_changes_nothing() {
+    let env = env(&format!("{CSV}  max_removals: 100%\n"));
+    staff(&env, &EVERYBODY);
+    let applied = env.run(&["apply", "--sandbox", "--auto-approve", "paradime.yaml"]);
+    assert_eq!(applied.code, 0, "{}", applied.all());
+    staff(&env, &["jane", "alexandra"]);
+    let refused = plan(&env, &[]);
+    assert_eq!(refused.code, 3, "{}", refused.all());
+    has(&refused, "The directory has 2 people, and it had 6 at the last apply.");
+    let applied = env.run(&["apply", "--sandbox", "--leftovers", "--auto-approve", "paradime.yaml"]);
+    assert_eq!(applied.code, 3, "{}", applied.all());
+    // The refusal isn't forgotten by the next run.
+    assert_eq!(plan(&env, &[]).code, 3);
+    staff(&env, &["jane", "alexandra", "sam"]);
+    assert_eq!(plan(&env, &[]).code, 0);
+}
+
+#[test]
+fn answers_that_can_not_be_right_change_nothing() {
+    let row = "jane@acme.example,\"Doe\",99000\n";
+    let csv = |rows: &str| format!("Work Email,Name,Salary\n{row}{rows}");
+    let cases = [
+        ("html", "<!DOCTYPE html><html>Sign in</html>".to_owned()),
+        ("nobody", "Work Email,Name,Salary\n".to_owned()),
+        ("empty", String::new()),
+        ("an address", csv("ghost(at)acme.example,Doe,98000\n")),
+        ("columns", csv("ghost@acme.example,Doe, J,98000\n")),
+        ("quotes", csv("\"ghost@acme.example,Doe,98000\n")),
+        ("another header", "Mail,Name\nghost@acme.example,Doe\n".to_owned()),
+        ("twice", format!("Work Email,Work Email,Salary\n{row}")),
+    ];
+    let mut text = String::new();
+    for (name, content) in cases {
+        let env = env(CSV);
+        env.write("staff.csv", content);
+        let said = env.run(&["validate", "paradime.yaml"]);
+        assert_eq!(said.code, 1, "{name}: {}", said.all());
+        assert!(!said.all().contains("98000") && !said.all().contains("99000"), "{}", said.all());
+        assert_eq!(plan(&env, &[]).code, 1);
+        text.push_str(&format!("## {name}\n{}", said.stdout));
+    }
+    let env = env(CSV);
+    env.write("staff.csv", b"Work Email\njane\xff@acme.example\n");
+    let said = env.run(&["validate", "paradime.yaml"]);
+    text.push_str(&format!("## bytes\n{}", said.stdout));
+    let missing = env.run(&["validate", "paradime.yaml"]);
+    std::fs::remove_file(env.path("staff.csv")).unwrap();
+    assert_eq!((said.code, missing.code), (1, 1));
+    text.push_str(&format!("## missing\n{}", env.run(&["validate", "paradime.yaml"]).stdout));
+    insta::assert_snapshot!("directory_answers", text);
+}
+
+/// Returns the field for a command that a shell runs.
+fn command(script: &str) -> String {
+    format!("  command: [sh, -c, {}]\n", serde_json::to_string(script).unwrap())
+}
+
+#[test]
+fn a_command_prints_people_or_the_pages_of_a_scim_service() {
+    let lines: String =
+        EVERYBODY[1..].iter().map(|name| format!("{{\"email\":\"{name}@acme.example\",\"x\":[1]}}\n")).collect();
+    let scim = |total: usize, names: &[&str]| -> String {
+        let users = names.iter().map(|name| {
+            format!(
+                "{{\"userName\": \"{name}@acme.example\", \"active\": {}, \"name\": {{\"givenName\": \"J\"}}}}",
+                *name != "ghost"
+            )
+        });
+        let users: Vec<String> = users.collect();
+        format!(
+            "{{\"schemas\": [\"urn:ietf:params:scim:api:messages:2.0:ListResponse\"],\n \"totalResults\": {total},\n \"Resources\": [{}]}}\n",
+            users.join(",\n")
+        )
+    };
+    let env = env(&command("cat answer"));
+    env.write("answer", format!("{lines}{{\"email\":\"alexandra@acme.example\",\"active\":true}}"));
+    let planned = plan(&env, &["--allow-commands", "--detailed-exitcode"]);
+    assert_eq!(planned.code, 0, "{}", planned.all());
+    env.write("answer", format!("{lines}{{\"email\":\"alexandra@acme.example\",\"active\":false}}"));
+    has(&plan(&env, &["--allow-commands"]), "user/alexandra@acme.example disable");
+    let (first, second) = (scim(6, &EVERYBODY[..3]), scim(6, &EVERYBODY[3..]));
+    for people in [&command("cat answer"), "  scim: answer\n"] {
+        env.write("people.yaml", format!("kind: people\npeople:\n{people}"));
+        env.write("answer", format!("{first}{second}"));
+        let planned = plan(&env, &["--allow-commands"]);
+        has(&planned, "1 user to disable");
+        has(&planned, "user/ghost@acme.example disable");
+        env.write("answer", &first);
+        let said = plan(&env, &["--allow-commands"]);
+        assert_eq!(said.code, 1, "{}", said.all());
+        has(&said, "The SCIM service has 6 users, and the answer has 3.");
+    }
+}
+
+#[test]
+fn a_command_that_lies_hangs_or_dies_changes_nothing() {
+    let cases = [
+        ("dies", "echo '{\"email\":\"jane@acme.example\"}'; echo secret >&2; exit 3"),
+        ("hangs", "echo '{\"email\":\"jane@acme.example\"}'; sleep 60"),
+        ("is cut off", "printf '{\"email\":\"jane@acme.example\"}\\n{\"email\":'"),
+        ("prints HTML", "echo '<html>secret</html>'"),
+        (
+            "prints another type",
+            "echo '{\"email\":\"jane@acme.example\"}'; echo '{\"email\":[\"secret\"]}'; echo '[\"secret\"]'",
+        ),
+        ("prints text", "echo '{\"email\":\"jane@acme.example\"}'; echo secret"),
+        ("prints nothing", "true"),
+        ("prints bytes", "printf '\\377secret'"),
+        (
+            "prints one person twice",
+            "echo '{\"email\":\"jane@acme.example\",\"phone\":\"1\"}'; echo '{\"email\":\"JANE@acme.example\",\"phone\":\"2\"}'",
+        ),
+    ];
+    let mut text = String::new();
+    for (name, script) in cases {
+        let env = env(&command(script));
+        let said = plan(&env, &["--allow-commands", "--timeout", "2"]);
+        assert_eq!(said.code, 1, "{name}: {}", said.all());
+        assert!(!said.all().contains("secret\"") && !said.stdout.contains("disable"), "{}", said.all());
+        let findings = said.stderr.lines().filter(|line| line.contains("error[") || line.contains("hint:"));
+        text.push_str(&format!("## {name}\n{}\n", findings.collect::<Vec<_>>().join("\n")));
+    }
+    let env = env("  command: [no-such-program-here]\n");
+    let said = plan(&env, &["--allow-commands"]);
+    text.push_str(&format!("## isn't there\n{}\n", said.stderr.lines().next().unwrap()));
+    insta::assert_snapshot!("directory_commands", text);
+}
+
+#[test]
+fn no_command_runs_unless_it_is_allowed() {
+    let env = env(&command("touch ran; echo '{\"email\":\"jane@acme.example\"}'"));
+    let planned = plan(&env, &[]);
+    assert_eq!(planned.code, 1, "{}", planned.all());
+    has(
+        &planned,
+        "error[command-not-allowed]: `sh` isn't run without `--allow-commands`, and it prints the people.",
+    );
+    // A check goes on without the people, and says so.
+    let checked = env.run(&["validate", "paradime.yaml"]);
+    assert_eq!(checked.code, 0, "{}", checked.all());
+    has(
+        &checked,
+        "warning[command-not-allowed]: `sh` isn't run without `--allow-commands`, so its people aren't known here.",
+    );
+    assert!(!env.path("ran").exists());
+    // A pull request can't run a command of its own before somebody approves it.
+    for name in ["paradime.yaml", "people.yaml"] {
+        env.write(&format!("trusted/{name}"), env.read(name));
+    }
+    let same = env.run(&["validate", "--allow-commands", "--trusted", "trusted/paradime.yaml", "paradime.yaml"]);
+    assert_eq!(same.code, 0, "{}", same.all());
+    std::fs::remove_file(env.path("ran")).unwrap();
+    env.write("people.yaml", env.read("people.yaml").replace("touch ran", "touch stolen"));
+    let changed =
+        env.run(&["validate", "--allow-commands", "--trusted", "trusted/paradime.yaml", "paradime.yaml"]);
+    assert_eq!(changed.code, 3, "{}", changed.all());
+    has(&changed, "The directory of `people` differs from the trusted file.");
+    assert!(!env.path("stolen").exists());
+}
+
+#[test]
+fn a_directory_is_checked_where_it_is_written() {
+    let cases = [
+        "  csv: ../staff.csv\n",
+        "  csv: staff.csv\n  command: [hr]\n",
+        "  max_removals: 5%\n",
+        "  command: []\n",
+        "  scim: staff.csv\n  columns: { email: Mail }\n",
+        "  csv: staff.csv\n  max_removals: few\n  colums: {}\n",
+        "  csv: staff.csv\n  columns: { email: Work Email, phone: Tel }\n",
+    ];
+    let mut text = String::new();
+    for case in cases {
+        let env = env(case);
+        staff(&env, &EVERYBODY);
+        let said = env.run(&["validate", "paradime.yaml"]);
+        assert_eq!(said.code, 1, "{case}: {}", said.all());
+        text.push_str(&said.stdout);
+    }
+    insta::assert_snapshot!("directory_fields", text);
+}
+
+#[test]
+fn details_add_to_people_and_outlive_them() {
+    let env = Env::new();
+    env.write("people.yaml", "kind: people\npeople:\n  csv: staff.csv\n  details:\n    - { email: bob@x.example, aliases: { hive: sam@acme.example }, note: on call }\n");
+    let head = crate::support::cli::example("hive.yaml");
+    env.write(
+        "hive.yaml",
+        head.replace("provider: hive\n", "provider: hive\ninclude: [people.yaml, others.yaml]\n"),
+    );
+    let listed = [
+        "alice", "carol", "dave", "old1", "eve", "mallory", "new1", "erin", "frank", "max", "peggy", "grace",
+        "heidi",
+    ];
+    let others: String = listed.iter().map(|name| format!("  - {{ email: {name}@acme.example }}\n")).collect();
+    env.write("others.yaml", format!("kind: people\npeople:\n{others}"));
+    env.write("staff.csv", "email,phone\nbob@x.example,1\nx@x.example,\n");
+    let rendered = env.run(&["render", "hive.yaml"]);
+    assert_eq!(rendered.code, 0, "{}", rendered.all());
+    has(&rendered, "note: on call");
+    env.write("staff.csv", "email,phone\nx@x.example,\n");
+    let rendered = env.run(&["render", "--origins", "hive.yaml"]);
+    has(&rendered, "- email: sam@acme.example");
+    has(&rendered, "absent: true");
+}
+
+#[test]
+fn a_spreadsheet_may_write_semicolons_and_a_byte_order_mark() {
+    let env = env(CSV);
+    let rows: String = EVERYBODY[1..].iter().map(|name| format!("\"Doe; J\";{name}@acme.example\r\n")).collect();
+    env.write("staff.csv", format!("\u{feff}Name;Work Email\r\n{rows}"));
+    has(&plan(&env, &[]), "1 user to disable");
+}
+
+#[test]
+fn the_plan_tells_a_leaver_of_this_pull_request_from_one_before() {
+    let env = env(CSV);
+    staff(&env, &without(&["ghost"]));
+    for name in ["paradime.yaml", "people.yaml", "staff.csv"] {
+        env.write(&format!("base/{name}"), env.read(name));
+    }
+    staff(&env, &without(&["ghost", "sam"]));
+    let said = plan(&env, &["--base", "base/paradime.yaml", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let changes = &json["organizations"][0]["comparison"]["changes"];
+    assert_eq!(changes["user/ghost@acme.example"]["is"], "expired", "{changes}");
+    assert_eq!(changes["user/sam@acme.example"]["is"], "asked", "{changes}");
+    assert!(!said.stdout.contains("99000"), "lines of the directory aren't shown");
+}
+
+#[test]
+fn joining_and_leaving_know_the_directory() {
+    let env = env(&format!("{CSV}groups:\n  - {{ name: dev, members: [sam@acme.example] }}\n"));
+    staff(&env, &EVERYBODY);
+    let unknown = env.run(&["onboard", "--sandbox", "zoe@acme.example", "--group", "dev", "paradime.yaml"]);
+    assert_eq!(unknown.code, 1, "{}", unknown.all());
+    has(&unknown, "zoe@acme.example isn't in the directory that people come from.");
+    let known =
+        env.run(&["onboard", "--sandbox", "--write", "jane@acme.example", "--group", "dev", "paradime.yaml"]);
+    assert!(known.code == 0 || known.code == 2, "{}", known.all());
+    has(
+        &Said { stdout: env.read("people.yaml"), stderr: String::new(), code: 0 },
+        "members: [sam@acme.example, jane@acme.example]",
+    );
+    let leaving = env.run(&["offboard", "--sandbox", "--write", "sam@acme.example", "paradime.yaml"]);
+    has(&leaving, "If it still has sam@acme.example, end that where it is kept.");
+    assert!(!env.read("people.yaml").contains("sam@"), "{}", leaving.all());
+}
