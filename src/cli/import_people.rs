@@ -28,7 +28,12 @@ pub(super) async fn import_people(args: &ImportArgs, people: &Path, out: &mut Ou
             .hint(format!("Write it first, with `rolecall import {provider} {organization} --out FILE`.")));
     }
     let now = Timestamp::now();
-    let session = Session::reading(load(&args.what, now), &BTreeSet::from([Kind::User]), &args.connection, out)?;
+    let session = Session::reading(
+        load(&args.what, &args.connection.commands, now),
+        &BTreeSet::from([Kind::User]),
+        &args.connection,
+        out,
+    )?;
     let loaded = session.loaded();
     let refuse = |findings: Vec<_>| {
         out.findings(&findings, &session.sources());

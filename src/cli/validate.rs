@@ -34,9 +34,9 @@ pub(super) struct ValidateArgs {
     #[command(flatten)]
     paths: Paths,
     #[command(flatten)]
-    commands: Commands,
-    #[command(flatten)]
     reports: Reports,
+    #[command(flatten)]
+    commands: Commands,
 }
 
 pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failure> {

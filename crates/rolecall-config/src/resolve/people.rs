@@ -26,6 +26,7 @@ pub struct RawPeople {
     #[expect(dead_code, reason = "read before the rest, to choose this type")]
     kind: Field<RawKind>,
     /// This list has every person once. A mapping says from which directory they come. Default: nobody.
+    #[serde(default)]
     #[schemars(schema_with = "people_schema")]
     people: Option<Field<Vec<Field<RawPerson>>>>,
     /// This list has the groups. An organisation file gives a group roles with `group:` under `users`. Default: none.
