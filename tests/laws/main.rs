@@ -20,6 +20,7 @@ mod safety;
 #[path = "../support/mod.rs"]
 mod support;
 mod undo;
+mod until;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

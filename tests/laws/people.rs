@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use rolecall_config::Loaded;
-use rolecall_model::{Address, Code, Delivery, Desired, ProviderName};
+use rolecall_model::{Address, Code, Delivery, Desired, Ending, Kind, ProviderName};
 use serde_json::Value;
 
 use crate::support::files::loaded;
@@ -17,11 +17,11 @@ use crate::{Law, config};
 
 /// The ends of access as a file writes them, and the instants that they mean.
 const TIMES: &[(&str, &str)] = &[
-    ("2026-06-09", "2026-06-10T00:00:00Z"),
-    ("2026-06-10", "2026-06-11T00:00:00Z"),
-    ("2026-06-10T12:00:00Z", "2026-06-10T12:00:00Z"),
-    ("2026-06-10T14:00:00+02:00", "2026-06-10T12:00:00Z"),
-    ("2026-06-11", "2026-06-12T00:00:00Z"),
+    ("2026-11-23", "2026-11-24T00:00:00Z"),
+    ("2026-11-24", "2026-11-25T00:00:00Z"),
+    ("2026-11-24T12:00:00Z", "2026-11-24T12:00:00Z"),
+    ("2026-11-24T14:00:00+02:00", "2026-11-24T12:00:00Z"),
+    ("2026-11-29", "2026-11-30T00:00:00Z"),
 ];
 
 pub const PEOPLE: usize = 5;
@@ -96,11 +96,21 @@ enum Tree {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Values {
+pub struct Values {
     roles: Option<Vec<(&'static str, Date)>>,
     teams: Option<BTreeMap<&'static str, (Option<&'static str>, Date)>>,
     resources: Option<Tree>,
-    flag: Option<bool>,
+    /// Whether the user can sign in.
+    pub flag: Option<bool>,
+}
+
+/// What the files say of somebody at a time.
+#[derive(Debug)]
+pub enum Said {
+    Nothing,
+    /// They must have no access.
+    Gone,
+    Has(Values),
 }
 
 #[derive(Debug)]
@@ -157,6 +167,16 @@ impl Organization {
             let until = dice.date(2);
             (until, until.is_none() && dice.one_in(2), dice.pick(3))
         });
+        // A team that ends takes its members along.
+        if provider == ProviderName::Rapidapi
+            && named.first().is_some_and(|(date, _, _): &(Date, _, _)| date.is_some())
+        {
+            for teams in entries.iter_mut().filter_map(|entry| entry.values.teams.as_mut()) {
+                if let Some(team) = teams.remove("Post") {
+                    teams.insert("name 0", team);
+                }
+            }
+        }
         Self { provider, people, groups, entries, named }
     }
 
@@ -166,13 +186,16 @@ impl Organization {
 
     /// Returns the address of a person on the platform.
     pub fn address(&self, person: usize) -> String {
+        if person == PEOPLE {
+            return "outsider@x.example".to_owned();
+        }
         let name = if self.people[person].alias { "alias" } else { "person" };
         format!("{name}{person}@x.example")
     }
 
     /// Returns the names of a person, where the platform has them.
     fn names(&self, person: usize) -> &'static str {
-        let has_names = self.people[person].named && self.provider == ProviderName::Bitpanda;
+        let has_names = person < PEOPLE && self.people[person].named && self.provider == ProviderName::Bitpanda;
         if has_names { ", first_name: Jane, last_name: Doe, phone: \"+43\"" } else { "" }
     }
 
@@ -328,47 +351,100 @@ impl Organization {
         is_past(entry.until, now) || last
     }
 
+    /// Returns what is left of the values at a time.
+    fn at(&self, values: &Values, now: Timestamp) -> Values {
+        let mut left = values.clone();
+        if let Some(roles) = &mut left.roles {
+            roles.retain(|(_, date)| !is_past(*date, now));
+            for (_, date) in roles {
+                *date = None;
+            }
+        }
+        if let Some(teams) = &mut left.teams {
+            let is_there = |team: &str| team != "name 0" || self.is_named(0, now);
+            teams.retain(|team, (_, date)| !is_past(*date, now) && is_there(team));
+            for (_, date) in teams.values_mut() {
+                *date = None;
+            }
+        }
+        left
+    }
+
+    /// Whether a key or a team may exist at a time.
+    pub fn is_named(&self, at: usize, now: Timestamp) -> bool {
+        self.named.get(at).is_none_or(|(date, absent, _)| !absent && !is_past(*date, now))
+    }
+
+    /// Returns what the files say of a person, or of the outsider. `None` if groups contradict each other.
+    pub fn of_person(&self, person: usize, now: Timestamp) -> Option<Said> {
+        if person == PEOPLE {
+            let own = self.entries.iter().find(|entry| entry.who == Who::Outsider);
+            return Some(match own {
+                None => Said::Nothing,
+                Some(own) if own.absent || self.has_ended(own, now) => Said::Gone,
+                Some(own) => Said::Has(self.at(&own.values, now)),
+            });
+        }
+        let own = self.entries.iter().find(|entry| entry.who == Who::Person(person));
+        let grants: Vec<(&Entry, usize)> = self
+            .entries
+            .iter()
+            .filter_map(|entry| if let Who::Group(group) = entry.who { Some((entry, group)) } else { None })
+            .filter(|(_, group)| self.contains(*group, person, None))
+            .collect();
+        let leaves = is_past(self.people[person].until, now);
+        let is_here = own.is_some() || !grants.is_empty() || leaves;
+        let open: Vec<&Entry> = grants
+            .iter()
+            .filter(|(entry, group)| self.contains(*group, person, Some(now)) && !self.has_ended(entry, now))
+            .map(|(entry, _)| *entry)
+            .collect();
+        // Once their own entry ends, what groups give has to fit together.
+        if own.is_some_and(|own| self.has_ended(own, Timestamp::MAX)) && !open.is_empty() {
+            self.sum(&open, now)?;
+        }
+        Some(match own.filter(|own| !self.has_ended(own, now)) {
+            _ if !is_here => Said::Nothing,
+            _ if leaves => Said::Gone,
+            Some(own) if own.absent => Said::Gone,
+            Some(own) => Said::Has(self.at(&own.values, now)),
+            None if open.is_empty() => Said::Gone,
+            None => {
+                let mut left = self.sum(&open, now)?;
+                // What was given until a date isn't kept because nothing else is said of it.
+                let ended = grants
+                    .iter()
+                    .map(|(entry, _)| *entry)
+                    .filter(|entry| !open.iter().any(|it| std::ptr::eq(*it, *entry)));
+                let gave: Vec<&Values> = ended.chain(own).map(|entry| &entry.values).collect();
+                let is_without_role = left.roles.is_none() && gave.iter().any(|values| values.roles.is_some());
+                if is_without_role && !self.has_several_roles() {
+                    return Some(Said::Gone);
+                }
+                left.roles = left.roles.or_else(|| is_without_role.then(Vec::new));
+                if gave.iter().any(|values| values.teams.is_some()) {
+                    left.teams.get_or_insert_default();
+                }
+                if gave.iter().any(|values| values.resources.is_some()) {
+                    left.resources.get_or_insert(Tree::Below(BTreeMap::new()));
+                }
+                Said::Has(left)
+            }
+        })
+    }
+
     /// Returns everybody's entry, written out for a time. `None` if groups contradict each other.
     fn written_out(&self, now: Timestamp) -> Option<String> {
         let mut users = Vec::new();
-        for person in 0..PEOPLE {
-            let own = self.entries.iter().find(|entry| entry.who == Who::Person(person));
-            let grants: Vec<(&Entry, usize)> = self
-                .entries
-                .iter()
-                .filter_map(|entry| if let Who::Group(group) = entry.who { Some((entry, group)) } else { None })
-                .filter(|(_, group)| self.contains(*group, person, None))
-                .collect();
-            let leaves = is_past(self.people[person].until, now);
-            let is_here = own.is_some() || !grants.is_empty() || leaves;
-            let open: Vec<&Entry> = grants
-                .iter()
-                .filter(|(entry, group)| self.contains(*group, person, Some(now)) && !self.has_ended(entry, now))
-                .map(|(entry, _)| *entry)
-                .collect();
-            // Once their own entry ends, what groups give has to fit together.
-            if own.is_some_and(|own| self.has_ended(own, Timestamp::MAX)) && !open.is_empty() {
-                self.sum(&open, now)?;
-            }
-            let values = match own.filter(|own| !self.has_ended(own, now)) {
-                _ if leaves => None,
-                Some(own) => (!own.absent).then(|| own.values.at(now)),
-                None if open.is_empty() => None,
-                None => Some(self.sum(&open, now)?),
-            };
+        for person in 0..=PEOPLE {
             let email = self.address(person);
-            match values {
-                _ if !is_here => {}
-                Some(values) => {
+            match self.of_person(person, now)? {
+                Said::Nothing => {}
+                Said::Has(values) => {
                     users.push(format!("{{ email: {email}{}{} }}", self.names(person), self.values(&values)));
                 }
-                None => users.push(format!("{{ email: {email}, absent: true }}")),
+                Said::Gone => users.push(format!("{{ email: {email}, absent: true }}")),
             }
-        }
-        for entry in self.entries.iter().filter(|entry| entry.who == Who::Outsider) {
-            let is_absent = entry.absent || self.has_ended(entry, now);
-            let rest = if is_absent { ", absent: true".to_owned() } else { self.values(&entry.values.at(now)) };
-            users.push(format!("{{ email: outsider@x.example{rest} }}"));
         }
         let named = self.named.iter().enumerate();
         let named = named
@@ -382,7 +458,7 @@ impl Organization {
     /// Adds up what groups give. `None` if they contradict each other.
     fn sum(&self, entries: &[&Entry], now: Timestamp) -> Option<Values> {
         let mut sum = Values::default();
-        for values in entries.iter().map(|entry| entry.values.at(now)) {
+        for values in entries.iter().map(|entry| self.at(&entry.values, now)) {
             let Values { roles, teams, resources, flag } = values;
             let names =
                 |roles: &[(&'static str, Date)]| roles.iter().map(|(role, _)| *role).collect::<BTreeSet<_>>();
@@ -442,6 +518,7 @@ impl Values {
     fn new(provider: ProviderName, dice: &mut Dice<'_>) -> Self {
         let role = |dice: &mut Dice<'_>| match provider {
             ProviderName::Paradime => ["ADMIN", "BUSINESS", "ADMIN"][dice.pick(3)],
+            ProviderName::Rapidapi => ["Developer", "Organization Admin", "Developer"][dice.pick(3)],
             _ => ["Red", "Green", "Red"][dice.pick(3)],
         };
         let dated_role = |dice: &mut Dice<'_>| (role(dice), dice.date(3));
@@ -470,26 +547,15 @@ impl Values {
         });
         let resources = (provider == ProviderName::Hive && !dice.one_in(3)).then(|| Tree::new(dice, 0));
         let has_flag = is_rapidapi || provider == ProviderName::Bitpanda;
-        let flag = if has_flag { dice.maybe(3, |dice| !dice.one_in(4)) } else { None };
+        let flag = (has_flag && !dice.one_in(4)).then(|| !dice.one_in(8));
         Self { roles, teams, resources, flag }
     }
 
-    /// Returns what is left of the values at a time.
-    fn at(&self, now: Timestamp) -> Self {
-        let mut left = self.clone();
-        if let Some(roles) = &mut left.roles {
-            roles.retain(|(_, date)| !is_past(*date, now));
-            for (_, date) in roles {
-                *date = None;
-            }
-        }
-        if let Some(teams) = &mut left.teams {
-            teams.retain(|_, (_, date)| !is_past(*date, now));
-            for (_, date) in teams.values_mut() {
-                *date = None;
-            }
-        }
-        left
+    /// Returns the roles, and the teams as `team/NAME`. `None` if the entry says nothing of roles or of teams.
+    pub fn grants(&self) -> (Option<BTreeSet<String>>, Option<BTreeSet<String>>) {
+        let roles = self.roles.as_ref().map(|roles| roles.iter().map(|(role, _)| (*role).to_owned()).collect());
+        let teams = self.teams.as_ref().map(|teams| teams.keys().map(|team| format!("team/{team}")).collect());
+        (roles, teams)
     }
 }
 
@@ -625,7 +691,9 @@ fn every_end_is_told((then, earlier): (Timestamp, &Desired), (now, later): (Time
     let (one, other) = (users(earlier), users(later));
     prop_assert!(one.keys().all(|address| other.contains_key(address)), "everybody who is listed stays listed");
     for (address, later) in &other {
-        let mut endings = earlier.endings.iter().filter(|ending| ending.address == *address);
+        // A team that ends takes its members along.
+        let is_theirs = |ending: &&Ending| ending.address == *address || ending.address.kind == Kind::Team;
+        let mut endings = earlier.endings.iter().filter(is_theirs);
         let is_told = endings.any(|ending| then < ending.until.instant() && ending.until.instant() <= now);
         prop_assert!(
             one.get(address) == Some(later) || is_told,

@@ -11,18 +11,32 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::PlanInput;
 use rolecall_model::{
-    Address, Cause, Change, Desired, Ending, EndingAccess, Entity, HoldClass, HoldReason, Kind, NearEnding,
+    Address, Cause, Change, Desired, Email, Ending, EndingAccess, Entity, HoldClass, HoldReason, Kind, NearEnding,
     OrganizationPlan, Quirk, RoleName, Sealed, Seen, TeamName, Until, User,
 };
 
 /// Everything of one entity that has ended.
 #[derive(Default)]
-struct Ended<'a> {
-    until: Option<Until>,
-    roles: BTreeSet<&'a RoleName>,
-    teams: BTreeSet<(&'a TeamName, Option<&'a RoleName>)>,
+pub(super) struct Ended<'a> {
+    pub until: Option<Until>,
+    pub roles: BTreeSet<&'a RoleName>,
+    pub teams: BTreeSet<(&'a TeamName, Option<&'a RoleName>)>,
     /// True if an entry or what a group gives has ended.
     entry: bool,
+}
+
+/// Returns everything of a user that has ended.
+pub(super) fn of_user<'a>(input: &PlanInput<'a>, email: &Email) -> Ended<'a> {
+    let mut ended = Ended::default();
+    let address = Address::user(email);
+    for Ending { until, what, .. } in
+        input.desired.endings.iter().filter(|ending| ending.address.listed() == address)
+    {
+        if until.is_past(input.now) {
+            ended.add(*until, what);
+        }
+    }
+    ended
 }
 
 /// Gives the changes that are due because of a date, or because somebody has left the directory, this cause.
@@ -39,22 +53,7 @@ pub(super) fn mark(input: &PlanInput<'_>, changes: &mut [Change]) {
         if !until.is_past(input.now) {
             continue;
         }
-        let found = ended.entry(address).or_default();
-        found.until = found.until.max(Some(*until));
-        match what {
-            EndingAccess::All | EndingAccess::Tolerated { .. } => {}
-            EndingAccess::Entry { roles, teams } | EndingAccess::Group { group: _, roles, teams } => {
-                found.entry = true;
-                found.roles.extend(roles);
-                found.teams.extend(teams.iter().map(|(team, role)| (team, role.as_ref())));
-            }
-            EndingAccess::Role { role } => {
-                found.roles.insert(role);
-            }
-            EndingAccess::Team { team, role } => {
-                found.teams.insert((team, role.as_ref()));
-            }
-        }
+        ended.entry(address).or_default().add(*until, what);
     }
     if ended.is_empty() {
         return;
@@ -132,7 +131,25 @@ fn days(left: SignedDuration) -> i64 {
     if left.is_positive() { days } else { days - 1 }
 }
 
-impl Ended<'_> {
+impl<'a> Ended<'a> {
+    fn add(&mut self, until: Until, what: &'a EndingAccess) {
+        self.until = self.until.max(Some(until));
+        match what {
+            EndingAccess::All | EndingAccess::Tolerated { .. } => {}
+            EndingAccess::Entry { roles, teams } | EndingAccess::Group { group: _, roles, teams } => {
+                self.entry = true;
+                self.roles.extend(roles);
+                self.teams.extend(teams.iter().map(|(team, role)| (team, role.as_ref())));
+            }
+            EndingAccess::Role { role } => {
+                self.roles.insert(role);
+            }
+            EndingAccess::Team { team, role } => {
+                self.teams.insert((team, role.as_ref()));
+            }
+        }
+    }
+
     /// Returns whether a change takes only what has ended.
     fn explains(&self, input: &PlanInput<'_>, change: &Change) -> bool {
         let (before, after) = match (&change.before, &change.after) {
@@ -148,12 +165,17 @@ impl Ended<'_> {
         // Where a user has one role, what groups give takes the place of the role that has ended.
         let replaces = self.entry && !lost.is_empty() && !input.rules.has(Quirk::SeveralRoles);
         let teams_fit = match (&before.teams, &after.teams) {
+            // The role that has ended put them into every team.
+            _ if !lost.is_empty() && input.is_in_every_team(&before.roles) => true,
             (Some(before), Some(after)) => {
                 let mut lost = before.iter().filter(|(team, _)| !after.contains_key(*team));
                 let is_same = after.iter().all(|(team, role)| before.get(team) == Some(role));
-                // Somebody may have got another role in the team by hand.
+                // Somebody may have got another role in the team by hand. An invitation gives the default role.
+                let by_default = input.live.assignable.as_ref().and_then(|roles| roles.default_in_teams());
                 let has_ended = |team: &TeamName, role: Option<&RoleName>| {
-                    self.teams.contains(&(team, role)) || self.teams.contains(&(team, None))
+                    let is_default = role.is_some_and(|role| by_default.is_some_and(|known| known.name == *role));
+                    let mut ended = self.teams.iter().filter(|(ended, _)| *ended == team);
+                    ended.any(|(_, given)| given.is_none() || *given == role || is_default)
                 };
                 is_same && lost.all(|(team, role)| has_ended(team, role.as_ref()))
             }

@@ -15,6 +15,17 @@ use rolecall_model::{
 /// The fields that identify a user's entry.
 const IDENTITY: &[&str] = &["email", "id"];
 
+/// The fields that give access.
+const ACCESS: &[&str] = &["roles", "teams", "resources"];
+
+/// An entry for one person that has ended.
+struct Lapsed {
+    /// The entry, which says that the person must have no access.
+    entry: Located,
+    /// The fields of [`ACCESS`] that it had.
+    gave: Vec<&'static str>,
+}
+
 /// An entry that gives access to all members of a group.
 struct Grant {
     group: String,
@@ -40,6 +51,8 @@ struct Share {
 struct Entry {
     parts: Vec<(EndingAccess, Date)>,
     until: Option<Date>,
+    /// True if the entry has ended or will end, by its date or with its only role.
+    ends: bool,
     note: Option<String>,
 }
 
@@ -60,7 +73,7 @@ impl Resolver<'_> {
             let common = self.entry(&mut item);
             match item.field("email").and_then(Located::text).and_then(|text| Email::parse(text).ok()) {
                 Some(email) => {
-                    if common.until.is_some() {
+                    if common.ends {
                         let person = self.roster.person(&email);
                         ending.extend(person.map(|person| person.email.key()));
                     }
@@ -85,7 +98,7 @@ impl Resolver<'_> {
             if own.contains(key) {
                 // Once their own entry ends, what groups give has to fit together.
                 if ending.contains(key) {
-                    self.merged(person, &shares, &grants, &mut conflicts);
+                    self.merged(person, &shares, &grants, &[], &mut conflicts);
                 }
                 continue;
             }
@@ -95,11 +108,13 @@ impl Resolver<'_> {
             }
             let memberships = PersonGroups { person: person.email.clone(), groups };
             self.resolved.memberships.insert(Address::user(self.email_of(person)), memberships);
-            let entry = self.shared_entry(person, &shares, &grants, &mut conflicts);
-            let lapsed = lapsed.remove(key);
-            entries.push(entry.or(lapsed).unwrap_or_else(|| self.ended_share(person, &shares)));
+            let lapsed: Option<Lapsed> = lapsed.remove(key);
+            let gave = lapsed.as_ref().map(|lapsed| lapsed.gave.as_slice()).unwrap_or_default();
+            let entry = self.shared_entry(person, &shares, (&grants, gave), &mut conflicts);
+            let entry = entry.or(lapsed.map(|lapsed| lapsed.entry));
+            entries.push(entry.unwrap_or_else(|| self.ended_share(person, &shares)));
         }
-        entries.extend(lapsed.into_values());
+        entries.extend(lapsed.into_values().map(|lapsed| lapsed.entry));
         // Somebody who leaves must have no access, also where no file gives them any.
         let is_named =
             |person: &Person| own.contains(person.email.key()) || by_groups.contains(person.email.key());
@@ -135,7 +150,7 @@ impl Resolver<'_> {
                 self.findings.push(finding.hint(hint));
             }
         }
-        let Entry { parts, until, note } = self.entry(&mut item);
+        let Entry { parts, until, ends: _, note } = self.entry(&mut item);
         let of_group = self.roster.group(&name).and_then(|group| group.note.clone());
         let notes = note.into_iter().chain(of_group).collect();
         Some(Grant { group: name, fields: item, parts, until, notes })
@@ -149,8 +164,13 @@ impl Resolver<'_> {
             self.contradiction(item, date);
         }
         let mut parts = Vec::new();
+        let roles = match item.field("roles").map(|roles| &roles.node) {
+            Some(Node::List(roles)) => roles.len(),
+            _ => 0,
+        };
         self.take_dates(item, "roles", "role", &mut parts);
         let one_role = !self.rules.has(Quirk::SeveralRoles);
+        let ends = until.is_some() || one_role && roles > 0 && parts.len() == roles;
         if let Some((_, last)) = parts.iter().max_by_key(|(_, date)| date.until)
             && one_role
             && item.field("roles").is_some_and(|roles| matches!(&roles.node, Node::List(rest) if rest.is_empty()))
@@ -159,7 +179,7 @@ impl Resolver<'_> {
             until = Date::earlier(until, Some(*last));
         }
         self.take_dates(item, "teams", "team", &mut parts);
-        Entry { parts, until, note }
+        Entry { parts, until, ends, note }
     }
 
     /// Takes the dates from the items of a list, such as `{ role: ADMIN, until: 2026-12-31 }`, and from the values of a
@@ -228,8 +248,8 @@ impl Resolver<'_> {
         &mut self,
         mut item: Located,
         email: &Email,
-        Entry { parts, until, note }: Entry,
-        (entries, own, lapsed): (&mut Vec<Located>, &mut BTreeSet<String>, &mut BTreeMap<String, Located>),
+        Entry { parts, until, ends: _, note }: Entry,
+        (entries, own, lapsed): (&mut Vec<Located>, &mut BTreeSet<String>, &mut BTreeMap<String, Lapsed>),
     ) {
         let person = self.roster.person(email);
         let key = person.map_or(email.key(), |person| person.email.key()).to_owned();
@@ -278,8 +298,9 @@ impl Resolver<'_> {
                 }
             }
             (None, Some(date)) => {
+                let gave = ACCESS.iter().copied().filter(|field| item.has_field(field)).collect();
                 make_absent(&mut item, IDENTITY, date.mark);
-                lapsed.insert(key, item);
+                lapsed.insert(key, Lapsed { entry: item, gave });
                 return;
             }
             (None, None) => {}
@@ -330,12 +351,13 @@ impl Resolver<'_> {
         }
     }
 
-    /// Returns the entry of a person who has access by groups. `None` if all of it has ended.
+    /// Returns the entry of a person who has access by groups. `None` if all of it has ended. `gave`: the fields of their
+    /// own entry, which has ended.
     fn shared_entry(
         &mut self,
         person: &Person,
         shares: &[Share],
-        grants: &[Grant],
+        (grants, gave): (&[Grant], &[&str]),
         conflicts: &mut BTreeSet<(usize, usize, String)>,
     ) -> Option<Located> {
         let email = self.email_of(person);
@@ -379,18 +401,20 @@ impl Resolver<'_> {
         if person.until.is_some_and(|date| date.is_past(self.now)) {
             return None;
         }
-        let (entry, notes) = self.merged(person, shares, grants, conflicts)?;
+        let (entry, notes) = self.merged(person, shares, grants, gave, conflicts)?;
         self.add_notes(&address, notes.into_iter().chain(&person.note));
         Some(entry)
     }
 
     /// Returns an entry with everything that groups give a person now, and the notes about it. `None` if all of it has
-    /// ended.
+    /// ended. What has ended gave the fields `gave`, and what groups gave until a date. If nothing else gives such a field,
+    /// its value is empty: a field that an entry lacks would keep what is live.
     fn merged<'g>(
         &mut self,
         person: &Person,
         shares: &[Share],
         grants: &'g [Grant],
+        gave: &[&str],
         conflicts: &mut BTreeSet<(usize, usize, String)>,
     ) -> Option<(Located, Vec<&'g String>)> {
         let email = self.email_of(person);
@@ -420,6 +444,20 @@ impl Resolver<'_> {
                     self.conflict(person, name, value.mark, before);
                 }
             }
+        }
+        let ended = shares.iter().filter(|share| share.until.is_some_and(|date| date.is_past(now)));
+        let ended: Vec<&Grant> = ended.filter_map(|share| grants.get(share.grant)).collect();
+        for field in ACCESS {
+            let has_ended = gave.contains(field) || ended.iter().any(|grant| grant.fields.has_field(field));
+            if !has_ended || fields.iter().any(|(known, _)| known.text() == Some(field)) {
+                continue;
+            }
+            if *field == "roles" && !self.rules.has(Quirk::SeveralRoles) {
+                // A user has one role, so an entry without it has ended.
+                return None;
+            }
+            let node = if *field == "resources" { Node::Map(Vec::new()) } else { Node::List(Vec::new()) };
+            fields.push((Located::of_text(*field, mark), Located { node, mark }));
         }
         Some((Located { node: Node::Map(fields), mark }, notes))
     }
