@@ -435,6 +435,9 @@ fn effect(effect: &Effect) -> Option<Note> {
     Some(match effect {
         Effect::ReplacesInvitation => warns("the link in the earlier mail stops working"),
         Effect::AccessFollows => says("no access yet: the role and resources follow after acceptance"),
+        Effect::TakesEnded { until } => {
+            says(&format!("takes what ended on {until}; `--leftovers` leaves it, because it sends mail"))
+        }
         Effect::RolesFollow => says("the other roles follow after acceptance"),
         Effect::EveryOrganization => warns("affects the account in every organisation of the platform"),
         Effect::Irreversible => warns("can't be undone"),

@@ -207,8 +207,85 @@ fn a_file_stays_valid_when_something_in_it_ends() {
     let head = "provider: hive\norganization: acme\nendpoint: https://api.graphql-hive.com/graphql\ncredentials: { token: { env: HIVE_TOKEN } }\ninclude: [people.yaml]\n";
     let users = "users:\n  - { group: a, roles: [Viewer] }\n  - { group: b, roles: [Admin] }\n  - { email: sam@acme.example, roles: [Viewer], until: 2026-12-12 }\n";
     env.write("hive.yaml", format!("{head}{users}"));
-    let said = env.run(&["validate", "--now", "2026-12-01T00:00:00Z", "hive.yaml"]);
-    assert!(said.code == 1 && said.all().contains("error[group-conflict]"), "{}", said.all());
+    // A role that has no successor takes the entry with it.
+    for users in [users, &users.replace("[Viewer], until: 2026-12-12", "[{ role: Viewer, until: 2026-12-12 }]")] {
+        env.write("hive.yaml", format!("{head}{users}"));
+        let said = env.run(&["validate", "--now", "2026-12-01T00:00:00Z", "hive.yaml"]);
+        assert!(said.code == 1 && said.all().contains("error[group-conflict]"), "{}", said.all());
+    }
+}
+
+/// The head of an organisation's example, up to its lists.
+fn head_of(name: &str) -> String {
+    let example = crate::support::cli::example(&format!("{name}.yaml"));
+    let lists = ["\nteams:", "\nroles:", "\nusers:"].iter().filter_map(|list| example.find(list)).min();
+    example[..lists.unwrap()].to_owned()
+}
+
+/// An open invitation keeps what it was sent with. The plan says what of it has ended, when, and what to do.
+#[test]
+fn an_open_invitation_that_gives_what_has_ended_says_so() {
+    let names = ", first_name: A, last_name: B, enabled: true";
+    for (name, role, whole, part, expected) in [
+        (
+            "bitpanda",
+            format!("roles: [SIGNER, {{ role: CLUSTER_OPS, until: 2026-12-01 }}]{names}"),
+            format!("roles: [SIGNER], until: 2026-12-01{names}"),
+            "with the role `CLUSTER_OPS`, which ended on 2026-12-01. The API can't change the invitation. Cancel it manually",
+            "The access of this user ended on 2026-12-01. Invited on",
+        ),
+        (
+            "hive",
+            "roles: [Admin], resources: all, until: 2026-12-01".to_owned(),
+            "roles: [Viewer], resources: all, until: 2026-12-01".to_owned(),
+            "takes what ended on 2026-12-01",
+            "ended on 2026-12-01, 3 days ago",
+        ),
+        (
+            "paradime",
+            "roles: [ADMIN], until: 2026-12-01".to_owned(),
+            "roles: [BUSINESS], until: 2026-12-01".to_owned(),
+            "with the role `ADMIN`, which ended on 2026-12-01. The API can't change the invitation. Cancel it manually",
+            "The access of this user ended on 2026-12-01. They were invited on",
+        ),
+        (
+            "rapidapi",
+            "roles: [Developer], teams: [{ team: Payments, until: 2026-12-01 }]".to_owned(),
+            "roles: [Developer], teams: [Payments], until: 2026-12-01".to_owned(),
+            "with the team `Payments`, which ended on 2026-12-01. An invitation needs a team. Add one to the entry",
+            "ended on 2026-12-01, 3 days ago",
+        ),
+    ] {
+        let env = Env::new();
+        let file = format!("{name}.yaml");
+        let group = match name {
+            "hive" => "  - { group: g, roles: [Viewer], resources: all }\n",
+            "paradime" => "  - { group: g, roles: [BUSINESS] }\n",
+            _ => "",
+        };
+        let users = format!(
+            "users:\n{group}  - {{ email: part@acme.example, {role} }}\n  - {{ email: whole@acme.example, {whole} }}\n"
+        );
+        env.write(&file, format!("{}\ninclude: [people.yaml]\n{users}", head_of(name)));
+        let people = "kind: people\npeople: [{ email: part@acme.example }]\ngroups: [{ name: g, members: [part@acme.example] }]\n";
+        env.write("people.yaml", people);
+        let said = env.run(&["apply", "--sandbox", "--auto-approve", "--now", "2026-11-25", &file]);
+        assert!(said.code == 0 && said.stdout.contains("whole@acme.example"), "{name}: {}", said.all());
+        for format in ["text", "markdown", "json"] {
+            let said = env.run(&["plan", "--sandbox", "--now", "2026-12-05", "--format", format, &file]);
+            let code = if name == "hive" { "takes-ended" } else { "invitation-gives-ended" };
+            let said_so = match format {
+                "json" => said.stdout.contains(code),
+                // Markdown escapes names.
+                "markdown" => said.stdout.matches("ended on 2026-12-01").count() >= 2,
+                _ => said.stdout.contains(part) && said.stdout.contains(expected),
+            };
+            assert!(said_so, "{name} {format}: {}", said.all());
+        }
+        // The scheduled job sends no mail.
+        let said = env.run(&["apply", "--sandbox", "--auto-approve", "--leftovers", "--now", "2026-12-05", &file]);
+        assert!(!said.stdout.contains("sends mail"), "{name}: {}", said.all());
+    }
 }
 
 #[test]

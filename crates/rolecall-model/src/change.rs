@@ -145,6 +145,8 @@ pub enum Effect {
     SendsMail,
     /// The link in the earlier mail stops working.
     ReplacesInvitation,
+    /// The invitation no longer gives what ended at this time. It is a mail, so `--leftovers` doesn't send it.
+    TakesEnded { until: Until },
     /// The invitation gives no access yet. A later plan gives the role and the resources, after the user accepts.
     AccessFollows,
     /// The invitation can't contain all roles. A later plan gives the others, after the user accepts.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Address, Change, Email, Entity, HoldReason, Key, RemoteId, Seen, User};
+use super::{Address, Change, Email, Entity, HoldReason, Key, RemoteId, RoleName, Seen, User};
 
 /// Everything that the planner uses from the ledger.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -142,6 +142,8 @@ pub struct SentChange {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Invitation {
     pub at: Timestamp,
+    /// The roles that it gives.
+    pub roles: BTreeSet<RoleName>,
     pub state: InvitationState,
     /// The status that later reads have shown.
     pub shown: Shown,

@@ -54,11 +54,26 @@ pub enum HoldReason {
     },
     /// The invitation has expired. `wanted` is false if the file doesn't ask for it.
     InvitationExpired { wanted: bool, step: String },
-    /// The invitation must be cancelled, and the API has no mutation for that.
+    /// The invitation gives these roles or teams, which have ended, and can't be changed. `step` is how to cancel it, if the
+    /// API can't. Without `step`, an invitation needs a team, and all of its teams have ended.
+    InvitationGivesEnded {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        roles: BTreeSet<RoleName>,
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        teams: BTreeSet<TeamName>,
+        until: Until,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
+    },
+    /// The invitation must be cancelled, and the API has no mutation for that. `ended`: the access has ended then.
     #[serde(alias = "invitation-stands")]
     InvitationNotCancellable {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         since: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ended: Option<Until>,
         step: String,
     },
     /// The invitation is no longer listed, although this platform also lists expired invitations.
@@ -97,8 +112,13 @@ pub enum HoldReason {
     },
     /// The answer to the invitation was lost, so it is unknown whether the mail was sent.
     InvitationUnsure { since: Timestamp },
-    /// The user must have no access, but can't be changed before they accept the invitation.
-    InvitationCannotBeCancelled { since: Timestamp },
+    /// The user must have no access, but can't be changed before they accept the invitation. `ended`: the access has ended
+    /// then.
+    InvitationCannotBeCancelled {
+        since: Timestamp,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ended: Option<Until>,
+    },
     /// The platform accepted the change, but a read doesn't show it. Perhaps a second person has to approve it.
     AwaitingApproval { since: Timestamp },
     /// The key works until its successor is delivered. A later plan then removes it.
@@ -306,6 +326,7 @@ impl HoldReason {
             | Self::InvitationCannotBeCancelled { .. }
             | Self::InvitationExpired { wanted: true, .. }
             | Self::InvitationNotCancellable { .. }
+            | Self::InvitationGivesEnded { .. }
             | Self::InvitationNotListed { .. }
             | Self::MemberInvited { harmless: false, .. }
             | Self::Incomplete { .. }

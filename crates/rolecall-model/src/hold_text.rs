@@ -46,7 +46,27 @@ impl fmt::Display for HoldReason {
             Self::InvitationExpired { wanted: false, .. } => f.write_str(
                 "The file doesn't ask for this invitation. It has expired and gives no access, so nothing needs to be done.",
             ),
-            Self::InvitationNotCancellable { since, step } => write!(
+            Self::InvitationGivesEnded { since, roles, teams, until, step } => {
+                let teams = teams.iter().map(|team| format!("the team `{team}`"));
+                let given: Vec<String> =
+                    roles.iter().map(|role| format!("the role `{role}`")).chain(teams).collect();
+                let given: Vec<&str> = given.iter().map(String::as_str).collect();
+                write!(f, "Invited{} with {}, which ended on {until}. ", on(since), given.join(", "))?;
+                match step {
+                    Some(step) => write!(f, "The API can't change the invitation. Cancel it manually: {}.", open(step))?,
+                    None => f.write_str(
+                        "An invitation needs a team. Add one to the entry, or write `absent: true` to cancel the invitation.",
+                    )?,
+                }
+                f.write_str(" If the user accepts first, the next apply takes what has ended.")
+            }
+            Self::InvitationNotCancellable { since, ended: Some(until), step } => write!(
+                f,
+                "The access of this user ended on {until}. They were invited{}, and the API can't cancel the invitation. Cancel it manually: {}. If the user accepts first, the next apply removes them.",
+                on(since),
+                open(step)
+            ),
+            Self::InvitationNotCancellable { since, ended: None, step } => write!(
                 f,
                 "The user must be removed and was invited{}, and the API can't cancel the invitation. Cancel it manually: {}. If the user accepts first, the next apply removes them.",
                 on(since),
@@ -136,11 +156,16 @@ impl fmt::Display for HoldReason {
                 "The answer to the invitation of {} was lost, so the mail may have been sent. Ask the user, or use `--assert` to send another.",
                 day(since)
             ),
-            Self::InvitationCannotBeCancelled { since } => write!(
-                f,
-                "Invited on {}, but the platform doesn't list the user, so rolecall can't change them. Cancel the invitation in the web app.",
-                day(since)
-            ),
+            Self::InvitationCannotBeCancelled { since, ended } => {
+                if let Some(until) = ended {
+                    write!(f, "The access of this user ended on {until}. ")?;
+                }
+                write!(
+                    f,
+                    "Invited on {}, but the platform doesn't list the user, so rolecall can't change them. Cancel the invitation in the web app.",
+                    day(since)
+                )
+            }
             Self::AwaitingApproval { since } => write!(
                 f,
                 "rolecall sent this change on {}, but a later read doesn't show it. It may be waiting for approval. Use `--assert` to send it again.",

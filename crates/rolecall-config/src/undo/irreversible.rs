@@ -18,6 +18,7 @@ pub(super) fn of_effects(change: &Change, builder: &mut UndoBuilder) {
             Effect::MayBill => "A charge for it can't be undone.".to_owned(),
             Effect::AccessFollows
             | Effect::RolesFollow
+            | Effect::TakesEnded { .. }
             | Effect::Affects { .. }
             | Effect::FirstAllows { .. }
             | Effect::Allows { .. }

@@ -326,7 +326,8 @@ fn invitation(sent: &SentMutation<'_>, user: &User, state: InvitationState) -> I
     let follows = |effect: &Effect| matches!(effect, Effect::AccessFollows | Effect::RolesFollow);
     let incomplete = sent.change.effects.iter().any(follows).then(|| user.clone());
     let mail_unproven = state == InvitationState::Sent && !sent.is_confirmed();
-    Invitation { at: sent.at, state, shown: Shown::NotYet, mail_unproven, hidden_at_first: false, incomplete }
+    let (at, roles) = (sent.at, user.roles.clone());
+    Invitation { at, roles, state, shown: Shown::NotYet, mail_unproven, hidden_at_first: false, incomplete }
 }
 
 /// Records that a user may be disabled. A later update of the user that is done removes the record, because only a

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::collection::PlannedState;
 use super::super::decision::{Decision, Lookup};
-use super::super::{PlanInput, resolve, teams};
+use super::super::{PlanInput, ended, resolve, teams};
 use super::Situation;
 use super::decide::role_problem;
 use rolecall_model::{
@@ -92,11 +92,20 @@ pub(super) fn invitation_content(
     let mut missing = missing_fields(input, desired);
     missing.retain(|field| *field != TEAMS || earlier.is_none());
     if !missing.is_empty() {
+        let ended = ended::of_user(input, &desired.email);
+        // What an entry lacks may be what has ended.
+        let has_ended = |field: &&str| {
+            *field == TEAMS && !ended.teams.is_empty() || *field == "`roles`" && !ended.roles.is_empty()
+        };
+        let ended = ended.until.filter(|_| missing.iter().any(|field| has_ended(&field)));
         let missing = missing.join(", ");
         let message = format!("{} isn't a member yet, and an invitation requires {missing}.", desired.email);
+        let hint = match ended {
+            Some(until) => format!("What the entry gave ended on {until}. Remove the entry, or add {missing}."),
+            None => format!("Add {missing}."),
+        };
         return Lookup::failed(Decision::Finding(
-            Finding::error(Code::IncompleteInvitation, desired.place.clone(), message)
-                .hint(format!("Add {missing}.")),
+            Finding::error(Code::IncompleteInvitation, desired.place.clone(), message).hint(hint),
         ));
     }
     let roles = desired.roles.as_ref().map(|roles| roles.value.clone()).unwrap_or_default();
@@ -190,10 +199,11 @@ pub(super) fn without_deleted_teams(
     content.after.teams = content.after.teams.map(|teams| planned.teams.memberships_after(teams, false));
     let none_left = content.after.teams.as_ref().is_some_and(Memberships::is_empty);
     if none_left && input.rules.capabilities().invite_needs.contains(&InviteField::Teams) {
-        let message = format!(
-            "The invitation for {} has to be sent again, but this file deletes all of its teams.",
-            desired.email
-        );
+        let why = match &desired.teams {
+            Some(teams) if teams.is_empty() => "its entry has no team",
+            Some(_) | None => "this file deletes all of its teams",
+        };
+        let message = format!("The invitation for {} has to be sent again, but {why}.", desired.email);
         return Lookup::failed(Decision::Finding(
             Finding::error(Code::IncompleteInvitation, desired.place.clone(), message)
                 .hint(format!("Add {TEAMS} for the invitation.")),

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::PlanInput;
 use super::super::collection::{self, PlannedState};
 use super::super::decision::Decision;
+use super::super::ended;
 use super::invitation_content::{
     InvitationContent, invitation_content, new_content, unchanged_content, without_deleted_teams,
 };
@@ -15,7 +16,7 @@ use super::{People, Situation, account};
 use rolecall_model::{
     Action, Address, Cause, Change, DesiredUser, Effect, Email, Entity, HoldReason, Invitation, InvitationState,
     InviteField, Kind, ListedInvitations, LiveInvitation, LiveUser, ManualStep, Place, Quirk, RemoteId, RoleName,
-    Scope,
+    Scope, TeamName, User,
 };
 
 /// Decides about a listed user who isn't a member.
@@ -50,7 +51,11 @@ pub(super) fn decide(
     }
     let asserted = input.is_asserted(&address);
     match why_not_invited(input, now) {
-        Some(reason) if !asserted => vec![Decision::Hold(address, reason)],
+        Some(reason) if !asserted => {
+            let sent = now.sent.filter(|_| matches!(reason, HoldReason::InvitationPending { .. }));
+            let ended = sent.and_then(|sent| gives_ended(input, desired, &sent.roles, Some(sent.at)));
+            vec![Decision::Hold(address, ended.unwrap_or(reason))]
+        }
         reason => invite(input, desired, now, reason.is_some(), planned),
     }
 }
@@ -189,7 +194,8 @@ pub(super) fn prevent_joining(
         let step = input.rules.manual_step(ManualStep::HandleInvitation).to_owned();
         Some(Decision::Hold(invitation, HoldReason::InvitationExpired { wanted: false, step }))
     } else if let Some(sent) = unseen {
-        Some(Decision::Hold(invitation, HoldReason::InvitationCannotBeCancelled { since: sent.at }))
+        let ended = ended::of_user(input, &desired.email).until;
+        Some(Decision::Hold(invitation, HoldReason::InvitationCannotBeCancelled { since: sent.at, ended }))
     } else {
         let hold = || Decision::Hold(Address::user(&desired.email), HoldReason::DisabledAndAbsent);
         (!desired.absent).then(hold)
@@ -208,7 +214,8 @@ fn cancel(
     let address = address(invitation, several);
     if !input.rules.has(Quirk::ChangesInvitations) {
         let step = input.rules.manual_step(ManualStep::HandleInvitation).to_owned();
-        let reason = HoldReason::InvitationNotCancellable { since: since(input, invitation), step };
+        let ended = ended::of_user(input, &invitation.email).until.filter(|_| cause == Cause::DeclaredAbsent);
+        let reason = HoldReason::InvitationNotCancellable { since: since(input, invitation), ended, step };
         return Decision::Hold(address, reason);
     }
     let change = Change {
@@ -255,15 +262,67 @@ fn pending(input: &PlanInput<'_>, invitation: &LiveInvitation) -> HoldReason {
     HoldReason::InvitationPending { since }
 }
 
+/// Returns the hold of an open invitation that gives roles which have ended, on a platform that can't change it.
+fn gives_ended(
+    input: &PlanInput<'_>,
+    desired: &DesiredUser,
+    roles: &BTreeSet<RoleName>,
+    since: Option<Timestamp>,
+) -> Option<HoldReason> {
+    let wanted = desired.roles.as_deref()?;
+    let ended = ended::of_user(input, &desired.email);
+    let roles = roles.iter().filter(|role| ended.roles.contains(role) && !wanted.contains(*role));
+    let roles: BTreeSet<RoleName> = roles.cloned().collect();
+    let step = if input.live.invitations.is_some() {
+        input.rules.manual_step(ManualStep::HandleInvitation)
+    } else {
+        "in the web app"
+    };
+    let until = ended.until.filter(|_| !roles.is_empty())?;
+    let step = Some(step.to_owned());
+    Some(HoldReason::InvitationGivesEnded { since, roles, teams: BTreeSet::new(), until, step })
+}
+
+/// Returns the hold of an open invitation whose teams have all ended, where an invitation needs a team.
+fn teams_ended(
+    input: &PlanInput<'_>,
+    invitation: &LiveInvitation,
+    content: &InvitationContent,
+) -> Option<HoldReason> {
+    let is_teamless = content.after.teams.as_ref().is_some_and(|teams| teams.is_empty());
+    let needs_team = input.rules.capabilities().invite_needs.contains(&InviteField::Teams);
+    let ended = ended::of_user(input, &invitation.email);
+    let has_ended = |team: &&TeamName| ended.teams.iter().any(|(ended, _)| ended == team);
+    let teams: BTreeSet<TeamName> = invitation.teams.iter().flatten().filter(has_ended).cloned().collect();
+    let until = ended.until.filter(|_| is_teamless && needs_team && !teams.is_empty())?;
+    let since = since(input, invitation);
+    Some(HoldReason::InvitationGivesEnded { since, roles: BTreeSet::new(), teams, until, step: None })
+}
+
+/// Returns the effect of an invitation that takes the place of another one and no longer gives what has ended.
+fn takes_ended(input: &PlanInput<'_>, before: &User, after: &User) -> Option<Effect> {
+    let ended = ended::of_user(input, &before.email);
+    let roles: BTreeSet<RoleName> = ended.roles.iter().map(|role| (*role).clone()).collect();
+    let roles = if roles.is_empty() { roles } else { input.rules.invitation_roles(input.live, &roles) };
+    let lost_role = before.roles.difference(&after.roles).any(|role| roles.contains(role));
+    let kept = |team: &TeamName| after.teams.as_ref().is_none_or(|teams| teams.contains_key(team));
+    let has_ended = |team: &TeamName| ended.teams.iter().any(|(ended, _)| *ended == team);
+    let lost_team = before.teams.iter().flat_map(|teams| teams.keys()).any(|team| !kept(team) && has_ended(team));
+    ended.until.filter(|_| lost_role || lost_team).map(|until| Effect::TakesEnded { until })
+}
+
 /// Holds the open invitations of a user on a platform that can't change invitations.
 fn hold_open(input: &PlanInput<'_>, desired: &DesiredUser, now: &Situation<'_>) -> Vec<Decision> {
     let step = input.rules.manual_step(ManualStep::HandleInvitation);
     let several = now.invitations.open.len() > 1;
     let hold = |invitation: &&LiveInvitation| {
         let wanted = desired.roles.as_deref().filter(|roles| !roles.contains(&invitation.role));
-        let reason = match wanted {
-            None => pending(input, invitation),
-            Some(roles) => HoldReason::ManualStep {
+        let given = BTreeSet::from([invitation.role.clone()]);
+        let ended = gives_ended(input, desired, &given, since(input, invitation));
+        let reason = match (ended, wanted) {
+            (Some(ended), _) => ended,
+            (None, None) => pending(input, invitation),
+            (None, Some(roles)) => HoldReason::ManualStep {
                 field: "the role of the invitation".to_owned(),
                 live: Some(invitation.role.to_string()),
                 desired: roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", "),
@@ -333,9 +392,14 @@ fn invited(
         decisions.push(Decision::Hold(address, waiting(input, current, &content)));
         return decisions;
     }
+    if let Some(reason) = teams_ended(input, current, &content) {
+        decisions.push(Decision::Hold(address, reason));
+        return decisions;
+    }
     let content = without_deleted_teams(input, desired, content, planned);
     let Some(content) = content.note(&mut decisions) else { return decisions };
     let mut effects = vec![Effect::SendsMail, Effect::ReplacesInvitation];
+    effects.extend(takes_ended(input, &current.entity(), &content.after));
     effects.extend(content.without_access.then_some(Effect::AccessFollows));
     effects.extend(content.roles_follow.then_some(Effect::RolesFollow));
     let change = Change {
@@ -451,7 +515,7 @@ pub(super) fn unreadable(input: &PlanInput<'_>, people: &People<'_>) -> Vec<Deci
     let is_gone = |email: &&Email| !listed.contains(email) && !people.members.contains_key(email);
     let unseen = input.facts.invitations.iter().filter(|(email, sent)| !sent.was_shown() && is_gone(email));
     let hold = |(email, sent): (&Email, &Invitation)| {
-        let reason = HoldReason::InvitationCannotBeCancelled { since: sent.at };
+        let reason = HoldReason::InvitationCannotBeCancelled { since: sent.at, ended: None };
         Decision::Hold(Address::invitation(email), reason)
     };
     unseen.map(hold).collect()
