@@ -254,14 +254,19 @@ fn merged(
     };
     let mut files = Vec::new();
     for desired in theirs.files.iter().filter_map(|file| file.desired.as_ref()) {
-        let included = |loaded: &Loaded| -> BTreeSet<String> {
+        let included = |loaded: &Loaded| -> BTreeMap<String, String> {
             let version = loaded.version(desired);
-            version.into_iter().flat_map(|version| version.included).map(|source| source.text.clone()).collect()
+            let included = version.into_iter().flat_map(|version| version.included);
+            included.map(|source| (source.text.clone(), source.name.to_string())).collect()
         };
-        let changed = included(theirs);
-        if changed != included(fork) && changed != included(ours) {
+        let texts = |loaded: &Loaded| included(loaded).into_keys().collect::<BTreeSet<String>>();
+        let (changed, before, here) = (included(theirs), texts(fork), texts(ours));
+        if !changed.keys().eq(&before) && !changed.keys().eq(&here) {
+            let new = changed.iter().filter(|(text, _)| !before.contains(*text) && !here.contains(*text));
+            let new: Vec<&str> = new.map(|(_, name)| name.as_str()).collect();
+            let which = if new.is_empty() { String::new() } else { format!(" ({})", new.join(", ")) };
             let why = format!(
-                "The version `{name}` changes files that {} includes, and `--with` merges only the files of organisations.",
+                "The version `{name}` changes files that {} includes{which}, and `--with` merges only the files of organisations.",
                 desired.place.file
             );
             return Err(Failure::error(report::clean(why)).hint("Plan them one after the other."));

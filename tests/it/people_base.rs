@@ -202,7 +202,10 @@ fn another_version_that_changes_included_files_is_not_merged() {
     let (said, _) = compared(&env, "main", &["--with", "other"]);
     assert!(
         said.code == 1
-            && said.stderr.contains("The version `other` changes files that other:access/hive.yaml includes"),
+            && said.stderr.contains(
+                "The version `other` changes files that other:access/hive.yaml includes (other:people.yaml)"
+            )
+            && said.stderr.contains("Plan them one after the other."),
         "{}",
         said.all()
     );

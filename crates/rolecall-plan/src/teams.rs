@@ -244,7 +244,7 @@ pub(super) fn memberships(
                         .hint("List the team under `teams`, or remove it from this user."),
                 ));
             }
-            None => decisions.push(Decision::Finding(unknown(input, name, &role.place, planned))),
+            None => decisions.push(Decision::Finding(unknown(name, &role.place, planned))),
         }
         let current = before.and_then(|before| before.get(name)).cloned();
         let by_default = || default_role(input);
@@ -254,13 +254,11 @@ pub(super) fn memberships(
     Lookup { value: decisions.is_empty().then_some(Some(teams)), decisions }
 }
 
-fn unknown(input: &PlanInput<'_>, name: &TeamName, place: &Place, planned: &PlannedTeams) -> Finding {
+fn unknown(name: &TeamName, place: &Place, planned: &PlannedTeams) -> Finding {
     let known: Vec<&str> = planned.names().collect();
-    let now = renames::renamed_team(name, input.desired).map(|now| now.name);
-    let hint = match (now, nearest(name.as_str(), known.iter().copied())) {
-        (Some(now), _) => format!("The file has it under `previously` of `{now}`. Write the new name here."),
-        (None, Some(near)) => format!("Did you mean `{near}`?"),
-        (None, None) => format!("There are {}. List a new team under `teams`.", list_of(&known, "and")),
+    let hint = match nearest(name.as_str(), known.iter().copied()) {
+        Some(near) => format!("Did you mean `{near}`?"),
+        None => format!("There are {}. List a new team under `teams`.", list_of(&known, "and")),
     };
     Finding::error(Code::UnknownTeam, place.clone(), format!("There is no team {}.", quote(name.as_str())))
         .hint(hint)

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::collection::{self, PlannedState, deletion};
 use super::super::decision::Decision;
 use super::super::roles::Availability;
-use super::super::{PlanInput, renames, resolve, teams};
+use super::super::{PlanInput, resolve, teams};
 use super::invitation_content::is_as_invited;
 use super::{Found, Situation, account, address_of, invitations};
 use rolecall_model::{
@@ -184,7 +184,7 @@ fn keep(
         return decisions;
     }
     if before.roles != after.roles
-        && let Some(problem) = role_problem(input, desired, &address, &after.roles, planned)
+        && let Some(problem) = role_problem(desired, &address, &after.roles, planned)
     {
         decisions.push(problem);
         return decisions;
@@ -316,7 +316,6 @@ fn unchangeable_fields(input: &PlanInput<'_>, desired: &DesiredUser, user: &Live
 
 /// Decides about the first of these roles that can't be given. Returns `None` if all can be given.
 pub(super) fn role_problem(
-    input: &PlanInput<'_>,
     desired: &DesiredUser,
     address: &Address,
     roles: &BTreeSet<RoleName>,
@@ -338,13 +337,9 @@ pub(super) fn role_problem(
         }
         Availability::Unknown => {
             let known: Vec<&str> = planned.roles.names().collect();
-            let now = renames::renamed_role(role, input.desired).map(|now| now.name);
-            let hint = match (now, nearest(role.as_str(), known.iter().copied())) {
-                (Some(now), _) => {
-                    format!("The file has it under `previously` of `{now}`. Write the new name here.")
-                }
-                (None, Some(near)) => format!("Did you mean `{near}`?"),
-                (None, None) => format!("There are {}. List a new role under `roles`.", list_of(&known, "and")),
+            let hint = match nearest(role.as_str(), known.iter().copied()) {
+                Some(near) => format!("Did you mean `{near}`?"),
+                None => format!("There are {}. List a new role under `roles`.", list_of(&known, "and")),
             };
             let message =
                 format!("{} should have the role {}, which doesn't exist.", desired.email, quote(role.as_str()));

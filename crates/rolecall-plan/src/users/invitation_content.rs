@@ -109,7 +109,7 @@ pub(super) fn invitation_content(
         ));
     }
     let roles = desired.roles.as_ref().map(|roles| roles.value.clone()).unwrap_or_default();
-    if let Some(problem) = role_problem(input, desired, &Address::user(&desired.email), &roles, planned) {
+    if let Some(problem) = role_problem(desired, &Address::user(&desired.email), &roles, planned) {
         return Lookup::failed(problem);
     }
     let mut decisions = Vec::new();
