@@ -5,6 +5,7 @@
 mod access;
 mod bitpanda;
 mod directory;
+mod dated;
 mod edit;
 mod every_order;
 mod hive;

@@ -12,238 +12,16 @@ use rolecall_model::{
     Address, Cause, Email, Finding, HoldClass, Limit, NearEnding, OrganizationPlan, Removals, Seen,
 };
 use rolecall_plan::{Selection, near_endings, select};
-use rolecall_sandbox::hive::Assignment;
-use rolecall_sandbox::paradime::UserStatus;
 
+use crate::dated::{Dated, Grants, words};
 use crate::people::{Organization, PEOPLE, Said, bytes, times};
 use crate::support::bitpanda::Custody;
 use crate::support::files::loaded;
 use crate::support::hive::Console;
 use crate::support::paradime::Workspace;
-use crate::support::rapidapi::Hub;
-use crate::support::rig::{Fate, Platform, Rig};
-use crate::support::{bitpanda, hive, paradime, rapidapi};
+use crate::support::rapidapi::{self, Hub};
+use crate::support::rig::{Fate, Rig};
 use crate::{Law, fates, few};
-
-/// Roles and teams, as `ADMIN` and `team/Shop`.
-type Grants = BTreeSet<String>;
-
-/// A platform whose organisations have what the generated files name.
-trait Dated: Platform {
-    /// The roles that the files give.
-    const ROLES: &'static [&'static str];
-    /// Returns an organisation with two admins whom no file lists.
-    fn organization() -> Self::World;
-    /// Makes somebody a member with this role and in these teams, whatever they had.
-    fn put(world: &mut Self::World, email: &str, role: &str, teams: &[&str]);
-    fn invite(world: &mut Self::World, email: &str, role: &str, teams: &[&str]);
-    fn accept(world: &mut Self::World, email: &str);
-    /// Returns what a member has. `None` for somebody without access.
-    fn held(world: &Self::World, email: &str) -> Option<Grants>;
-    /// Returns what an open invitation gives.
-    fn invited(world: &Self::World, email: &str) -> Option<Grants>;
-    /// Adds a key or a team.
-    fn name(world: &mut Self::World, name: &str);
-    fn has_named(world: &Self::World, name: &str) -> bool;
-}
-
-fn words<'a>(items: impl IntoIterator<Item = &'a str>) -> Grants {
-    items.into_iter().map(ToOwned::to_owned).collect()
-}
-
-impl Dated for Custody {
-    const ROLES: &'static [&'static str] = &["CLUSTER_OPS", "CLUSTER_MANAGER", "SIGNER"];
-
-    fn organization() -> Self::World {
-        let mut world = bitpanda::world();
-        world.users.extend(["one", "two"].map(|name| bitpanda::user(&format!("{name}@x.example"), &["ADMIN"])));
-        world
-    }
-
-    fn put(world: &mut Self::World, email: &str, role: &str, _: &[&str]) {
-        world.users.retain(|user| user.email != email);
-        world.users.push(bitpanda::user(email, &[role]));
-    }
-
-    /// The list hides invitations, so nobody can know those of others.
-    fn invite(_: &mut Self::World, _: &str, _: &str, _: &[&str]) {}
-
-    fn accept(world: &mut Self::World, email: &str) {
-        if let Some(user) = world.user_mut(email) {
-            user.accepted = true;
-        }
-    }
-
-    fn held(world: &Self::World, email: &str) -> Option<Grants> {
-        let user = world.user(email).filter(|user| user.enabled && user.accepted)?;
-        Some(user.roles.clone())
-    }
-
-    fn invited(world: &Self::World, email: &str) -> Option<Grants> {
-        let user = world.user(email).filter(|user| user.enabled && !user.accepted)?;
-        Some(user.roles.clone())
-    }
-
-    fn name(world: &mut Self::World, name: &str) {
-        world.keys.push(bitpanda::key(name, name, &["SIGNER"], name));
-    }
-
-    fn has_named(world: &Self::World, name: &str) -> bool {
-        world.keys.iter().any(|key| key.name == name && key.enabled)
-    }
-}
-
-impl Dated for Console {
-    const ROLES: &'static [&'static str] = &["Red", "Green"];
-
-    fn organization() -> Self::World {
-        let mut world = hive::world();
-        world.projects[1].slug = "bank".to_owned();
-        world.projects[1].kind = world.projects[0].kind;
-        hive::role(&mut world, "Red", &["project:describe", "schemaCheck:approve"]);
-        hive::role(&mut world, "Green", &["project:describe"]);
-        for name in ["one", "two"] {
-            hive::member(&mut world, &format!("{name}@x.example"), "Admin", Assignment::All);
-        }
-        world
-    }
-
-    fn put(world: &mut Self::World, email: &str, role: &str, _: &[&str]) {
-        world.members.retain(|member| member.email != email);
-        hive::member(world, email, role, Assignment::All);
-    }
-
-    fn invite(world: &mut Self::World, email: &str, role: &str, _: &[&str]) {
-        hive::invitation(world, email, role);
-    }
-
-    fn accept(world: &mut Self::World, email: &str) {
-        world.accept(email);
-    }
-
-    fn held(world: &Self::World, email: &str) -> Option<Grants> {
-        let member = world.member(email)?;
-        let role = world.role_by_id(&member.role_id).unwrap();
-        let is_empty = matches!(&member.resources, Assignment::Granular(projects) if projects.is_empty());
-        (!role.permissions.is_empty() || !is_empty).then(|| words([&*role.name]))
-    }
-
-    fn invited(world: &Self::World, email: &str) -> Option<Grants> {
-        let open = world.invitations.iter().find(|open| open.email == email)?;
-        Some(words([&*world.role_by_id(&open.role_id).unwrap().name]))
-    }
-
-    fn name(world: &mut Self::World, name: &str) {
-        let mut token = world.tokens[0].clone();
-        (token.id, token.title, token.digest) = (hive::uuid(name), name.to_owned(), name.to_owned());
-        world.tokens.push(token);
-    }
-
-    fn has_named(world: &Self::World, name: &str) -> bool {
-        world.tokens.iter().any(|token| token.title == name)
-    }
-}
-
-impl Dated for Workspace {
-    const ROLES: &'static [&'static str] = &["ADMIN", "BUSINESS"];
-
-    fn organization() -> Self::World {
-        let mut world = paradime::world();
-        for name in ["one", "two"] {
-            paradime::user(&mut world, &format!("{name}@x.example"), "ADMIN");
-        }
-        world
-    }
-
-    fn put(world: &mut Self::World, email: &str, role: &str, _: &[&str]) {
-        world.users.retain(|user| user.email != email);
-        paradime::user(world, email, role);
-    }
-
-    fn invite(world: &mut Self::World, email: &str, role: &str, _: &[&str]) {
-        paradime::invitation(world, email, role, "SENT");
-    }
-
-    fn accept(world: &mut Self::World, email: &str) {
-        world.accept(email);
-    }
-
-    fn held(world: &Self::World, email: &str) -> Option<Grants> {
-        let user = world.user(email).filter(|user| user.status == UserStatus::Active)?;
-        Some(words([&*user.account_type]))
-    }
-
-    fn invited(world: &Self::World, email: &str) -> Option<Grants> {
-        world.invitation(email).map(|open| words([&*open.account_type]))
-    }
-
-    fn name(_: &mut Self::World, _: &str) {}
-
-    fn has_named(_: &Self::World, _: &str) -> bool {
-        false
-    }
-}
-
-impl Dated for Hub {
-    const ROLES: &'static [&'static str] = &["Developer", "Organization Admin"];
-
-    fn organization() -> Self::World {
-        let mut world = rapidapi::with_teams(&["Shop", "Bank", "Post"]);
-        for name in ["one", "two"] {
-            rapidapi::member(&mut world, &format!("{name}@x.example"), true, &[]);
-        }
-        world
-    }
-
-    fn put(world: &mut Self::World, email: &str, role: &str, teams: &[&str]) {
-        let organization = rapidapi::acme(world);
-        if let Some(user) = world.user(email).map(|user| user.id) {
-            let found = world.organization_mut(organization).unwrap();
-            found.members.retain(|member| member.user != user);
-            for team in &mut found.teams {
-                team.members.retain(|member| *member != user);
-            }
-            world.assignments.retain(|row| row.entity != user);
-        }
-        let teams: Vec<(&str, &str)> = teams.iter().map(|team| (*team, "team-viewer")).collect();
-        rapidapi::member(world, email, role != "Developer", &teams);
-    }
-
-    fn invite(world: &mut Self::World, email: &str, role: &str, teams: &[&str]) {
-        rapidapi::invitation(world, email, if role == "Developer" { "DEVELOPER" } else { "ADMIN" }, teams);
-    }
-
-    fn accept(world: &mut Self::World, email: &str) {
-        let organization = rapidapi::acme(world);
-        world.accept(organization, email);
-    }
-
-    fn held(world: &Self::World, email: &str) -> Option<Grants> {
-        let user = world.user(email)?;
-        let found = world.organization("acme")?;
-        world.team_access(found.id).get(&user.id.to_string())?;
-        let is_admin = world.is_org_admin(found.id, user.id);
-        let teams = found.teams.iter().filter(|team| !is_admin && world.is_in_team(team.id, user.id));
-        let role = if is_admin { "Organization Admin" } else { "Developer" };
-        Some(teams.map(|team| format!("team/{}", team.name)).chain([role.to_owned()]).collect())
-    }
-
-    fn invited(world: &Self::World, email: &str) -> Option<Grants> {
-        let (_, role, teams) = rapidapi::invited(world).into_iter().find(|(open, _, _)| open == email)?;
-        let role = if role == "ADMIN" { "Organization Admin" } else { "Developer" };
-        Some(teams.iter().map(|team| format!("team/{team}")).chain([role.to_owned()]).collect())
-    }
-
-    fn name(world: &mut Self::World, name: &str) {
-        let organization = rapidapi::acme(world);
-        world.add_team(organization, name);
-    }
-
-    fn has_named(world: &Self::World, name: &str) -> bool {
-        let found = world.organization("acme").unwrap();
-        found.teams.iter().any(|team| team.name == name && !team.deleted)
-    }
-}
 
 /// The start of somebody: nothing, an open invitation, or a membership.
 #[derive(Clone, Copy, Debug)]
@@ -384,130 +162,157 @@ fn ended(organization: &Organization, person: usize, grant: Option<&str>, now: T
 /// The number of times that something was seen.
 type Count = BTreeMap<&'static str, usize>;
 
+/// A run that has sent its plan.
+struct Ran<'a> {
+    organization: &'a Organization,
+    at: Timestamp,
+    leftovers: bool,
+    /// The plan before the selection.
+    whole: &'a OrganizationPlan,
+    plan: &'a OrganizationPlan,
+    near: Vec<NearEnding>,
+    all_done: bool,
+    /// The state of each person, and whether each key or team exists.
+    before: (Vec<State>, Vec<bool>),
+    after: (Vec<State>, Vec<bool>),
+}
+
 fn nothing_outlives_its_date<P: Dated>(scene: &Scene, seen: &mut Count) -> Law {
     let organization = Organization::new(P::NAME, &scene.files);
     let (head, files) = organization.files();
     let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
     let email = |person: usize| organization.address(person).to_lowercase();
     let mut rig = Rig::<P>::new(start::<P>(scene, &organization), "");
+    let states = |rig: &Rig<P>| -> (Vec<State>, Vec<bool>) {
+        let world = rig.world();
+        let state = |person| (P::held(&world, &email(person)), P::invited(&world, &email(person)));
+        let named = (0..3).map(|at| P::has_named(&world, &format!("name {at}")));
+        ((0..=PEOPLE).map(state).collect(), named.collect())
+    };
     for (at, run) in instants().into_iter().zip(&scene.runs) {
-        if let Some((person, role)) = run.by_hand {
-            let is_member = P::held(&rig.world(), &email(person)).is_some();
-            if is_member {
-                P::put(&mut rig.world(), &email(person), P::ROLES[role % P::ROLES.len()], &["Bank"]);
-            }
-        }
-        if run.accepts {
-            for person in 0..=PEOPLE {
-                P::accept(&mut rig.world(), &email(person));
-            }
-        }
+        run.events(&mut rig, &email);
         let Some(leftovers) = run.leftovers else { continue };
         let found = loaded(&head, &files, at);
         // Groups may contradict each other at a time.
         let desired = found.files[0].desired.clone().filter(|_| !found.findings.iter().any(Finding::is_error));
         let Some(desired) = desired else { continue };
         rig.desired = desired;
-        rig.desired.guardrails.max_removals = Removals::same_for_each(Limit::Number(0));
-        if !leftovers {
-            rig.desired.guardrails.max_removals = Removals::same_for_each(Limit::Number(usize::MAX));
-        }
+        // What ends doesn't count against the limit.
+        let removals = if leftovers { 0 } else { usize::MAX };
+        rig.desired.guardrails.max_removals = Removals::same_for_each(Limit::Number(removals));
         rig.desired.guardrails.min_admins = scene.min_admins;
         rig.now = at;
-        let states = |rig: &Rig<P>| -> Vec<State> {
-            let world = rig.world();
-            (0..=PEOPLE)
-                .map(|person| (P::held(&world, &email(person)), P::invited(&world, &email(person))))
-                .collect()
-        };
-        let named = |rig: &Rig<P>| -> Vec<bool> {
-            (0..3).map(|at| P::has_named(&rig.world(), &format!("name {at}"))).collect()
-        };
-        let (before, named_before) = (states(&rig), named(&rig));
+        let before = states(&rig);
         let live = rig.read().unwrap();
-        let Ok(whole) = rig.planned(&live, &BTreeSet::new(), None) else { continue };
-        let whole = whole.plan;
-        let plan = if leftovers {
-            let selection = Selection { leftovers: true, ..Selection::default() };
-            let chosen = select(&whole.sealed, &selection).unwrap();
-            rig.planned(&live, &BTreeSet::new(), Some(&chosen)).unwrap().plan
-        } else {
-            whole.clone()
-        };
-        let shown = |rig: &Rig<P>, why: &str| {
-            let all = std::iter::once(("x.yaml", head.as_str())).chain(files.iter().copied());
-            let all: String = all.map(|(path, text)| format!("# {path}\n{text}")).collect();
-            TestCaseError::fail(format!(
-                "at {at}: {why}\n{all}\nbefore {before:?}\nafter {:?}\nchanges {:#?}\nholds {:#?}\nrefusals {:?}",
-                states(rig),
-                whole.sealed.changes,
-                whole.sealed.holds,
-                plan.refusals
-            ))
-        };
+        let Ok(planned) = rig.planned(&live, &BTreeSet::new(), None) else { continue };
+        let whole = planned.plan;
+        let selection = Selection { leftovers, ..Selection::default() };
+        let chosen = select(&whole.sealed, &selection).unwrap();
+        let plan = rig.planned(&live, &BTreeSet::new(), Some(&chosen)).unwrap().plan;
         if !plan.refusals.is_empty() {
             *seen.entry("a refusal").or_default() += 1;
             continue;
         }
         let near = near_endings(&rig.desired, &plan, at, SignedDuration::from_hours(24 * 14));
         rig.wire.set_fates(&run.fates);
-        let report = rig.apply_plan(&plan).unwrap();
+        let all_done = rig.apply_plan(&plan).unwrap().all_done();
         rig.wire.set_fates(&[]);
-        let (after, named_after) = (states(&rig), named(&rig));
+        let after = states(&rig);
+        let ran = Ran {
+            organization: &organization,
+            at,
+            leftovers,
+            whole: &whole,
+            plan: &plan,
+            near,
+            all_done,
+            before,
+            after,
+        };
+        ran.people(seen).and_then(|()| ran.named(seen)).map_err(|why| {
+            let all = std::iter::once(("x.yaml", head.as_str())).chain(files.iter().copied());
+            let all: Vec<String> = all.map(|(path, text)| format!("# {path}\n{text}")).collect();
+            let Ran { before, after, whole, .. } = &ran;
+            let all = all.concat();
+            TestCaseError::fail(format!("at {at}: {why}\n{all}\n{before:?}\n{after:?}\n{:#?}", whole.sealed))
+        })?;
+    }
+    Ok(())
+}
+
+impl Run {
+    /// Makes what happens before the run.
+    fn events<P: Dated>(&self, rig: &mut Rig<P>, email: &dyn Fn(usize) -> String) {
+        let mut world = rig.world();
+        if let Some((person, role)) = self.by_hand
+            && P::held(&world, &email(person)).is_some()
+        {
+            P::put(&mut world, &email(person), P::ROLES[role % P::ROLES.len()], &["Bank"]);
+        }
+        for person in (0..=PEOPLE).filter(|_| self.accepts) {
+            P::accept(&mut world, &email(person));
+        }
+    }
+}
+
+impl Ran<'_> {
+    /// Checks what people have after the run.
+    fn people(&self, seen: &mut Count) -> Result<(), String> {
+        let Self { organization, at, leftovers, whole, .. } = *self;
         for person in 0..=PEOPLE {
-            let given = Given::at(&organization, person, at).unwrap();
-            let (had, has) = (&before[person], &after[person]);
+            let given = Given::at(organization, person, at).unwrap();
+            let (had, has) = (&self.before.0[person], &self.after.0[person]);
+            let named = organization.address(person).to_lowercase();
             let is_there = |grant: &str| {
                 (0..3).all(|name| grant != format!("team/name {name}") || organization.is_named(name, at))
             };
-            not_before_its_date(&given, had, has, &is_there)
-                .map_err(|why| shown(&rig, &format!("{} {why}", email(person))))?;
-            let ended = overdue(&organization, person, had, at);
+            not_before_its_date(&given, had, has, &is_there).map_err(|why| format!("{named} {why}"))?;
+            let ended = overdue(organization, person, had, at);
             if ended.is_empty() {
                 continue;
             }
             *seen.entry(if leftovers { "ended, leftovers" } else { "ended, apply" }).or_default() += 1;
-            let address = Email::parse(&email(person)).unwrap();
-            let people = [Address::user(&address), Address::invitation(&address)];
+            let email = Email::parse(&named).unwrap();
+            let people = [Address::user(&email), Address::invitation(&email)];
             let is_theirs = |address: &Address| people.iter().any(|theirs| theirs.covers(address));
-            said(&ended, &near, &plan, at, &is_theirs)
-                .map_err(|why| shown(&rig, &format!("{} {why}", email(person))))?;
-            if !report.all_done() {
-                *seen.entry("a failure").or_default() += 1;
-                continue;
-            }
-            let left = overdue(&organization, person, has, at);
-            if left.is_empty() {
-                *seen.entry("taken").or_default() += 1;
-                continue;
-            }
-            let blocked =
-                whole.sealed.holds.iter().any(|hold| is_theirs(&hold.address) && hold.class != HoldClass::Ignored);
+            said(&ended, &self.near, self.plan, at, &is_theirs).map_err(|why| format!("{named} {why}"))?;
+            let left = overdue(organization, person, has, at);
+            let holds = whole.sealed.holds.iter();
+            let mut blocked = holds.filter(|hold| is_theirs(&hold.address) && hold.class != HoldClass::Ignored);
+            let mut changes = whole.sealed.changes.iter().filter(|change| is_theirs(&change.address));
             let to_review = leftovers
-                && whole.sealed.changes.iter().any(|change| is_theirs(&change.address) && !change.is_leftover())
-                && goes_beyond(&given, had, &ended, &whole, &is_theirs);
-            if to_review || blocked {
-                *seen.entry(if to_review { "to be reviewed" } else { "held" }).or_default() += 1;
-                continue;
-            }
-            return Err(shown(&rig, &format!("{} still has {left:?}", email(person))));
+                && changes.any(|change| !change.is_leftover())
+                && goes_beyond(&given, had, &ended, whole, &is_theirs);
+            let became = match () {
+                () if !self.all_done => "a failure",
+                () if left.is_empty() => "taken",
+                () if to_review => "to be reviewed",
+                () if blocked.next().is_some() => "held",
+                () => return Err(format!("{named} still has {left:?}")),
+            };
+            *seen.entry(became).or_default() += 1;
         }
-        for name in 0..3 {
-            let may_be = organization.is_named(name, at);
-            let shown = |why: &str| Err(shown(&rig, &format!("name {name} {why}")));
-            if named_before[name] && !named_after[name] && may_be {
-                return shown("was removed");
-            }
-            let has_ended = !may_be && organization.is_named(name, Timestamp::MIN);
-            let address = format!("name {name}");
-            let blocked = whole.sealed.holds.iter().any(|hold| *hold.address.name == *address);
-            if report.all_done() && has_ended && named_after[name] && !blocked {
-                return shown("is still there");
-            }
-            *seen.entry("a key or team").or_default() += usize::from(has_ended && named_before[name]);
-        }
+        Ok(())
     }
-    Ok(())
+
+    /// Checks which keys and teams are there after the run.
+    fn named(&self, seen: &mut Count) -> Result<(), String> {
+        for name in 0..3 {
+            let (was, is) = (self.before.1[name], self.after.1[name]);
+            let may_be = self.organization.is_named(name, self.at);
+            if was && !is && may_be {
+                return Err(format!("name {name} was removed"));
+            }
+            let has_ended = !may_be && self.organization.is_named(name, Timestamp::MIN);
+            let mut holds = self.whole.sealed.holds.iter();
+            let is_held = holds.any(|hold| *hold.address.name == format!("name {name}"));
+            if self.all_done && has_ended && is && !is_held {
+                return Err(format!("name {name} is still there"));
+            }
+            *seen.entry("a key or team").or_default() += usize::from(has_ended && was);
+        }
+        Ok(())
+    }
 }
 
 fn start<P: Dated>(scene: &Scene, organization: &Organization) -> P::World {

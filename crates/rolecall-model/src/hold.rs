@@ -59,10 +59,7 @@ pub enum HoldReason {
     InvitationGivesEnded {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         since: Option<Timestamp>,
-        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-        roles: BTreeSet<RoleName>,
-        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-        teams: BTreeSet<TeamName>,
+        ended: BTreeSet<Address>,
         until: Until,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<String>,

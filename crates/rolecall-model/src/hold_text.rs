@@ -46,12 +46,10 @@ impl fmt::Display for HoldReason {
             Self::InvitationExpired { wanted: false, .. } => f.write_str(
                 "The file doesn't ask for this invitation. It has expired and gives no access, so nothing needs to be done.",
             ),
-            Self::InvitationGivesEnded { since, roles, teams, until, step } => {
-                let teams = teams.iter().map(|team| format!("the team `{team}`"));
-                let given: Vec<String> =
-                    roles.iter().map(|role| format!("the role `{role}`")).chain(teams).collect();
-                let given: Vec<&str> = given.iter().map(String::as_str).collect();
-                write!(f, "Invited{} with {}, which ended on {until}. ", on(since), given.join(", "))?;
+            Self::InvitationGivesEnded { since, ended, until, step } => {
+                let named = ended.iter().map(|Address { kind, name, .. }| format!("the {} `{name}`", kind.as_str()));
+                let ended: Vec<String> = named.collect();
+                write!(f, "Invited{} with {}, which ended on {until}. ", on(since), ended.join(", "))?;
                 match step {
                     Some(step) => write!(f, "The API can't change the invitation. Cancel it manually: {}.", open(step))?,
                     None => f.write_str(

@@ -97,7 +97,7 @@ pub(super) fn invitation_content(
         let has_ended = |field: &&str| {
             *field == TEAMS && !ended.teams.is_empty() || *field == "`roles`" && !ended.roles.is_empty()
         };
-        let ended = ended.until.filter(|_| missing.iter().any(|field| has_ended(&field)));
+        let ended = ended.until.filter(|_| missing.iter().any(has_ended));
         let missing = missing.join(", ");
         let message = format!("{} isn't a member yet, and an invitation requires {missing}.", desired.email);
         let hint = match ended {

@@ -15,8 +15,8 @@ use super::invitation_content::{
 use super::{People, Situation, account};
 use rolecall_model::{
     Action, Address, Cause, Change, DesiredUser, Effect, Email, Entity, HoldReason, Invitation, InvitationState,
-    InviteField, Kind, ListedInvitations, LiveInvitation, LiveUser, ManualStep, Place, Quirk, RemoteId, RoleName,
-    Scope, TeamName, User,
+    InviteField, Kind, ListedInvitations, LiveInvitation, LiveUser, ManualStep, Memberships, Place, Quirk,
+    RemoteId, RoleName, Scope, TeamName, User,
 };
 
 /// Decides about a listed user who isn't a member.
@@ -272,7 +272,7 @@ fn gives_ended(
     let wanted = desired.roles.as_deref()?;
     let ended = ended::of_user(input, &desired.email);
     let roles = roles.iter().filter(|role| ended.roles.contains(role) && !wanted.contains(*role));
-    let roles: BTreeSet<RoleName> = roles.cloned().collect();
+    let roles: BTreeSet<Address> = roles.map(Address::role).collect();
     let step = if input.live.invitations.is_some() {
         input.rules.manual_step(ManualStep::HandleInvitation)
     } else {
@@ -280,7 +280,7 @@ fn gives_ended(
     };
     let until = ended.until.filter(|_| !roles.is_empty())?;
     let step = Some(step.to_owned());
-    Some(HoldReason::InvitationGivesEnded { since, roles, teams: BTreeSet::new(), until, step })
+    Some(HoldReason::InvitationGivesEnded { since, ended: roles, until, step })
 }
 
 /// Returns the hold of an open invitation whose teams have all ended, where an invitation needs a team.
@@ -289,14 +289,15 @@ fn teams_ended(
     invitation: &LiveInvitation,
     content: &InvitationContent,
 ) -> Option<HoldReason> {
-    let is_teamless = content.after.teams.as_ref().is_some_and(|teams| teams.is_empty());
+    let is_teamless = content.after.teams.as_ref().is_some_and(Memberships::is_empty);
     let needs_team = input.rules.capabilities().invite_needs.contains(&InviteField::Teams);
     let ended = ended::of_user(input, &invitation.email);
     let has_ended = |team: &&TeamName| ended.teams.iter().any(|(ended, _)| ended == team);
-    let teams: BTreeSet<TeamName> = invitation.teams.iter().flatten().filter(has_ended).cloned().collect();
+    let teams = invitation.teams.iter().flatten().filter(has_ended);
+    let teams: BTreeSet<Address> = teams.map(Address::team).collect();
     let until = ended.until.filter(|_| is_teamless && needs_team && !teams.is_empty())?;
     let since = since(input, invitation);
-    Some(HoldReason::InvitationGivesEnded { since, roles: BTreeSet::new(), teams, until, step: None })
+    Some(HoldReason::InvitationGivesEnded { since, ended: teams, until, step: None })
 }
 
 /// Returns the effect of an invitation that takes the place of another one and no longer gives what has ended.
