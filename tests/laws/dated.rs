@@ -192,7 +192,7 @@ impl Dated for Hub {
             }
             world.assignments.retain(|row| row.entity != user);
         }
-        let teams: Vec<(&str, &str)> = teams.iter().map(|team| (*team, "team-viewer")).collect();
+        let teams: Vec<(&str, &str)> = teams.iter().map(|team| (*team, "team-developer")).collect();
         rapidapi::member(world, email, role != "Developer", &teams);
     }
 

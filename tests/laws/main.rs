@@ -4,8 +4,8 @@
 
 mod access;
 mod bitpanda;
-mod directory;
 mod dated;
+mod directory;
 mod edit;
 mod every_order;
 mod hive;
