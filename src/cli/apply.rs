@@ -305,7 +305,8 @@ impl Run<'_> {
                 return Err(failure);
             }
         }
-        organization.connected.deliveries.check(organization.desired, &plan.sealed.changes).map_err(|why| {
+        let deliveries = &organization.connected.deliveries;
+        deliveries.check(organization.desired, &plan.sealed.changes).await.map_err(|why| {
             Failure::error(format!("A secret can't be delivered, so nothing was sent: {why}.")).hint(
                 "The platform shows a secret only once, so its delivery has to work before the key is created.",
             )

@@ -17,6 +17,7 @@ use rolecall_model::{
     OrganizationPlan, Permission, nearest,
 };
 use rolecall_plan::access::{Grant, Holder, Status};
+use rolecall_plan::secret_target;
 
 /// Take one person out of every file, and show what is left.
 ///
@@ -241,7 +242,16 @@ fn related_keys(Reading { organization, live, .. }: &Reading<'_>, somebody: &Som
             return;
         }
         if let Some(why) = names_person(somebody, desired, text) {
-            let why = format!("its {field} {why}. Rotate it if they could read it.");
+            let entry =
+                desired.keys.iter().find(|key| Address::key(&key.name).with_id(key.id.as_ref()) == address);
+            let targets: Vec<String> =
+                entry.iter().flat_map(|key| &key.deliver).map(|delivery| secret_target(delivery)).collect();
+            let targets = if targets.is_empty() {
+                String::new()
+            } else {
+                format!(" A new secret goes to: {}.", targets.join("; "))
+            };
+            let why = format!("its {field} {why}. Rotate it if they could read it.{targets}");
             keys.push(RelatedKey {
                 provider: desired.provider,
                 organization: desired.organization.value.clone(),
@@ -255,12 +265,15 @@ fn related_keys(Reading { organization, live, .. }: &Reading<'_>, somebody: &Som
         add(address.clone(), "name", key.name.as_str());
         add(address.clone(), "note", desired.notes.get(&address).map(String::as_str).unwrap_or_default());
         add(address.clone(), "description", key.description.as_deref().unwrap_or_default());
-        let target = match &key.deliver {
-            Some(Delivery::File(path)) => path.display().to_string(),
-            Some(Delivery::Command(words)) => words.join(" "),
-            None => String::new(),
-        };
-        add(address, "delivery", &target);
+        for delivery in &key.deliver {
+            let target = match &delivery.value {
+                Delivery::File(path) => path.display().to_string(),
+                Delivery::Command(words) => words.join(" "),
+                Delivery::EnvFile { file, name } => format!("{} {name}", file.display()),
+                Delivery::Age { recipients, file } => format!("{} {}", file.display(), recipients.join(" ")),
+            };
+            add(address.clone(), "delivery", &target);
+        }
     }
     for key in live.keys().iter().filter(|key| key.enabled) {
         let address = Address::key(&key.name);

@@ -44,9 +44,17 @@ pub fn ledger(records: &[Record]) -> String {
                 let message = message.as_ref().map(|text| format!(": {}", clean(text))).unwrap_or_default();
                 format!("{:<4} {} {}{id}{message}", clean(mutation), paint(style, outcome), clean(address))
             }
-            Event::Delivery { mutation, address, id, arrived } => {
+            Event::Delivery { mutation, address, id, arrived, to, not_to } => {
                 let what = if *arrived { paint(ADD, "delivered") } else { paint(REMOVE, "not delivered") };
-                format!("{:<4} secret of {} {}: {what}", clean(mutation), clean(address), clean(id))
+                let to = if to.is_empty() { String::new() } else { format!(" to {}", clean(to.join("; "))) };
+                let failed = match (arrived, &**not_to) {
+                    (_, []) => String::new(),
+                    (false, all) => format!(" to {}", clean(all.join("; "))),
+                    (true, rest) => {
+                        format!(", {} to {}", paint(REMOVE, "not delivered"), clean(rest.join("; ")))
+                    }
+                };
+                format!("{:<4} secret of {} {}: {what}{to}{failed}", clean(mutation), clean(address), clean(id))
             }
             Event::Sighting { address, seen: true, accepted: true } => {
                 format!("     {} has accepted the invitation", clean(address))

@@ -139,8 +139,11 @@ pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
             Event::Override { guardrail, message: _, plan: _, until, reason } => {
                 last.notes.push(format!("{guardrail} overridden until {until}: {reason}"));
             }
-            Event::Delivery { mutation: _, address, id, arrived: false } => {
-                last.notes.push(format!("the secret of {address} {id} was not delivered"));
+            Event::Delivery { mutation: _, address, id, arrived, to: _, not_to }
+                if !arrived || !not_to.is_empty() =>
+            {
+                let targets = if not_to.is_empty() { String::new() } else { format!(" to {}", not_to.join("; ")) };
+                last.notes.push(format!("the secret of {address} {id} was not delivered{targets}"));
             }
             Event::Lost { address, what } => last.notes.push(format!("{address} lost {what}")),
             Event::Held { address, reason } => last.notes.push(format!("{address} skipped: {reason}")),
@@ -153,7 +156,7 @@ pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
             }
             // What reads have shown, which isn't what the run did.
             Event::RunStarted { .. }
-            | Event::Delivery { arrived: true, .. }
+            | Event::Delivery { .. }
             | Event::Sighting { .. }
             | Event::Members { .. }
             | Event::Vanished { .. }

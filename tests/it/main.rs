@@ -7,6 +7,7 @@ mod bad_input;
 mod cli;
 mod comments;
 mod compared;
+mod deliveries;
 mod directory;
 mod distribution;
 mod docs;

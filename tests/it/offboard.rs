@@ -422,10 +422,14 @@ fn an_organisation_that_cannot_be_read_is_no_proof() {
 #[test]
 fn keys_that_name_the_person_are_told() {
     let env = everywhere();
-    let hive = env.read("hive.yaml").replace("keys/ci-publisher.key", "keys/sam.key");
-    env.write("hive.yaml", hive);
+    let hive = env.read("hive.yaml");
+    let targets = "[{ file: keys/a }, { env_file: sam.env, name: TOKEN }]";
+    env.write("hive.yaml", hive.replace("{ file: keys/ci-publisher.key }", targets));
+    let said = env.run(&["offboard", "--sandbox", "sam@acme.example", "hive.yaml", "--format", "json"]);
+    let keys = json(&said)["keys"].to_string();
+    assert!(keys.contains("its delivery may name them: it has the word sam."), "{keys}");
+    assert!(keys.contains("A new secret goes to: keys/a; the variable TOKEN in sam.env."), "{keys}");
     let said = env.run(&["offboard", "--sandbox", "sam@acme.example", "hive.yaml"]);
-    assert!(said.stdout.contains("its delivery may name them: it has the word sam."), "{}", said.stdout);
     assert!(said.stdout.contains("No platform and no ledger shows who has received a key."), "{}", said.stdout);
 }
 

@@ -627,9 +627,9 @@ fn write_lists(text: &mut String, lists: &[(&str, Vec<String>)]) {
 }
 
 /// Returns everything that a file asks for, without places and the case of addresses.
-pub fn meaning(desired: &Desired) -> (Value, Vec<Option<Delivery>>) {
+pub fn meaning(desired: &Desired) -> (Value, Vec<Vec<Delivery>>) {
     let Desired { users, keys, teams, roles, .. } = desired;
-    let deliveries = keys.iter().map(|key| key.deliver.clone()).collect();
+    let deliveries = keys.iter().map(|key| key.deliver.iter().map(|to| to.value.clone()).collect()).collect();
     let mut users = serde_json::to_value(users).unwrap();
     for user in users.as_array_mut().unwrap() {
         user["email"] = user["email"].as_str().unwrap().to_lowercase().into();

@@ -49,7 +49,7 @@ impl Checker<'_> {
         }
     }
 
-    fn variable(&mut self, field: Field<VariableText>) -> Option<String> {
+    pub(super) fn variable(&mut self, field: Field<VariableText>) -> Option<String> {
         let VariableText(name) = field.value?;
         let mut letters = name.chars();
         let starts_well = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');

@@ -31,7 +31,7 @@ use serde::de::{self, Deserializer, Error as _, IntoDeserializer, Unexpected, Vi
 use serde::forward_to_deserialize_any;
 
 use super::access::{Entries, Entry, FieldAccess, Tagged};
-use super::field::{FIELD, WORD_OR};
+use super::field::{FIELD, LIST_OR, WORD_OR};
 use super::node::{Located, Node};
 use super::resolve;
 use super::source::{Mark, Sources};
@@ -362,6 +362,8 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         }
         if name == WORD_OR && matches!(self.at.node, Node::Text(_)) {
             self.deserialize_str(visitor)
+        } else if name == LIST_OR && matches!(self.at.node, Node::List(_)) {
+            self.deserialize_seq(visitor)
         } else if name == FIELD {
             visitor.visit_seq(FieldAccess { decoder: self, given: 0 })
         } else {

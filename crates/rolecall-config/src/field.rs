@@ -17,6 +17,9 @@ pub const FIELD: &str = "$rolecall::Field";
 /// The type name by which decoding knows that one word, such as `all`, may replace a whole value.
 pub const WORD_OR: &str = "$rolecall::WordOr";
 
+/// The type name by which decoding knows that a list may replace a single value.
+pub const LIST_OR: &str = "$rolecall::ListOr";
+
 /// A value with its place. `value` is `None` if the value was wrong. Then there is a finding for it.
 #[derive(Clone, Debug)]
 pub struct Field<T> {

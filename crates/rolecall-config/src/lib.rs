@@ -51,7 +51,6 @@ pub use write::{Flow, Problem, Yaml};
 /// The parts from which a provider builds the types of its file: see [`FileFormat`].
 pub mod parts {
     pub use super::check::{Checker, flag, scope};
-    pub use super::delivery::Targets;
     pub use super::field::{Field, WORD_OR};
     pub use super::guardrails::RawGuardrails;
     pub use super::raw::*;

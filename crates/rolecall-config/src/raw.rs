@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde::de::{Deserializer, IntoDeserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
-use super::field::Field;
+use super::field::{Field, LIST_OR};
 
 /// Defines a type that exists only for its JSON Schema, which editors use.
 #[macro_export]
@@ -173,6 +175,14 @@ text! {
 }
 
 text! {
+    /// A public key to which the program `age` encrypts.
+    RecipientText: {
+        "description": "This is a public key to which `age` encrypts: `age1…`, `ssh-ed25519 …` or `ssh-rsa …`.",
+        "type": "string", "pattern": r"^(age1[02-9ac-hj-np-z]{58}|ssh-(ed25519|rsa) AAAA[0-9A-Za-z+/]+={0,2}( .*)?)$",
+    }
+}
+
+text! {
     /// A path, or an argument of a command.
     PathText: { "description": "This is a path. A relative path starts at the folder that rolecall runs in.", "type": "string", "minLength": 1 }
 }
@@ -200,13 +210,71 @@ pub enum RawCredential {
 
 /// This mapping says where rolecall delivers the secret of a new key. The platform shows a secret only once.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename = "Delivery", rename_all = "lowercase")]
-pub enum RawDelivery {
-    /// rolecall writes the secret to this file, which only the file's owner can read.
-    File(Field<PathText>),
+#[serde(rename = "Delivery", deny_unknown_fields)]
+#[schemars(extend("oneOf" = [
+    { "required": ["file"], "properties": { "command": false, "env_file": false, "name": false, "age": false } },
+    { "required": ["command"], "properties": { "file": false, "env_file": false, "name": false, "age": false } },
+    { "required": ["env_file", "name"], "properties": { "file": false, "command": false, "age": false } },
+    { "required": ["age", "file"], "properties": { "command": false, "env_file": false, "name": false } },
+]))]
+pub struct RawDelivery {
+    /// rolecall writes the secret to this file, which only the file's owner can read. With `age`, the secret in it is
+    /// encrypted.
+    pub file: Option<Field<PathText>>,
     /// This program reads the secret from its standard input. The first item is the program, the others are its
     /// arguments. rolecall runs it only with `--allow-commands`.
-    Command(#[schemars(length(min = 1))] Vec<Field<PathText>>),
+    #[schemars(length(min = 1))]
+    pub command: Option<Field<Vec<Field<PathText>>>>,
+    /// rolecall writes the line `NAME=secret` to this file. All other lines stay as they are.
+    pub env_file: Option<Field<PathText>>,
+    /// This is the variable of the line in `env_file`.
+    pub name: Option<Field<VariableText>>,
+    /// The program `age`, or else `rage`, encrypts the secret to these public keys.
+    #[schemars(length(min = 1))]
+    pub age: Option<Field<Vec<Field<RecipientText>>>>,
+}
+
+/// One value, or a list of several.
+#[derive(Clone, Debug)]
+pub struct OneOrMore<T>(pub Vec<Field<T>>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMore<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMoreVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMoreVisitor<T> {
+            type Value = OneOrMore<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value or a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<OneOrMore<T>, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(OneOrMore)
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, one: D) -> Result<OneOrMore<T>, D::Error> {
+                Field::deserialize(one).map(|one| OneOrMore(vec![one]))
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(LIST_OR, OneOrMoreVisitor(PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for OneOrMore<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("OneOrMore{}", T::schema_name()).into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+    }
 }
 
 /// The scope decides what happens to an entity that is live and isn't listed in the file.

@@ -133,10 +133,14 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
     compare_guardrails(place, guardrails, &before.guardrails, &mut changed);
     for key in keys {
         let trusted = before.keys.iter().find(|other| name(other) == name(key));
-        let is_same = delivery(key) == trusted.and_then(delivery);
+        let is_same = deliveries(Some(key)) == deliveries(trusted);
         changed(is_same, &key.place, &format!("`deliver` of key/{}, which receives a secret,", key.name));
-        if matches!(delivery(key), Some(Delivery::File(path)) if is_below_link(path)) {
-            changed(false, &key.place, &format!("`deliver` of key/{} is a link, so its target perhaps", key.name));
+        for delivery in key.deliver.iter().filter(|delivery| delivery.file().is_some_and(is_below_link)) {
+            changed(
+                false,
+                &delivery.place,
+                &format!("`deliver` of key/{} is a link, so its target perhaps", key.name),
+            );
         }
     }
 }
@@ -183,8 +187,8 @@ fn name(key: &DesiredKey) -> (&KeyName, Option<&RemoteId>) {
     (&key.name, key.id.as_ref())
 }
 
-fn delivery(key: &DesiredKey) -> Option<&Delivery> {
-    key.deliver.as_ref()
+fn deliveries(key: Option<&DesiredKey>) -> Vec<&Delivery> {
+    key.iter().flat_map(|key| &key.deliver).map(|delivery| &delivery.value).collect()
 }
 
 fn value<T>(placed: Option<&Placed<T>>) -> Option<&T> {

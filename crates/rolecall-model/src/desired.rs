@@ -1,7 +1,7 @@
 //! The [`Desired`] state of one organisation: the content of a file after all checks.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
@@ -242,20 +242,33 @@ pub struct DesiredKey {
     pub resources: Option<DesiredResources>,
     pub expires: Option<Placed<Expiry>>,
     pub absent: bool,
+    /// The targets of a new key's secret. Each of them gets it.
     #[serde(skip)]
-    pub deliver: Option<Delivery>,
+    pub deliver: Vec<Placed<Delivery>>,
 }
 
-/// The target of a new key's secret.
+/// A target of a new key's secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// A file to which the secret is written.
+    /// A file that contains nothing but the secret.
     File(PathBuf),
     /// A program and its arguments. The program reads the secret from its standard input.
     Command(Vec<String>),
+    /// A line `NAME=secret` of a file. Its other lines stay as they are.
+    EnvFile { file: PathBuf, name: String },
+    /// A file with the secret, encrypted to these public keys by the program `age` or `rage`.
+    Age { recipients: Vec<String>, file: PathBuf },
 }
 
 impl Delivery {
+    /// Returns the file that is written, if there is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(file) | Self::EnvFile { file, .. } | Self::Age { file, .. } => Some(file),
+            Self::Command(_) => None,
+        }
+    }
+
     /// The end of the name of a new file with a secret, until it replaces the file that the delivery names.
     pub const TEMPORARY: &'static str = ".rolecall-new";
 }

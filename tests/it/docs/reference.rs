@@ -76,11 +76,14 @@ const NONE: &str = "-";
 fn fields_of(def: &Value) -> Vec<(&str, &Value)> {
     let properties = def["properties"].as_object().unwrap();
     let either = def.get("oneOf").and_then(Value::as_array).into_iter().flatten().map(|way| &way["required"]);
-    let required: Vec<&str> = std::iter::once(&def["required"])
-        .chain(either)
-        .flat_map(|list| list.as_array().into_iter().flatten())
-        .map(|word| word.as_str().unwrap())
-        .collect();
+    let words =
+        std::iter::once(&def["required"]).chain(either).flat_map(|list| list.as_array().into_iter().flatten());
+    let mut required: Vec<&str> = Vec::new();
+    for word in words.map(|word| word.as_str().unwrap()) {
+        if !required.contains(&word) {
+            required.push(word);
+        }
+    }
     let needed = required.iter().map(|field| (*field, &properties[*field]));
     let rest = properties.iter().map(|(field, value)| (field.as_str(), value));
     needed.chain(rest.filter(|(field, _)| !required.contains(field))).collect()

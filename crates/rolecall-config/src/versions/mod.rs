@@ -397,7 +397,11 @@ impl<'a> Split<'a> {
                     shown.extend(lines_of(key.start, value.end).map(|line| line + 1));
                     for item in items {
                         let delivery = item.field("deliver").map(|(_, _, value)| value);
-                        let command = delivery.filter(|value| value.field("command").is_some());
+                        let runs = |value: &Node| value.field("command").is_some();
+                        let command = delivery.filter(|value| match &value.value {
+                            Value::List { items, .. } => items.iter().any(runs),
+                            _ => runs(value),
+                        });
                         secret_entries.extend(command.map(|value| lines_of(value.start, value.end)));
                         let entry = named.range(item.start..item.end.max(item.start + 1)).next();
                         let what = shared_part(field, item);

@@ -1,6 +1,5 @@
 //! Creates keys: delivers the secret of a new key, or retires the key at once if the delivery fails.
 
-use super::deliver::delivery_of;
 use super::executor::Execution;
 use super::response::step_from_result;
 use super::state::mints;
@@ -12,46 +11,58 @@ use rolecall_plan::retirement;
 use rolecall_providers::MutationResult;
 
 impl Execution<'_> {
-    /// Prepares the delivery of a secret before the key is created. Returns `None` if no key is created.
-    pub(super) fn prepare(&self, batch: &[PreparedMutation<'_>]) -> Result<Option<PreparedDelivery>, String> {
-        let Some(PreparedMutation { change, .. }) = batch.iter().find(|prepared| mints(prepared.change)) else {
-            return Ok(None);
-        };
-        match delivery_of(self.apply.desired, change)? {
-            Some((delivery, key)) => self.apply.deliveries.prepare(delivery, key).map(Some),
-            None => Ok(None),
+    /// Prepares the deliveries of a secret before the key is created. There are none if no key is created.
+    pub(super) fn prepare(&self, batch: &[PreparedMutation<'_>]) -> Result<Vec<PreparedDelivery>, String> {
+        match batch.iter().find(|prepared| mints(prepared.change)) {
+            Some(prepared) => self.apply.deliveries.prepare(self.apply.desired, prepared.change),
+            None => Ok(Vec::new()),
         }
     }
 
-    /// Delivers the secret of a new key and records that. If the delivery fails, the key is retired.
+    /// Delivers the secret of a new key to every target and records that. If none of them gets it, the key is retired.
     pub(super) async fn deliver(
         &mut self,
         result: MutationResult,
-        delivery: PreparedDelivery,
+        deliveries: Vec<PreparedDelivery>,
         mutation: &Mutation,
         change: &Change,
         step: &mut Step,
     ) {
         let (Some(id), Some(secret)) = (result.id, result.secret) else { return };
-        let delivered = delivery.deliver(&secret).await;
+        let (mut to, mut failed) = (Vec::new(), Vec::new());
+        for delivery in deliveries {
+            let target = delivery.to.clone();
+            match delivery.deliver(&secret).await {
+                Ok(()) => to.push(target),
+                Err(why) => failed.push((target, why)),
+            }
+        }
         drop(secret);
-        let arrived = delivered.is_ok();
         let event = Event::Delivery {
             mutation: mutation.id.clone(),
             address: change.address.clone(),
             id: id.clone(),
-            arrived,
+            arrived: !to.is_empty(),
+            to: to.clone(),
+            not_to: failed.iter().map(|(target, _)| target.clone()).collect(),
         };
         if let Err(error) = self.append(event) {
             self.state.stopped = Some(Stop::Unrecorded(error.to_string()));
         }
-        if let Err(why) = delivered {
-            let retired = self.retire(mutation, change, &id).await;
-            step.outcome = Outcome::Failed;
-            step.message =
-                Some(format!("The key was created, but its secret could not be delivered: {why}. {retired}"));
-            self.record(step);
+        if failed.is_empty() {
+            return;
         }
+        let message = if to.is_empty() {
+            let reasons: Vec<String> = failed.into_iter().map(|(_, why)| why).collect();
+            let retired = self.retire(mutation, change, &id).await;
+            let reasons = reasons.join("; ");
+            format!("The key was created, but its secret could not be delivered: {reasons}. {retired}")
+        } else {
+            delivered_in_part(change, &id, &to, &failed)
+        };
+        step.outcome = Outcome::Failed;
+        step.message = Some(message);
+        self.record(step);
     }
 
     /// Retires a key whose secret nobody has. Returns a sentence that says how that went.
@@ -103,4 +114,18 @@ impl Execution<'_> {
             self.state.stopped = Some(Stop::Unrecorded(error.to_string()));
         }
     }
+}
+
+/// Returns which targets have the secret of a new key, which don't, and what to do.
+fn delivered_in_part(change: &Change, id: &RemoteId, to: &[String], failed: &[(String, String)]) -> String {
+    let failed: Vec<String> = failed.iter().map(|(target, why)| format!("{target} ({why})")).collect();
+    let (to, failed) = (to.join("; "), failed.join("; "));
+    let until = match &change.before {
+        Some(_) => " before the next apply, which retires the old key",
+        None => "",
+    };
+    format!(
+        "The key {id} was created and works. Its secret was delivered to: {to}. It was not delivered to: {failed}. \
+         Copy it there yourself{until}. Or list this id with `absent: true` beside the entry, and the next apply creates another key."
+    )
 }

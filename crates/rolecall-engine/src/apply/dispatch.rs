@@ -28,8 +28,8 @@ impl<'a> Execution<'a> {
                 })
             })
             .collect();
-        let delivery = match self.prepare(&batch) {
-            Ok(delivery) => delivery,
+        let deliveries = match self.prepare(&batch) {
+            Ok(deliveries) => deliveries,
             Err(why) => {
                 let message = format!("Nothing was sent, because the secret could not be delivered: {why}.");
                 self.end_unsent(indices, Outcome::Failed, &message);
@@ -50,10 +50,10 @@ impl<'a> Execution<'a> {
         for index in indices {
             self.state.schedule.begin(*index);
         }
-        self.state.minting = delivery.is_some();
+        self.state.minting = !deliveries.is_empty();
         Some(Box::pin(async move {
             let answers = writer::send(apply, &batch, ticket).await;
-            Completed { batch, answers, delivery }
+            Completed { batch, answers, deliveries }
         }))
     }
 

@@ -47,7 +47,8 @@ impl From<String> for SkipReason {
 pub(super) struct Completed<'a> {
     pub batch: Vec<PreparedMutation<'a>>,
     pub answers: Vec<Answer>,
-    pub delivery: Option<PreparedDelivery>,
+    /// The targets of the secret, if a key is created.
+    pub deliveries: Vec<PreparedDelivery>,
 }
 
 /// A request in flight.

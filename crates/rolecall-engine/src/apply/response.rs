@@ -13,7 +13,7 @@ impl<'a> Execution<'a> {
     /// Turns the answers of a request into steps, records them in the ledger, and delivers the secret of a new
     /// key.
     pub(super) async fn handle_response(&mut self, completed: Completed<'a>) {
-        let Completed { batch, answers, delivery } = completed;
+        let Completed { batch, answers, deliveries } = completed;
         if Self::is_batch_refused(&answers) {
             return self.split_batch(&batch);
         }
@@ -67,10 +67,11 @@ impl<'a> Execution<'a> {
         if let Err(error) = self.append_all(events) {
             self.state.stopped = Some(Stop::Unrecorded(error.to_string()));
         }
-        if let (Some((result, mutation, change)), Some(delivery), [(_, steps)]) = (minted, delivery, &mut *ended)
+        if let (Some((result, mutation, change)), [(_, steps)]) = (minted, &mut *ended)
             && let Some(own_step) = steps.first_mut()
+            && !deliveries.is_empty()
         {
-            self.deliver(result, delivery, &mutation, change, own_step).await;
+            self.deliver(result, deliveries, &mutation, change, own_step).await;
         }
         self.state.minting = false;
         for (index, steps) in ended {

@@ -205,7 +205,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
                     sent.id = id.as_ref().or(sent.id);
                 }
             }
-            Event::Delivery { mutation, address, id, arrived } => {
+            Event::Delivery { mutation, address, id, arrived, to: _, not_to: _ } => {
                 let found = open.get(&(run.as_str(), mutation.as_str(), address));
                 let found = found.and_then(|index| sent.get_mut(index));
                 if let Some(sent) = found {

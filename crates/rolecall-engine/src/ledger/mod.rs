@@ -89,7 +89,19 @@ pub enum Event {
         message: Option<String>,
     },
     /// The secret of a new key was delivered, or could not be.
-    Delivery { mutation: String, address: Address, id: RemoteId, arrived: bool },
+    Delivery {
+        mutation: String,
+        address: Address,
+        id: RemoteId,
+        /// True if it was delivered to at least one target.
+        arrived: bool,
+        /// The targets that have the secret. Earlier versions of rolecall recorded none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        to: Vec<String>,
+        /// The targets that don't have it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        not_to: Vec<String>,
+    },
     /// A read showed an invited user, or didn't.
     Sighting {
         address: Address,

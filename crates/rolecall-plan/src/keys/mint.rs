@@ -76,21 +76,23 @@ pub(super) fn mint(
     let problems = [
         incomplete_key(input, desired, &after),
         expiry_in_past(input, desired, &after),
-        desired.deliver.is_none().then(|| no_delivery(desired)),
+        desired.deliver.is_empty().then(|| no_delivery(desired)),
     ];
     let problems: Vec<Decision> = problems.into_iter().flatten().map(Decision::Finding).collect();
-    let Some(deliver) = desired.deliver.as_ref().filter(|_| problems.is_empty()) else { return problems };
-    let target = match deliver {
-        Delivery::File(path) => path.display().to_string(),
-        Delivery::Command(words) => format!("the command {}", shown_command(words)),
-    };
+    if !problems.is_empty() {
+        return problems;
+    }
     let change = Change {
         address,
         action: Action::Create,
         before: old.map(|key| Entity::Key(key.entity())),
         after: Some(Entity::Key(after)),
         cause: Cause::Declared,
-        effects: vec![Effect::SecretTo { target }],
+        effects: desired
+            .deliver
+            .iter()
+            .map(|delivery| Effect::SecretTo { target: secret_target(delivery) })
+            .collect(),
     };
     let superseded =
         old.map(|key| Decision::Hold(Address::key(&key.name).with_id(&key.id), HoldReason::Superseded));
@@ -122,9 +124,29 @@ fn expiry_in_past(input: &PlanInput<'_>, desired: &DesiredKey, key: &Key) -> Opt
 
 fn no_delivery(desired: &DesiredKey) -> Finding {
     let message = format!("The key {} must be created, but its secret has no destination.", desired.name);
-    Finding::error(Code::NoDelivery, desired.place.clone(), message).hint(
-        "Add `deliver: { file: PATH }` or `deliver: { command: [PROGRAM] }`. The platform shows the secret only once.",
-    )
+    Finding::error(Code::NoDelivery, desired.place.clone(), message)
+        .hint("Add `deliver`, such as `deliver: { file: PATH }`. The platform shows the secret only once.")
+}
+
+/// Returns where a delivery brings a secret, in words that tell it from any other delivery.
+pub fn secret_target(delivery: &Delivery) -> String {
+    match delivery {
+        Delivery::File(path) => path.display().to_string(),
+        Delivery::Command(words) => format!("the command {}", shown_command(words)),
+        Delivery::EnvFile { file, name } => format!("the variable {name} in {}", file.display()),
+        Delivery::Age { recipients, file } => {
+            let shown: Vec<String> = recipients.iter().map(|recipient| shown_recipient(recipient)).collect();
+            format!("{}, encrypted to {}", file.display(), shown.join(" and "))
+        }
+    }
+}
+
+/// Returns a public key, or its type and its hash if it is too long to be compared by eye.
+fn shown_recipient(recipient: &str) -> String {
+    match recipient.split_once(' ') {
+        Some((kind, _)) if recipient.len() > 120 => format!("{kind} {}", hash(&recipient.into())),
+        _ => recipient.to_owned(),
+    }
 }
 
 /// Returns the program and a hash of its arguments. The hash makes sure that the approved command is the one that

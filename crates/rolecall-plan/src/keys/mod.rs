@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 mod mint;
 
+pub use mint::secret_target;
+
 use super::PlanInput;
 use super::collection;
 use super::decision::Decision;

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use rolecall_config::FileFormat;
 use rolecall_config::parts::{
-    AddressText, Checker, EmailText, Field, InstantText, LineText, NameText, RawCredential, RawDelivery,
-    RawEndpoint, RawGuardrails, RawScope, Targets, flag, scope,
+    AddressText, Checker, EmailText, Field, InstantText, LineText, NameText, OneOrMore, RawCredential,
+    RawDelivery, RawEndpoint, RawGuardrails, RawScope, flag, scope,
 };
 use rolecall_model::{Address, Code, Desired, DesiredKey, DesiredUser, Manage, ProviderName};
 
@@ -139,8 +139,8 @@ struct RawKey {
     /// The key expires at this time. It is needed to create the key. If a live key has another expiry, rolecall
     /// creates a successor.
     expires: Option<Field<InstantText>>,
-    /// rolecall delivers the secret of a new key here. It is needed to create the key.
-    deliver: Option<Field<RawDelivery>>,
+    /// rolecall delivers the secret of a new key here, or to each place of a list. It is needed to create the key.
+    deliver: Option<Field<OneOrMore<RawDelivery>>>,
     /// If `true`, the key must not work. rolecall disables it, because the API can't delete keys. Default:
     /// `false`.
     absent: Option<Field<bool>>,
@@ -226,7 +226,6 @@ fn check_users(raw: Option<Field<Vec<Field<RawUser>>>>, check: &mut Checker<'_>)
 }
 
 fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Checker<'_>) -> Vec<DesiredKey> {
-    let mut targets = Targets::default();
     check.entries(raw, Code::DuplicateKey, |raw: RawKey, _, check| {
         let RawKey { name, id, roles, expires, deliver, absent } = raw;
         let name_mark = name.mark;
@@ -246,7 +245,7 @@ fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Checker<'_>) -
             let mark = field.mark;
             check.instant(field).map(|expires| check.placed(mark, expires))
         });
-        let deliver = deliver.and_then(|field| targets.delivery(field, check));
+        let deliver = deliver.map(|field| check.deliveries(field)).unwrap_or_default();
         let name = name?;
         let place = check.place(name_mark);
         let address = Address::key(&name).with_id(id.as_ref());

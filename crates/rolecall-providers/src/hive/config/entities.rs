@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::resources::{permissions_of, resources_of};
 use super::{RawKey, RawRole, RawUser};
 use rolecall_config::Mark;
-use rolecall_config::parts::{Checker, DescriptionText, Field, NameText, Targets, flag};
+use rolecall_config::parts::{Checker, DescriptionText, Field, NameText, flag};
 use rolecall_model::{
     Address, Code, DesiredKey, DesiredRole, DesiredUser, Finding, KeyName, Permission, Place, RoleName, deceptive,
     quote,
@@ -208,7 +208,6 @@ fn check_role(
 }
 
 pub(super) fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Checker<'_>) -> Vec<DesiredKey> {
-    let mut targets = Targets::default();
     check.entries(raw, Code::DuplicateKey, |raw: RawKey, _, check| {
         let RawKey { name, id, description, permissions, resources, deliver, absent } = raw;
         let mark = name.mark;
@@ -226,7 +225,7 @@ pub(super) fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Che
         let permissions = permissions.and_then(|field| permissions_of(field, check));
         let resources = resources.and_then(|field| resources_of(field, check));
         let id = id.and_then(|field| check.name(field));
-        let deliver = deliver.and_then(|field| targets.delivery(field, check));
+        let deliver = deliver.map(|field| check.deliveries(field)).unwrap_or_default();
         let name = check.name(name).filter(|name| check_title(name, mark, check))?;
         let address = Address::key(&name).with_id(id.as_ref());
         Some((

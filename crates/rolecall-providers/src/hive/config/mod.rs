@@ -11,8 +11,8 @@ use serde::Deserialize;
 use entities::{check_containment, check_keys, check_role_name, check_roles, check_users};
 use resources::RawResources;
 use rolecall_config::parts::{
-    AddressText, Checker, DescriptionText, EmailText, Field, NameText, RawCredential, RawDelivery, RawEndpoint,
-    RawGuardrails, RawScope, flag, scope,
+    AddressText, Checker, DescriptionText, EmailText, Field, NameText, OneOrMore, RawCredential, RawDelivery,
+    RawEndpoint, RawGuardrails, RawScope, flag, scope,
 };
 use rolecall_config::{FileFormat, schema_type};
 use rolecall_model::{Desired, Manage, Placed, ProviderName, RoleName};
@@ -159,8 +159,8 @@ struct RawKey {
     /// These are the resources that the token applies to. They are needed to create the token. If a live token has
     /// other resources, rolecall creates a successor.
     resources: Option<Field<RawResources>>,
-    /// rolecall delivers the secret of a new token here. It is needed to create the token.
-    deliver: Option<Field<RawDelivery>>,
+    /// rolecall delivers the secret of a new token here, or to each place of a list. It is needed to create the token.
+    deliver: Option<Field<OneOrMore<RawDelivery>>>,
     /// If `true`, the token must not exist. rolecall deletes it. Default: `false`.
     absent: Option<Field<bool>>,
 }

@@ -1,0 +1,120 @@
+//! One variable of a file of environment variables, such as `.env`. Shells and dotenv readers differ in what they accept,
+//! so a line that they would read differently is neither changed nor written.
+
+use std::ops::Range;
+
+use secrecy::zeroize::Zeroizing;
+
+/// Returns the text with another value of the variable. Every other byte stays as it is.
+pub(super) fn with_variable(text: &str, name: &str, value: &str) -> Result<Zeroizing<String>, String> {
+    let mut value = quoted(value).ok_or(
+        "the secret has characters, such as a backslash, that shells and dotenv readers read in different ways",
+    )?;
+    value.insert_str(0, &format!("{name}="));
+    let mut new = Zeroizing::new(String::with_capacity(text.len() + value.len() + 4));
+    if let Some(range) = own_line(text, name)? {
+        new.push_str(text.get(..range.start).unwrap_or_default());
+        new.push_str(&value);
+        new.push_str(text.get(range.end..).unwrap_or_default());
+    } else {
+        let end = match text.split_once('\n') {
+            Some((first, _)) if first.ends_with('\r') => "\r\n",
+            _ => "\n",
+        };
+        new.push_str(text);
+        if !text.is_empty() && !text.ends_with('\n') {
+            new.push_str(end);
+        }
+        new.push_str(&value);
+        new.push_str(end);
+    }
+    Ok(new)
+}
+
+/// Returns a value in quotes if it needs them, or `None` if no quotes mean the same to all readers.
+fn quoted(value: &str) -> Option<Zeroizing<String>> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+,=".contains(c);
+    let has = |letters: &str| value.contains(|c| letters.contains(c));
+    let quoted = match value {
+        _ if value.contains(char::is_control) || has("\\") => return None,
+        _ if value.chars().all(is_plain) => value.to_owned(),
+        _ if !has("'") => format!("'{value}'"),
+        _ if !has("\"$`!") => format!("\"{value}\""),
+        _ => return None,
+    };
+    Some(Zeroizing::new(quoted))
+}
+
+/// Returns where the variable's own line is, from its name to the end of its value. Fails if readers could take
+/// something else for it.
+pub(super) fn own_line(text: &str, name: &str) -> Result<Option<Range<usize>>, String> {
+    if text.contains('\0') || text.replace("\r\n", "").contains('\r') {
+        return Err("it has characters or line ends that not every reader understands".to_owned());
+    }
+    let mut own: Option<(usize, Range<usize>)> = None;
+    // The end of a value that goes on after its line, and that line.
+    let mut open: Option<(char, usize)> = None;
+    let mut at = 0;
+    for (number, line) in (1..).zip(text.split_inclusive('\n')) {
+        let content = line.trim_end_matches(['\n', '\r']);
+        let end = at + content.len();
+        at += line.len();
+        let assignment = assignment(content);
+        let is_own = assignment.is_some_and(|(found, _)| found == name);
+        if let Some((quote, first)) = open {
+            if is_own {
+                return Err(format!(
+                    "line {number} looks like it, but belongs to the value that begins on line {first}"
+                ));
+            }
+            open = open.filter(|_| goes_on(content, quote));
+            continue;
+        }
+        let Some((_, value)) = assignment else { continue };
+        let quote = value.chars().next().filter(|c| ['"', '\'', '`'].contains(c));
+        let rest = value.get(quote.map_or(0, char::len_utf8)..).unwrap_or_default();
+        open = goes_on(rest, quote.unwrap_or('\\')).then_some((quote.unwrap_or('\\'), number));
+        if !is_own {
+            continue;
+        }
+        if open.is_some() {
+            return Err(format!("its value on line {number} has several lines"));
+        }
+        if let Some((first, _)) = own {
+            return Err(format!("it is there twice, on lines {first} and {number}"));
+        }
+        let indent = content.len() - value.len();
+        let start = content.get(..indent).and_then(|before| before.rfind(name)).unwrap_or_default();
+        own = Some((number, end - content.len() + start..end));
+    }
+    match (own, open) {
+        (None, Some((_, first))) => Err(format!("the value that begins on line {first} doesn't end")),
+        (own, _) => Ok(own.map(|(_, range)| range)),
+    }
+}
+
+/// Returns the name and the value of a line that sets a variable.
+fn assignment(line: &str) -> Option<(&str, &str)> {
+    let is_blank = |c: char| c.is_whitespace() || c == '\u{feff}';
+    let line = line.trim_start_matches(is_blank);
+    let exported = line.strip_prefix("export").filter(|rest| rest.starts_with(is_blank));
+    let line = exported.unwrap_or(line).trim_start_matches(is_blank);
+    let length = line.find(|c: char| !c.is_ascii_alphanumeric() && !"_.-".contains(c))?;
+    let (name, rest) = line.split_at_checked(length).filter(|(name, _)| !name.is_empty())?;
+    let rest = rest.trim_start_matches(is_blank);
+    // Some readers accept `NAME: value`.
+    let value = rest.strip_prefix('=').or_else(|| rest.strip_prefix(": ")).or_else(|| rest.strip_prefix(":\t"))?;
+    Some((name, value.trim_start_matches(is_blank)))
+}
+
+/// Returns whether a value goes on in the next line: its quote isn't closed, or the line ends with a backslash.
+fn goes_on(line: &str, quote: char) -> bool {
+    let mut escaped = false;
+    for c in line.chars() {
+        if c == quote && !escaped && quote != '\\' {
+            return false;
+        }
+        escaped = c == '\\' && !escaped && quote != '\'';
+    }
+    quote != '\\' || escaped
+}
