@@ -172,6 +172,7 @@ fn every_target_is_prepared_before_the_key_is_minted() {
         "{ file: /proc/no/k }".to_owned(),
         "{ env_file: /proc/k, name: A }".to_owned(),
         "{ file: /dev/full }".to_owned(),
+        "{ env_file: /dev/zero, name: A }".to_owned(),
         "{ command: [no-such-program-here] }".to_owned(),
         format!("{{ file: {good}/below }}"),
     ];
@@ -233,12 +234,13 @@ fn a_secret_that_reached_one_of_several_targets_is_kept_and_the_rest_is_named() 
 
 #[test]
 fn a_secret_that_reached_no_target_retires_the_key() {
-    let mut rig = rig("[{ command: ['false'] }, { command: ['true'] }]");
+    let mut rig =
+        rig("[{ command: ['false'] }, { command: ['true'] }, { command: [sh, -c, 'exec <&-; echo x'] }]");
     let report = apply(&mut rig, CANARY);
     let said = message(&rig, &report);
     assert!(said.contains("failed (exit status: 1); `") && said.contains("without reading the secret"), "{said}");
     assert!(said.contains("was retired at once. The old key still works."), "{said}");
-    assert_eq!((enabled(&rig), recorded(&rig).0, recorded(&rig).2.len()), (1, false, 2));
+    assert_eq!((enabled(&rig), recorded(&rig).0, recorded(&rig).2.len()), (1, false, 3));
 }
 
 #[test]
@@ -260,7 +262,42 @@ fn a_command_that_hangs_is_ended_and_the_others_get_the_secret() {
     assert!(file.exists());
 }
 
+#[test]
+fn a_program_that_gets_no_secret_is_named_in_every_report() {
+    let folder = TempDir::new().unwrap();
+    let (env, _server) = env_with("[{ command: ['false'] }, { env_file: x.env, name: KEY }]", folder.path());
+    let said =
+        env.run(&[APPLY, &["--allow-commands", "--report", "json=r.json", "--report", "markdown=r.md"]].concat());
+    assert_eq!(said.code, 5, "{}", said.all());
+    let told =
+        "Its secret was delivered to: the variable KEY in x.env. It was not delivered to: the command false (";
+    for report in [said.stdout.clone(), env.read("r.json"), env.read("r.md")] {
+        assert!(report.contains(told), "{report}");
+    }
+    let show = env.run(&["show", LEDGER]);
+    let told = "delivered to the variable KEY in x.env, not delivered to the command false";
+    assert!(show.stdout.contains(told), "{}", show.all());
+    assert!(
+        env.run(&["show", LEDGER, "--format", "markdown"])
+            .stdout
+            .contains("was not delivered to the command false")
+    );
+    is_silent(&env, &said, env.read("x.env").trim().strip_prefix("KEY=").unwrap());
+}
+
+#[test]
+fn a_ledger_of_an_earlier_version_names_no_targets() {
+    let old = json!({ "event": "delivery", "mutation": "m1", "address": "key/ci", "id": "x", "arrived": true });
+    let event: Event = serde_json::from_value(old.clone()).unwrap();
+    assert!(
+        matches!(&event, Event::Delivery { arrived: true, to, not_to, .. } if to.is_empty() && not_to.is_empty())
+    );
+    assert_eq!(serde_json::to_value(event).unwrap(), old);
+}
+
 // ---- age
+
+const LEDGER: &str = ".rolecall/ledger/bitpanda-f8588dc7-e1ce-4d92-a473-809a0a357ad9.jsonl";
 
 /// A folder outside of every repository, with a program `age` or `rage` that says what it was asked, and prints this.
 #[cfg(unix)]
@@ -288,7 +325,7 @@ const APPLY: &[&str] = &["apply", "--auto-approve", "file.yaml"];
 
 /// Checks that no output and no ledger has the secret in this file.
 fn is_silent(env: &Env, said: &Said, secret: &str) {
-    let ledger = env.read(".rolecall/ledger/bitpanda-f8588dc7-e1ce-4d92-a473-809a0a357ad9.jsonl");
+    let ledger = env.read(LEDGER);
     assert!(secret.starts_with("sandbox-secret-") && !format!("{}{ledger}", said.all()).contains(secret));
 }
 
@@ -319,7 +356,7 @@ fn age_encrypts_for_all_recipients_without_a_shell_and_without_allow_commands() 
         let (ssh, _) = SSH.rsplit_once(' ').unwrap();
         let once = format!("6\n--encrypt\n--armor\n--recipient\n{AGE}\n--recipient\n{ssh}\n");
         assert_eq!(asked, once.repeat(2));
-        let ledger = env.run(&["show", ".rolecall/ledger/bitpanda-f8588dc7-e1ce-4d92-a473-809a0a357ad9.jsonl"]);
+        let ledger = env.run(&["show", LEDGER]);
         assert!(
             ledger.stdout.contains(&format!("delivered to keys/ci.age, encrypted to {AGE}")),
             "{}",
@@ -530,16 +567,22 @@ fn two_secrets_never_end_in_one_file_or_variable() {
     assert_eq!(two(&variable("file.yaml", "A"), &file("b"), links).code, 1, "it is the run's own file");
 }
 
-/// Names in another case mean the same file on some file systems, and only there.
+/// Names in another case mean the same file on some file systems, and only there. A folder whose files have both names
+/// looks like such a file system.
 #[test]
 fn names_in_another_case_are_the_same_file_where_the_disk_says_so() {
     let probe = Env::new();
     probe.write("name", "");
     let ignores_case = probe.path("NAME").exists();
-    for (one, other) in
-        [("keys/Ci", "keys/cI"), ("Keys/ci", "keys/ci"), ("keys/É", "keys/é"), ("keys/a", "KEYS/A/b")]
-    {
-        let said = two(&format!("{{ file: {one} }}"), &format!("{{ file: {other} }}"), |_| ());
+    let both = |env: &Env| {
+        env.write("keys/x", "");
+        let _ = fs::hard_link(env.path("keys/x"), env.path("keys/X"));
+    };
+    let none = |_: &Env| ();
+    for (one, other) in [("Ci", "cI"), ("É", "é"), ("a", "A/b")] {
+        let (one, other) = (format!("{{ file: keys/{one} }}"), format!("{{ file: keys/{other} }}"));
+        assert_eq!(two(&one, &other, both).code, 1, "{one} {other}");
+        let said = two(&one, &other, none);
         assert_eq!(said.code, i32::from(ignores_case), "{one} {other} {}", said.all());
     }
 }

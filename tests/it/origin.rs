@@ -682,17 +682,20 @@ fn a_branch_that_is_behind_names_where_it_began() {
 
 #[test]
 fn a_permission_with_the_word_token_is_shown_and_a_command_is_not() {
-    let env = repository();
-    let file = example("hive.yaml");
-    let more = file.replace("laboratory:describe]", "laboratory:describe, accessToken:modify]");
-    let more =
-        more.replace("deliver: { file: keys/ci-publisher.key }", "deliver: { command: [store, --token, abc123] }");
-    assert_ne!(more, file);
-    env.write("access/hive.yaml", &more);
-    let (said, origins) = compared(&env, "HEAD", &["--require-asked"]);
-    assert_eq!(origins["role/Developer"], "asked");
-    assert!(said.stdout.contains("accessToken:modify]") && !said.all().contains("abc123"), "{}", said.all());
-    assert!(!said.stderr.contains("indentation"), "{}", said.stderr);
+    for deliver in
+        ["{ command: [store, --token, abc123] }", "[{ file: k }, { command: [store, --token, abc123] }]"]
+    {
+        let env = repository();
+        let file = example("hive.yaml");
+        let more = file.replace("laboratory:describe]", "laboratory:describe, accessToken:modify]");
+        let more = more.replace("{ file: keys/ci-publisher.key }", deliver);
+        assert_ne!(more, file);
+        env.write("access/hive.yaml", &more);
+        let (said, origins) = compared(&env, "HEAD", &["--require-asked"]);
+        assert_eq!(origins["role/Developer"], "asked");
+        assert!(said.stdout.contains("accessToken:modify]") && !said.all().contains("abc123"), "{}", said.all());
+        assert!(!said.stderr.contains("indentation"), "{}", said.stderr);
+    }
 }
 
 #[test]

@@ -7,28 +7,20 @@ use secrecy::zeroize::Zeroizing;
 
 /// Returns the text with another value of the variable. Every other byte stays as it is.
 pub(super) fn with_variable(text: &str, name: &str, value: &str) -> Result<Zeroizing<String>, String> {
-    let mut value = quoted(value).ok_or(
+    let value = quoted(value).ok_or(
         "the secret has characters, such as a backslash, that shells and dotenv readers read in different ways",
     )?;
-    value.insert_str(0, &format!("{name}="));
-    let mut new = Zeroizing::new(String::with_capacity(text.len() + value.len() + 4));
-    if let Some(range) = own_line(text, name)? {
-        new.push_str(text.get(..range.start).unwrap_or_default());
-        new.push_str(&value);
-        new.push_str(text.get(range.end..).unwrap_or_default());
-    } else {
-        let end = match text.split_once('\n') {
-            Some((first, _)) if first.ends_with('\r') => "\r\n",
-            _ => "\n",
-        };
-        new.push_str(text);
-        if !text.is_empty() && !text.ends_with('\n') {
-            new.push_str(end);
-        }
-        new.push_str(&value);
-        new.push_str(end);
-    }
-    Ok(new)
+    let end = match text.split_once('\n') {
+        Some((first, _)) if first.ends_with('\r') => "\r\n",
+        _ => "\n",
+    };
+    let (before, between, after) = match own_line(text, name)? {
+        Some(range) => (text.get(..range.start), "", text.get(range.end..)),
+        None if text.is_empty() || text.ends_with('\n') => (Some(text), "", Some(end)),
+        None => (Some(text), end, Some(end)),
+    };
+    let parts = [before.unwrap_or_default(), between, name, "=", &value, after.unwrap_or_default()];
+    Ok(Zeroizing::new(parts.concat()))
 }
 
 /// Returns a value in quotes if it needs them, or `None` if no quotes mean the same to all readers.

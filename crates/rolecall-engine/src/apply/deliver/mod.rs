@@ -150,6 +150,7 @@ fn prepare_env_file(path: &Path, name: &str) -> Result<Way, String> {
 
 /// Returns the content of a file of environment variables, which may not exist yet.
 fn env_text(path: &Path) -> Result<Zeroizing<String>, String> {
+    ensure_regular(path)?;
     let shown = path.display();
     match fs::read(path) {
         Ok(bytes) => String::from_utf8(bytes).map(Zeroizing::new).map_err(|why| {
@@ -161,6 +162,21 @@ fn env_text(path: &Path) -> Result<Zeroizing<String>, String> {
     }
 }
 
+/// Fails if something other than a file has this name. A link isn't followed, and a pipe isn't opened.
+fn ensure_regular(path: &Path) -> Result<(), String> {
+    let shown = path.display();
+    match fs::symlink_metadata(path) {
+        Ok(meta) if !meta.is_file() => Err(format!("{shown} isn't a regular file")),
+        Ok(_) => Ok(()),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(why) => Err(format!("{shown} can't be read: {why}")),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn cant_take(path: &Path, name: &str, why: &str) -> String {
     format!("{} can't take the variable {name}: {why}", path.display())
 }
@@ -169,14 +185,9 @@ impl NewFile {
     /// Creates the temporary file, with as much room as the content needs. `part` is for a target of which only a part
     /// is delivered.
     fn prepare(target: &Path, part: &str, room: usize) -> Result<Self, String> {
+        ensure_regular(target)?;
         let shown = target.display();
-        match fs::symlink_metadata(target) {
-            Ok(meta) if !meta.is_file() => return Err(format!("{shown} isn't a regular file")),
-            Ok(_) => {}
-            Err(why) if why.kind() == io::ErrorKind::NotFound => {}
-            Err(why) => return Err(format!("{shown} can't be read: {why}")),
-        }
-        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder_of(target);
         private::create_folder(folder).map_err(|why| format!("{} can't be created: {why}", folder.display()))?;
         let name =
             target.file_name().ok_or_else(|| format!("{shown} isn't the name of a file"))?.to_string_lossy();
@@ -224,12 +235,10 @@ impl NewFile {
         self.new.as_file().set_len(content.len() as u64).map_err(failed)?;
         self.new.as_file().sync_all().map_err(failed)?;
         self.new.persist(target).map_err(|why| failed(why.error))?;
-        if let Some(folder) = target.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            // The new name has to survive a power cut as well. Not every file system can sync a folder, so errors are
-            // ignored.
-            if let Ok(folder) = File::open(folder) {
-                let _ = folder.sync_all();
-            }
+        // The new name has to survive a power cut as well. Not every file system can sync a folder, so errors are
+        // ignored.
+        if let Ok(folder) = File::open(folder_of(target)) {
+            let _ = folder.sync_all();
         }
         Ok(())
     }
@@ -250,7 +259,10 @@ impl PreparedDelivery {
                 file.replace(&encrypted)
             }
             Way::File { file, content: Content::Variable(name) } => {
-                // The file may have changed since it was prepared, also by another delivery.
+                // The file may have changed since it was prepared, also by another delivery. No other run changes it
+                // while its folder is locked. Not every file system can do that, so errors are ignored.
+                let folder = File::open(folder_of(&file.target));
+                let _ = folder.as_ref().map(File::lock);
                 let text = env_text(&file.target)?;
                 let new = env_file::with_variable(&text, &name, secret.expose_secret())
                     .map_err(|why| cant_take(&file.target, &name, &why))?;

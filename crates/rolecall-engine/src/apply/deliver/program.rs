@@ -41,19 +41,20 @@ impl Program {
     pub fn age(recipients: &[String]) -> Result<Self, String> {
         let here = Path::new(".").canonicalize().map_err(|why| format!("the folder can't be read: {why}"))?;
         let root = here.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&here);
+        // In the topmost folder, every program would be below it.
+        let root = Some(root).filter(|root| root.parent().is_some());
+        let is_below = |path: &Path| root.is_some_and(|root| path.starts_with(root));
         let is_outside = |path: &PathBuf| {
             let is_plain = |path: &Path| !path.components().any(|part| part == Component::ParentDir);
             let real = path.canonicalize();
             let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
             path.is_absolute()
                 && is_plain(path)
-                && real.is_ok_and(|path| !path.starts_with(root))
-                && folder.is_some_and(|folder| !folder.starts_with(root))
+                && real.is_ok_and(|path| !is_below(&path))
+                && folder.is_some_and(|folder| !is_below(&folder))
         };
         let found = AGE.iter().find_map(|name| which::which_all(name).ok()?.find(is_outside));
-        let path = found.ok_or_else(|| {
-            format!("PATH has no `age` and no `rage`. A program below {} doesn't count", root.display())
-        })?;
+        let path = found.ok_or("PATH has no `age` and no `rage`. A program in the repository doesn't count")?;
         let mut arguments = vec!["--encrypt".to_owned(), "--armor".to_owned()];
         for recipient in recipients {
             // The comment of an SSH key is for people.
