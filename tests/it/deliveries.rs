@@ -232,6 +232,26 @@ fn a_secret_that_reached_one_of_several_targets_is_kept_and_the_rest_is_named() 
     );
 }
 
+/// Somebody replaces a leaked key at once. Even so, no program loses a key that works before it can have the new one.
+#[test]
+fn a_key_that_must_go_stays_until_every_target_has_the_new_secret() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("k");
+    let mut rig = rig("{ file: x }");
+    let with = |command: &str| {
+        format!(
+            "keys: [{{ name: ci, id: old, absent: true }}, {{ name: ci, roles: [B], expires: 2031-01-01T00:00:00Z, deliver: [{{ file: {} }}, {{ command: {command} }}] }}]",
+            file.display()
+        )
+    };
+    rig.set_file(&with("['false']"));
+    assert_eq!(addresses(&rig.plan()), ["key/ci", "key/ci#old"]);
+    let report = apply(&mut rig, CANARY);
+    let outcomes: Vec<Outcome> = report.steps.iter().map(|step| step.outcome).collect();
+    assert_eq!((outcomes, enabled(&rig)), (vec![Outcome::Failed, Outcome::Skipped], 2), "{report:?}");
+    assert_eq!(addresses(&rig.plan()), ["key/ci#old"]);
+}
+
 #[test]
 fn a_secret_that_reached_no_target_retires_the_key() {
     let mut rig =
