@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 use tokio::io::AsyncReadExt as _;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 
 use super::CONNECTION;
@@ -77,7 +77,11 @@ pub(super) async fn run(words: &[String], most: u64, timeout: Duration) -> Resul
     let shown = shown(program, is_usual_program);
     let failed = |why: String| format!("The command {shown} {why}.");
     let path = which::which(program).map_err(|why| failed(format!("can't be run: {why}")))?;
-    let mut child = Command::new(path)
+    let mut command = Command::new(path);
+    // What the command starts ends with it.
+    #[cfg(unix)]
+    command.process_group(0);
+    let mut child = command
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -85,6 +89,7 @@ pub(super) async fn run(words: &[String], most: u64, timeout: Duration) -> Resul
         .kill_on_drop(true)
         .spawn()
         .map_err(|why| failed(format!("can't be run: {why}")))?;
+    let mut group = Group::of(&child);
     let mut printed = Vec::new();
     let output = async {
         if let Some(stdout) = child.stdout.take() {
@@ -103,5 +108,37 @@ pub(super) async fn run(words: &[String], most: u64, timeout: Duration) -> Resul
     if !status.success() {
         return Err(failed(format!("failed ({status})")));
     }
+    // A helper may leave an agent behind.
+    group.keep();
     Ok(printed)
+}
+
+/// The processes of a command. They are killed when this is dropped, unless the command has ended well.
+struct Group(#[cfg(unix)] Option<rustix::process::Pid>);
+
+impl Group {
+    #[cfg(unix)]
+    fn of(child: &Child) -> Self {
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        Self(id.and_then(rustix::process::Pid::from_raw))
+    }
+
+    #[cfg(not(unix))]
+    fn of(_: &Child) -> Self {
+        Self()
+    }
+
+    fn keep(&mut self) {
+        #[cfg(unix)]
+        self.0.take();
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some(id) = self.0 {
+            let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
+        }
+    }
 }

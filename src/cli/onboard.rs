@@ -7,8 +7,8 @@ use super::out::Out;
 use super::person::{self, PersonFormat};
 use super::session::Session;
 use super::{Connection, OUTPUT, Paths, WHAT_TO_WRITE};
-use rolecall_config::{Newcomer, Somebody};
-use rolecall_model::{Address, Email, Until};
+use rolecall_config::{Newcomer, Somebody, known_people};
+use rolecall_model::{Email, Until};
 
 /// Add one person to groups in the people file.
 ///
@@ -91,10 +91,9 @@ pub(super) async fn onboard(args: &OnboardArgs, out: &mut Out) -> Result<Exit, F
     let somebody = Somebody::find(loaded, &args.email).map_err(refuse)?;
     let edited = rolecall_config::onboard(loaded, &somebody, &Newcomer::from(&args.newcomer)).map_err(refuse)?;
     let after = person::reload(loaded, &edited, &somebody, (now, out))?;
-    let not_found = after.files.iter().filter_map(|file| file.desired.as_ref()).any(|desired| {
-        let own = somebody.addresses(desired.provider);
-        desired.left.iter().any(|address| own.iter().any(|email| Address::user(email) == *address))
-    });
+    let has_directory =
+        after.files.iter().filter_map(|file| file.desired.as_ref()).any(|desired| !desired.directories.is_empty());
+    let not_found = has_directory && !known_people(&after).map_err(refuse)?.contains(&somebody.email);
     if not_found {
         let message = format!("{} isn't in the directory that people come from.", somebody.email.as_str());
         return Err(Failure::error(message).hint("Add the person there first. Nothing was written."));

@@ -10,7 +10,7 @@ use super::out::Out;
 use super::reports::Reports;
 use super::{APPROVAL, Paths, load};
 use crate::report::{Format, Subject};
-use rolecall_config::{Source, needing_approval};
+use rolecall_config::{Answers, Source, needing_approval};
 use rolecall_model::Code;
 
 /// Check the files, without network and credentials.
@@ -43,12 +43,11 @@ pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failu
     args.reports.check(Format::OF_FINDINGS)?;
     let now = args.paths.now();
     // Errors in the trusted files are ignored: such a file declares nothing.
-    let commands = IfAllowed(args.commands);
-    let trusted = if args.trusted.is_empty() { None } else { Some(load(&args.trusted, &commands, now)) };
-    // A command that differs from the trusted one has to be approved before it is run.
+    // No command is run before somebody has approved it, nor any script of the pull request that it names.
+    let trusted = (!args.trusted.is_empty()).then(|| load(&args.trusted, &Answers::default(), now));
     let mut loaded = match &trusted {
-        Some(trusted) => load(&args.paths.paths, &trusted.answers, now),
-        None => load(&args.paths.paths, &commands, now),
+        Some(_) => load(&args.paths.paths, &Answers::default(), now),
+        None => load(&args.paths.paths, &IfAllowed(args.commands), now),
     };
     let files: Vec<&Path> = loaded.paths().collect();
     args.reports.ensure_not_an_input(&files)?;

@@ -1,5 +1,7 @@
 //! People who come from a directory: who leaves it, and answers that can't be right.
 
+use std::fmt::Write as _;
+
 use crate::support::cli::{Env, Said};
 
 const EVERYBODY: [&str; 6] = ["alexandra", "ghost", "jane", "left", "new1", "sam"];
@@ -16,8 +18,13 @@ fn env(people: &str) -> Env {
 
 /// Writes a directory of these people.
 fn staff(env: &Env, names: &[&str]) {
-    let rows: String = names.iter().map(|name| format!("{name}@acme.example,\"Doe, J\",99000\n")).collect();
+    let rows = joined(names, |name| format!("{name}@acme.example,\"Doe, J\",99000\n"));
     env.write("staff.csv", format!("Work Email,Name,Salary\n{rows}"));
+}
+
+/// Returns one text of all these.
+fn joined(names: &[&str], one: impl Fn(&str) -> String) -> String {
+    names.iter().map(|name| one(name)).collect::<Vec<_>>().concat()
 }
 
 fn without(names: &[&str]) -> Vec<&'static str> {
@@ -85,13 +92,22 @@ fn a_directory_that_shrinks_to_less_than_half_changes_nothing() {
     staff(&env, &["jane", "alexandra"]);
     let refused = plan(&env, &[]);
     assert_eq!(refused.code, 3, "{}", refused.all());
-    has(&refused, "The directory has 2 people, and it had 6 at the last apply.");
+    has(&refused, "The directory `staff.csv` has 2 people, and it had 6 at the last apply.");
     let applied = env.run(&["apply", "--sandbox", "--leftovers", "--auto-approve", "paradime.yaml"]);
     assert_eq!(applied.code, 3, "{}", applied.all());
     // The refusal isn't forgotten by the next run.
     assert_eq!(plan(&env, &[]).code, 3);
     staff(&env, &["jane", "alexandra", "sam"]);
     assert_eq!(plan(&env, &[]).code, 0);
+    // If the answer is right, somebody says so, and says from where on it is wrong again.
+    let people = env.read("people.yaml");
+    env.write("people.yaml", format!("{people}  min_people: 2\n"));
+    staff(&env, &["jane", "alexandra"]);
+    assert_eq!(plan(&env, &[]).code, 0);
+    staff(&env, &["jane"]);
+    let wrong = plan(&env, &[]);
+    assert_eq!(wrong.code, 1, "{}", wrong.all());
+    has(&wrong, "The people of `staff.csv` can't be used: there are 1, and `min_people` is 2.");
 }
 
 #[test]
@@ -107,6 +123,15 @@ fn answers_that_can_not_be_right_change_nothing() {
         ("quotes", csv("\"ghost@acme.example,Doe,98000\n")),
         ("another header", "Mail,Name\nghost@acme.example,Doe\n".to_owned()),
         ("twice", format!("Work Email,Work Email,Salary\n{row}")),
+        ("a quote without an end", csv("ghost@acme.example,\"Main St,98000\nsam@acme.example,x,1\n")),
+        ("a quote inside", csv("gh\"ost@acme.example,Doe,98000\n")),
+        ("text after a quote", csv("\"ghost\"@acme.example,Doe,98000\n")),
+        ("a NUL", csv("ghost@acme.example\0,Doe,98000\n")),
+        ("no address", csv(",Doe,98000\n")),
+        ("two states", "Work Email,active\njane@acme.example,true\nJANE@acme.example,false\n".to_owned()),
+        ("an unknown state", "Work Email,active\njane@acme.example,\n".to_owned()),
+        ("almost a column", "Work Email,Active\njane@acme.example,false\n".to_owned()),
+        ("no day", "Work Email,until\njane@acme.example,98000\n".to_owned()),
     ];
     let mut text = String::new();
     for (name, content) in cases {
@@ -116,16 +141,16 @@ fn answers_that_can_not_be_right_change_nothing() {
         assert_eq!(said.code, 1, "{name}: {}", said.all());
         assert!(!said.all().contains("98000") && !said.all().contains("99000"), "{}", said.all());
         assert_eq!(plan(&env, &[]).code, 1);
-        text.push_str(&format!("## {name}\n{}", said.stdout));
+        let _ = write!(text, "## {name}\n{}", said.stdout);
     }
     let env = env(CSV);
     env.write("staff.csv", b"Work Email\njane\xff@acme.example\n");
     let said = env.run(&["validate", "paradime.yaml"]);
-    text.push_str(&format!("## bytes\n{}", said.stdout));
+    let _ = write!(text, "## bytes\n{}", said.stdout);
     let missing = env.run(&["validate", "paradime.yaml"]);
     std::fs::remove_file(env.path("staff.csv")).unwrap();
     assert_eq!((said.code, missing.code), (1, 1));
-    text.push_str(&format!("## missing\n{}", env.run(&["validate", "paradime.yaml"]).stdout));
+    let _ = write!(text, "## missing\n{}", env.run(&["validate", "paradime.yaml"]).stdout);
     insta::assert_snapshot!("directory_answers", text);
 }
 
@@ -136,8 +161,7 @@ fn command(script: &str) -> String {
 
 #[test]
 fn a_command_prints_people_or_the_pages_of_a_scim_service() {
-    let lines: String =
-        EVERYBODY[1..].iter().map(|name| format!("{{\"email\":\"{name}@acme.example\",\"x\":[1]}}\n")).collect();
+    let lines = joined(&EVERYBODY[1..], |name| format!("{{\"email\":\"{name}@acme.example\",\"x\":[1]}}\n"));
     let scim = |total: usize, names: &[&str]| -> String {
         let users = names.iter().map(|name| {
             format!(
@@ -168,6 +192,13 @@ fn a_command_prints_people_or_the_pages_of_a_scim_service() {
         let said = plan(&env, &["--allow-commands"]);
         assert_eq!(said.code, 1, "{}", said.all());
         has(&said, "The SCIM service has 6 users, and the answer has 3.");
+        // The service ignored that the second page was asked for.
+        env.write("answer", format!("{first}{first}"));
+        has(&plan(&env, &["--allow-commands"]), "The SCIM service has 6 users, and the answer has 3.");
+        env.write("answer", format!("{first}{}", scim(7, &EVERYBODY[3..])));
+        has(&plan(&env, &["--allow-commands"]), "The pages name different numbers of users: 6 and 7.");
+        env.write("answer", first.replace("totalResults", "total"));
+        has(&plan(&env, &["--allow-commands"]), "The page doesn't say how many users there are.");
     }
 }
 
@@ -197,11 +228,11 @@ fn a_command_that_lies_hangs_or_dies_changes_nothing() {
         assert_eq!(said.code, 1, "{name}: {}", said.all());
         assert!(!said.all().contains("secret\"") && !said.stdout.contains("disable"), "{}", said.all());
         let findings = said.stderr.lines().filter(|line| line.contains("error[") || line.contains("hint:"));
-        text.push_str(&format!("## {name}\n{}\n", findings.collect::<Vec<_>>().join("\n")));
+        let _ = write!(text, "## {name}\n{}\n", findings.collect::<Vec<_>>().join("\n"));
     }
     let env = env("  command: [no-such-program-here]\n");
     let said = plan(&env, &["--allow-commands"]);
-    text.push_str(&format!("## isn't there\n{}\n", said.stderr.lines().next().unwrap()));
+    let _ = write!(text, "## isn't there\n{}\n", said.stderr.lines().next().unwrap());
     insta::assert_snapshot!("directory_commands", text);
 }
 
@@ -228,7 +259,7 @@ fn no_command_runs_unless_it_is_allowed() {
     }
     let same = env.run(&["validate", "--allow-commands", "--trusted", "trusted/paradime.yaml", "paradime.yaml"]);
     assert_eq!(same.code, 0, "{}", same.all());
-    std::fs::remove_file(env.path("ran")).unwrap();
+    assert!(!env.path("ran").exists(), "a script that the command names may be another one here");
     env.write("people.yaml", env.read("people.yaml").replace("touch ran", "touch stolen"));
     let changed =
         env.run(&["validate", "--allow-commands", "--trusted", "trusted/paradime.yaml", "paradime.yaml"]);
@@ -241,6 +272,7 @@ fn no_command_runs_unless_it_is_allowed() {
 fn a_directory_is_checked_where_it_is_written() {
     let cases = [
         "  csv: ../staff.csv\n",
+        "  csv: .git/config\n",
         "  csv: staff.csv\n  command: [hr]\n",
         "  max_removals: 5%\n",
         "  command: []\n",
@@ -272,7 +304,7 @@ fn details_add_to_people_and_outlive_them() {
         "alice", "carol", "dave", "old1", "eve", "mallory", "new1", "erin", "frank", "max", "peggy", "grace",
         "heidi",
     ];
-    let others: String = listed.iter().map(|name| format!("  - {{ email: {name}@acme.example }}\n")).collect();
+    let others = joined(&listed, |name| format!("  - {{ email: {name}@acme.example }}\n"));
     env.write("others.yaml", format!("kind: people\npeople:\n{others}"));
     env.write("staff.csv", "email,phone\nbob@x.example,1\nx@x.example,\n");
     let rendered = env.run(&["render", "hive.yaml"]);
@@ -287,9 +319,80 @@ fn details_add_to_people_and_outlive_them() {
 #[test]
 fn a_spreadsheet_may_write_semicolons_and_a_byte_order_mark() {
     let env = env(CSV);
-    let rows: String = EVERYBODY[1..].iter().map(|name| format!("\"Doe; J\";{name}@acme.example\r\n")).collect();
+    let rows = joined(&EVERYBODY[1..], |name| format!("\"Doe; J\";{name}@acme.example\r\n"));
     env.write("staff.csv", format!("\u{feff}Name;Work Email\r\n{rows}"));
     has(&plan(&env, &[]), "1 user to disable");
+}
+
+#[test]
+fn a_last_day_that_has_passed_is_like_leaving() {
+    let env = env("  csv: staff.csv\n");
+    let rows =
+        |names: &[&str], until: &str| -> String { joined(names, |name| format!("{name}@acme.example,{until}\n")) };
+    let (gone, rest) = EVERYBODY.split_at(3);
+    env.write("staff.csv", format!("email,until\n{}{}", rows(gone, "2020-01-01"), rows(rest, "2099-01-01")));
+    let refused = plan(&env, &[]);
+    assert_eq!(refused.code, 3, "{}", refused.all());
+    has(&refused, "3 of 6 users would lose access because they aren't in the directory.");
+}
+
+#[test]
+fn rolecalls_own_user_keeps_access_and_others_lose_it() {
+    for own in [
+        "  - { group: dev, roles: [ADMIN] }\n",
+        "  - { email: jane@acme.example, roles: [ADMIN] }\n  - { group: sre, roles: [DEVELOPER] }\n",
+    ] {
+        let env = env(&format!(
+            "{CSV}groups:\n  - {{ name: dev, members: [jane@acme.example] }}\n  - {{ name: sre, members: [sam@acme.example] }}\n"
+        ));
+        staff(&env, &without(&["jane", "sam"]));
+        let file = env.read("paradime.yaml");
+        let head = file.split_once("users:\n").unwrap().0.to_owned();
+        let head = head.replace("include:", "own: { user: jane@acme.example }\ninclude:");
+        env.write(
+            "paradime.yaml",
+            format!("{head}\nusers:\n{own}  - {{ email: sam@acme.example, roles: [DEVELOPER] }}\n"),
+        );
+        let planned = plan(&env, &[]);
+        assert_eq!(planned.code, 0, "{}", planned.all());
+        has(&planned, "1 user to disable");
+        has(&planned, "user/sam@acme.example disable");
+        has(&env.run(&["validate", "paradime.yaml"]), "warning[own-user-ends]");
+    }
+}
+
+#[test]
+fn somebody_may_be_listed_and_in_the_directory_and_an_exception_names_anybody() {
+    let env = env(&format!(
+        "{CSV}groups:\n  - {{ name: dev, members: [sam@acme.example], except: [nobody@acme.example] }}\n"
+    ));
+    staff(&env, &without(&["ghost"]));
+    env.write(
+        "others.yaml",
+        "kind: people\npeople:\n  - { email: ghost@acme.example }\n  - { email: sam@acme.example }\n",
+    );
+    env.write("paradime.yaml", env.read("paradime.yaml").replace("[people.yaml]", "[people.yaml, others.yaml]"));
+    let checked = env.run(&["validate", "paradime.yaml"]);
+    assert_eq!(checked.code, 0, "{}", checked.all());
+    has(&checked, "warning[duplicate-user]: sam@acme.example is in the directory, and listed here too.");
+    assert!(
+        !checked.all().contains("nobody@") && !checked.all().contains("not-in-directory"),
+        "{}",
+        checked.all()
+    );
+    has(&plan(&env, &[]), "No changes");
+}
+
+#[test]
+fn a_broken_directory_is_the_only_thing_that_is_wrong() {
+    let env = env(&format!("{CSV}groups:\n  - {{ name: dev, members: [sam@acme.example] }}\n"));
+    env.write("staff.csv", "");
+    env.write(
+        "paradime.yaml",
+        env.read("paradime.yaml").replace("users:\n", "users:\n  - { group: dev, roles: [ADMIN] }\n"),
+    );
+    let said = env.run(&["validate", "paradime.yaml"]);
+    has(&said, "3 files checked: 1 error");
 }
 
 #[test]

@@ -15,7 +15,12 @@ use rolecall_sandbox::hive::Assignment;
 use tempfile::TempDir;
 
 fn finished() -> Event {
-    Event::RunFinished { in_sync: Some(true), desired: None, differing: BTreeSet::new(), directory_people: None }
+    Event::RunFinished {
+        in_sync: Some(true),
+        desired: None,
+        differing: BTreeSet::new(),
+        directory_people: std::collections::BTreeMap::new(),
+    }
 }
 
 fn record(run: &str) -> Record {

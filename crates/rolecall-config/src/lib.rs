@@ -163,6 +163,10 @@ fn check_tree(
     let sources = library.with_head(source);
     let Resolved { notes, endings, memberships, people, directories, left } =
         resolve(&mut root, &known.included, library, (sources, rules), findings);
+    // Whatever a file lacks that can't be used isn't unknown.
+    if library.is_partial(&known.included) {
+        findings.retain(|finding| !matches!(finding.code, Code::UnknownGroup | Code::UnknownPerson));
+    }
     known.rendered = library.origins.map(|origins| render(&root, &notes, sources, origins));
     reject_keys(sources, &mut root, rules, findings);
     let tolerated = root.take("tolerated");

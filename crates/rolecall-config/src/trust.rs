@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::files::is_below_link;
 use super::{Format, Loaded};
 use rolecall_model::{
-    Code, Credential, Delivery, Desired, DesiredKey, DirectorySource, Exception, Finding, Guardrails, KeyName,
-    Limit, Manage, Pattern, PeopleDirectory, Place, Placed, ProviderName, Quirk, RemoteId, Scope, Tolerated,
+    Code, Credential, Delivery, Desired, DesiredKey, Exception, Finding, Guardrails, KeyName, Manage, Pattern,
+    PeopleDirectory, Place, Placed, ProviderName, Quirk, RemoteId, Scope, Tolerated,
 };
 
 /// Returns a finding for each part of these files that a person must approve before rolecall uses a credential for
@@ -30,7 +30,10 @@ pub fn needing_approval(
             findings.push(finding(desired.organization.place.clone(), &message));
         }
     }
-    for before in trusted.files.iter().filter_map(|file| file.desired.as_ref()) {
+    // A file with an error may describe any organisation.
+    let all_known = loaded.files.iter().all(|file| file.desired.is_some());
+    let before = trusted.files.iter().filter_map(|file| file.desired.as_ref());
+    for before in before.filter(|_| all_known) {
         // After the merge, no file would manage this organisation.
         if loaded.counterpart(before).is_none() {
             let message = format!("No file describes {} {} any more.", before.provider, *before.organization);
@@ -123,8 +126,9 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
         };
         changed(before.tolerated.iter().any(known), &entry.place, "`tolerated`");
     }
-    let asked = |all: &[PeopleDirectory]| -> Vec<(DirectorySource, Limit)> {
-        all.iter().map(|directory| (directory.source.clone(), directory.max_removals)).collect()
+    let asked = |all: &[PeopleDirectory]| -> Vec<PeopleDirectory> {
+        let place = Place::start_of("");
+        all.iter().map(|it| PeopleDirectory { place: place.clone(), people: None, ..it.clone() }).collect()
     };
     let directory_place = directories.first().map_or(place, |directory| &directory.place);
     changed(asked(directories) == asked(&before.directories), directory_place, "The directory of `people`");

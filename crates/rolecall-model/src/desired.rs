@@ -1,7 +1,9 @@
 //! The [`Desired`] state of one organisation: the content of a file after all checks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
@@ -75,18 +77,32 @@ pub struct Desired {
 pub struct PeopleDirectory {
     pub place: Place,
     pub source: DirectorySource,
-    /// The number of people in its answer. `None` if it wasn't asked.
-    pub people: Option<usize>,
+    /// The names of the columns that the file names, by the field that they have.
+    pub columns: BTreeMap<&'static str, String>,
+    /// The people in its answer. `None` if it wasn't asked.
+    pub people: Option<Arc<BTreeSet<Email>>>,
     /// The number of users who may lose access in one plan because they have left the directory.
     pub max_removals: Limit,
+    /// The number of people that there must be at least. `None` stands for half of those that there were.
+    pub min_people: Option<u32>,
 }
 
 /// The source of a directory's people, as the file names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DirectorySource {
     Command(Vec<String>),
     Csv(String),
     Scim(String),
+}
+
+/// Shows no argument of a command, because it may be a credential.
+impl fmt::Display for DirectorySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command(words) => write!(f, "the command {}", words.first().map_or("", String::as_str)),
+            Self::Csv(path) | Self::Scim(path) => f.write_str(path),
+        }
+    }
 }
 
 /// Roles that somebody got by hand, for example in an incident, and that stay until a certain time.
@@ -385,10 +401,12 @@ impl Desired {
         }
     }
 
-    /// Returns the number of people in all directories. `None` if there is none, or if one wasn't asked.
-    pub fn directory_people(&self) -> Option<usize> {
-        let people = self.directories.iter().map(|directory| directory.people).sum::<Option<usize>>();
-        people.filter(|_| !self.directories.is_empty())
+    /// Returns the number of people of each directory that was asked.
+    pub fn directory_people(&self) -> BTreeMap<String, usize> {
+        let asked = self.directories.iter();
+        asked
+            .filter_map(|directory| Some((directory.source.to_string(), directory.people.as_ref()?.len())))
+            .collect()
     }
 
     /// Returns whether a plan with this identity is for the organisation of the file. The host may differ.

@@ -20,8 +20,8 @@ pub struct Facts {
     /// The position in the ledger of the latest mutation of each entity that may have had an effect, first steps
     /// included. The addresses have no ids.
     pub touched: BTreeMap<Address, usize>,
-    /// The number of people in the directory at the last apply, if people come from one.
-    pub directory_people: Option<usize>,
+    /// The number of people of each directory at the last apply.
+    pub directory_people: BTreeMap<String, usize>,
     /// The runs that recorded which entities were not as the files ask when they ended, oldest first. Of several in a row
     /// that recorded the same, only the last is here.
     pub finished: Vec<FinishedRun>,

@@ -38,6 +38,8 @@ pub enum Guardrail {
     /// Stops a plan that removes all unlisted entities although none of the listed ones exists: probably the file
     /// is for another organisation.
     Manage,
+    /// Stops a plan if the directory that people come from has less than half of the people that it had.
+    Directory,
     /// Stops a plan if rolecall can't tell that the live organisation is the one in the file.
     Organization,
 }
@@ -51,6 +53,7 @@ impl Guardrail {
             Self::MaxRemovals => "max_removals",
             Self::MinAdmins => "min_admins",
             Self::Manage => "manage",
+            Self::Directory => "directory",
             Self::Organization => "organization",
         }
     }

@@ -30,7 +30,9 @@ pub struct Included {
 ///
 /// Returns a finding for each file that isn't one YAML document with fields.
 pub fn known_people(loaded: &Loaded) -> Result<BTreeSet<Email>, Vec<Finding>> {
-    let mut known = BTreeSet::new();
+    let desired = loaded.files.iter().filter_map(|file| file.desired.as_ref());
+    let directories = desired.flat_map(|desired| &desired.directories).filter_map(|it| it.people.as_deref());
+    let mut known: BTreeSet<Email> = directories.flatten().cloned().collect();
     for document in documents(loaded)?.iter().filter(|document| document.is_people()) {
         for person in document.list("people") {
             let aliases = person.field("aliases").map(Meaning::fields).unwrap_or_default();

@@ -34,6 +34,8 @@ pub struct Roster<'a> {
     memberships: usize,
     /// True if people come from a directory that was asked.
     has_directory: bool,
+    /// True if people come from a directory.
+    names_directory: bool,
 }
 
 /// Returns the people whom groups name and no file lists, if people come from a directory: they have left it. If a
@@ -47,7 +49,7 @@ pub fn absentees(files: &[&PeopleFile], provider: ProviderName) -> Vec<Person> {
     let people = files.iter().flat_map(|file| &file.people);
     let known: BTreeSet<&Email> =
         people.flat_map(|person| std::iter::once(&person.email).chain(person.aliases.get(&provider))).collect();
-    let named = files.iter().flat_map(|file| &file.groups).flat_map(Group::named);
+    let named = files.iter().flat_map(|file| &file.groups).flat_map(Group::people);
     let mut absent: BTreeMap<&Email, Mark> = BTreeMap::new();
     for (email, mark) in named.filter(|(email, _)| !known.contains(email)) {
         absent.entry(email).or_insert(mark);
@@ -76,6 +78,7 @@ impl<'a> Roster<'a> {
             expanded: BTreeMap::new(),
             inner: BTreeMap::new(),
             memberships: 0,
+            names_directory: files.iter().any(|file| file.directory.is_some()),
             has_directory: files.iter().any(|file| file.directory.is_some())
                 && files.iter().filter_map(|file| file.directory.as_ref()).all(|it| it.people.is_some()),
         };
@@ -86,10 +89,33 @@ impl<'a> Roster<'a> {
             finding.hint(format!("The first entry is at {first}. Merge the two entries."))
         };
         all.people.extend(absentees.iter().map(|person| (person.email.key(), person)));
-        for PeopleFile { people, groups, directory: _, data: _ } in files.iter().copied() {
+        // The people who come from a directory.
+        let mut directory: BTreeSet<&str> = BTreeSet::new();
+        for PeopleFile { people, groups, directory: from, data: _ } in files.iter().copied() {
             for person in people {
-                let first = all.people.insert(person.email.key(), person);
-                findings.extend(first.map(|first| twice(quote(person.email.as_str()), person.mark, first.mark)));
+                let key = person.email.key();
+                let comes = from.is_some() && !person.left;
+                let first = all.people.insert(key, person);
+                match first {
+                    None => {}
+                    // One directory has them, and another one, or a list, doesn't.
+                    Some(first) if person.left => drop(all.people.insert(key, first)),
+                    Some(first) if first.left => {}
+                    Some(first) if comes && directory.contains(key) => drop(all.people.insert(key, first)),
+                    Some(first) if comes || directory.contains(key) => {
+                        let listed = if comes { first } else { person };
+                        all.people.insert(key, listed);
+                        let message =
+                            format!("{} is in the directory, and listed here too.", person.email.as_str());
+                        let finding = Finding::warning(Code::DuplicateUser, sources.place(listed.mark), message);
+                        let hint = "They keep their access when they leave the directory. Remove this entry, and put what it adds under `details`.";
+                        findings.push(finding.hint(hint));
+                    }
+                    Some(first) => findings.push(twice(quote(person.email.as_str()), person.mark, first.mark)),
+                }
+                if comes {
+                    directory.insert(key);
+                }
                 if let Some(alias) = person.aliases.get(&provider) {
                     let first = all.by_alias.insert(alias.key(), person);
                     let first = first.map(|first| first.mark);
@@ -167,6 +193,8 @@ impl<'a> Roster<'a> {
                         continue;
                     }
                     Some(_) => continue,
+                    // An exception for somebody who isn't there changes nothing.
+                    None if self.names_directory && group.people().all(|(member, _)| member != email) => continue,
                     None => {}
                 }
                 let hint = match nearest_email(email.key(), self.people.keys().copied()) {

@@ -192,6 +192,11 @@ impl<'f> Library<'f> {
         })
     }
 
+    /// Returns whether one of these files can't be used.
+    pub fn is_partial(&self, numbers: &[u32]) -> bool {
+        numbers.iter().any(|number| matches!(at(&self.contents, *number), Some(Content::Broken)))
+    }
+
     /// Returns the people of these files.
     pub fn people<'a>(&'a self, numbers: &'a [u32]) -> impl Iterator<Item = &'a PeopleFile> {
         numbers.iter().filter_map(|number| match at(&self.contents, *number)? {

@@ -196,13 +196,17 @@ pub struct Group {
 }
 
 impl Group {
-    /// Returns the people whom the group names, as members or as exceptions.
-    pub fn named(&self) -> impl Iterator<Item = (&Email, Mark)> {
-        let members = self.members.iter().filter_map(|member| match &member.of {
+    /// Returns the people whom the group names as members.
+    pub fn people(&self) -> impl Iterator<Item = (&Email, Mark)> {
+        self.members.iter().filter_map(|member| match &member.of {
             MemberOf::Person(email) => Some((email, member.mark)),
             MemberOf::Group(_) => None,
-        });
-        members.chain(self.except.iter().map(|(email, mark)| (email, *mark)))
+        })
+    }
+
+    /// Returns the people whom the group names, as members or as exceptions.
+    pub fn named(&self) -> impl Iterator<Item = (&Email, Mark)> {
+        self.people().chain(self.except.iter().map(|(email, mark)| (email, *mark)))
     }
 }
 
@@ -235,7 +239,9 @@ pub fn check(
     let Some(Filled { directory, file: data, left }) = filled else {
         return PeopleFile { people, groups, directory: None, data: None };
     };
-    people.iter_mut().for_each(|person| person.left = left.contains(&person.email));
+    for person in &mut people {
+        person.left = left.contains(&person.email);
+    }
     PeopleFile { people, groups, directory: Some(directory), data }
 }
 

@@ -112,7 +112,12 @@ impl Resolver<'_> {
             let gave = lapsed.as_ref().map(|lapsed| lapsed.gave.as_slice()).unwrap_or_default();
             let entry = self.shared_entry(person, &shares, (&grants, gave), &mut conflicts);
             let entry = entry.or(lapsed.map(|lapsed| lapsed.entry));
-            entries.push(entry.unwrap_or_else(|| self.ended_share(person, &shares)));
+            match entry {
+                Some(entry) => entries.push(entry),
+                // rolecall never takes its own access.
+                None if self.is_own(person) => {}
+                None => entries.push(self.ended_share(person, &shares)),
+            }
         }
         entries.extend(lapsed.into_values().map(|lapsed| lapsed.entry));
         // Somebody who leaves must have no access, also where no file gives them any.
@@ -120,11 +125,6 @@ impl Resolver<'_> {
             |person: &Person| own.contains(person.email.key()) || by_groups.contains(person.email.key());
         let left: Vec<&Person> = self.roster.people().filter(|person| !is_named(person)).collect();
         for person in left {
-            if person.left {
-                self.resolved.left.insert(Address::user(self.email_of(person)));
-                entries.push(self.ended_share(person, &[]));
-                continue;
-            }
             let Some(date) = person.until else { continue };
             self.ends(&Address::user(self.email_of(person)), date, EndingAccess::All);
             if date.is_past(self.now) {
@@ -264,8 +264,10 @@ impl Resolver<'_> {
         self.add_notes(&address, note.iter().chain(person.and_then(|person| person.note.as_ref())));
         let is_own = self.own_user.as_ref() == Some(email);
         let left = person.map_or_else(|| self.roster.has_directory(), |person| person.left);
-        if left && !is_own && !is_absent(&item) {
-            let mark = item.field("email").map_or(item.mark, |email| email.mark);
+        let mark = item.field("email").map_or(item.mark, |email| email.mark);
+        if left && is_own {
+            self.own_user_ends(mark);
+        } else if left && !is_absent(&item) {
             self.findings.push(self.roster.left(email, mark, self.sources));
             self.resolved.left.insert(address);
             make_absent(&mut item, IDENTITY, mark);
@@ -277,10 +279,7 @@ impl Resolver<'_> {
             self.ends(&address, date, what);
         }
         if let Some(date) = until.or(person.and_then(|person| person.until)).filter(|_| is_own) {
-            let message = "The credential belongs to this user, so their access never ends by a date.";
-            let finding = Finding::warning(Code::OwnUserEnds, self.sources.place(date.mark), message);
-            self.findings
-                .push(finding.hint("Remove the date here, or let rolecall sign in as another user before it."));
+            self.own_user_ends(date.mark);
         }
         let is_past = |date: &Date| date.is_past(self.now) && !is_own;
         let leaves = person.and_then(|person| person.until).filter(is_past);
@@ -335,6 +334,18 @@ impl Resolver<'_> {
         person.fields.iter().filter(|(name, _)| known.contains(name)).map(|(name, value)| (*name, value))
     }
 
+    fn is_own(&self, person: &Person) -> bool {
+        self.own_user.as_ref() == Some(self.email_of(person))
+    }
+
+    /// Reports that rolecall's own user keeps their access.
+    fn own_user_ends(&mut self, mark: Mark) {
+        let message =
+            "The credential belongs to this user, so they keep their access although it has ended or will end.";
+        let finding = Finding::warning(Code::OwnUserEnds, self.sources.place(mark), message);
+        self.findings.push(finding.hint("Let rolecall sign in as another user, or remove the date."));
+    }
+
     fn email_of<'p>(&self, person: &'p Person) -> &'p Email {
         person.email_on(self.rules.capabilities().provider)
     }
@@ -362,9 +373,14 @@ impl Resolver<'_> {
     ) -> Option<Located> {
         let email = self.email_of(person);
         let address = Address::user(email);
-        if person.left {
+        let is_own = self.is_own(person);
+        if person.left && !is_own {
             self.resolved.left.insert(address);
             return None;
+        }
+        let ending = person.until.map(|date| date.mark).or(person.left.then_some(person.mark));
+        if let Some(mark) = ending.filter(|_| is_own) {
+            self.own_user_ends(mark);
         }
         if let Some(date) = person.until {
             self.ends(&address, date, EndingAccess::All);
@@ -398,7 +414,7 @@ impl Resolver<'_> {
                 self.ends(&address, *date, what.clone());
             }
         }
-        if person.until.is_some_and(|date| date.is_past(self.now)) {
+        if person.until.is_some_and(|date| date.is_past(self.now)) && !is_own {
             return None;
         }
         let (entry, notes) = self.merged(person, shares, grants, gave, conflicts)?;

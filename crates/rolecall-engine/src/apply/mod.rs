@@ -15,7 +15,7 @@ mod verify_pending;
 mod verify_run;
 mod writer;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -238,7 +238,7 @@ impl Apply<'_> {
                     in_sync: None,
                     desired: None,
                     differing: BTreeSet::new(),
-                    directory_people: None,
+                    directory_people: BTreeMap::new(),
                 };
                 (FinalState::Unknown(why), unread)
             }

@@ -120,7 +120,7 @@ pub fn facts(records: &[Record]) -> Facts {
                 }
             }
             Event::RunFinished { in_sync: _, desired: Some(desired), differing, directory_people } => {
-                facts.directory_people = directory_people.or(facts.directory_people);
+                facts.directory_people.extend(directory_people.clone());
                 let (run, desired, differing) = (record.run.clone(), desired.clone(), differing.clone());
                 let finished = FinishedRun { at: record.at, run, position: index, desired, differing };
                 facts

@@ -135,9 +135,9 @@ pub enum Event {
         /// The entities that the last read didn't show as the files ask. `kind/*` stands for all of a kind.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         differing: BTreeSet<Address>,
-        /// The number of people in the directory, if people come from one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        directory_people: Option<usize>,
+        /// The number of people of each directory that people come from.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        directory_people: BTreeMap<String, usize>,
     },
     /// The line before this one is incomplete, because its writer was killed.
     Recovered { torn_bytes: usize },

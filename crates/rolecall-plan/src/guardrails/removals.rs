@@ -53,13 +53,19 @@ pub(super) fn directory(input: &PlanInput<'_>, changes: &[Change]) -> Vec<Refusa
         );
         refusals.push(Refusal::new(Guardrail::MaxRemovals, message, left.into_iter().collect()));
     }
-    if let (Some(people), Some(before)) = (input.desired.directory_people(), input.facts.directory_people)
-        && people * 2 < before
-    {
-        let message = format!(
-            "The directory has {people} people, and it had {before} at the last apply. This looks like an answer that is cut off, so nothing is changed."
-        );
-        refusals.push(Refusal::new(Guardrail::MaxRemovals, message, Vec::new()));
+    for directory in directories.iter().filter(|directory| directory.min_people.is_none()) {
+        let name = directory.source.to_string();
+        let (Some(people), Some(before)) =
+            (directory.people.as_ref().map(|people| people.len()), input.facts.directory_people.get(&name))
+        else {
+            continue;
+        };
+        if people * 2 < *before {
+            let message = format!(
+                "The directory `{name}` has {people} people, and it had {before} at the last apply. Perhaps its answer is cut off. If it is right, write `min_people: {people}` beside it."
+            );
+            refusals.push(Refusal::new(Guardrail::Directory, message, Vec::new()));
+        }
     }
     refusals
 }

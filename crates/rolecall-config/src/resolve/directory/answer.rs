@@ -1,8 +1,9 @@
 //! The answers of directories: CSV, JSON objects, and the pages of a SCIM service.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
@@ -11,7 +12,7 @@ use super::super::super::node::{Located, Node};
 use super::super::super::raw::NameText;
 use super::super::super::source::Mark;
 use super::RawColumns;
-use rolecall_model::{Email, quote};
+use rolecall_model::{Email, Until, check_name, quote};
 
 /// The fields of a person that a directory can have.
 const FIELDS: [&str; 6] = ["email", "first_name", "last_name", "phone", "until", "active"];
@@ -39,7 +40,7 @@ impl Broken {
     }
 }
 
-/// Reads the lines of a CSV file.
+/// Reads the lines of a CSV file, in the form of RFC 4180.
 pub fn of_csv(text: &str, columns: &RawColumns) -> Result<Vec<Row>, Vec<Broken>> {
     // Where a comma stands in numbers, spreadsheets write semicolons.
     let first = text.lines().next().unwrap_or_default();
@@ -47,7 +48,11 @@ pub fn of_csv(text: &str, columns: &RawColumns) -> Result<Vec<Row>, Vec<Broken>>
         let count = first.bytes().filter(|byte| byte == delimiter).count();
         (count, *delimiter == b',')
     });
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter.unwrap_or(b',')).from_reader(text.as_bytes());
+    let delimiter = delimiter.unwrap_or(b',');
+    if let Some(broken) = misquoted(text, delimiter) {
+        return Err(vec![broken]);
+    }
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(text.as_bytes());
     let unreadable = |line, error: &csv::Error| {
         let why = match error.kind() {
             csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
@@ -58,24 +63,33 @@ pub fn of_csv(text: &str, columns: &RawColumns) -> Result<Vec<Row>, Vec<Broken>>
         Broken::new(line, why, "Export the file again. A text with a comma or a line end stands in quotes.")
     };
     let header = reader.headers().map_err(|error| vec![unreadable(1, &error)])?.clone();
-    let named = |index: usize| {
-        let RawColumns { email, first_name, last_name, phone, until, active } = columns;
-        let column = [email, first_name, last_name, phone, until, active].into_iter().nth(index)?;
-        column.as_ref()?.value.as_ref().map(|NameText(name)| name.as_str())
-    };
+    let RawColumns { email, first_name, last_name, phone, until, active } = columns;
+    let named = [email, first_name, last_name, phone, until, active].map(|column| {
+        let NameText(name) = column.as_ref()?.value.as_ref()?;
+        Some(name.as_str())
+    });
     let mut at = Vec::new();
     let mut broken = Vec::new();
-    for (index, field) in FIELDS.iter().enumerate() {
-        let name = named(index).unwrap_or(field);
+    for (field, named) in FIELDS.into_iter().zip(named) {
+        let name = named.unwrap_or(field);
         let mut found = header.iter().enumerate().filter(|(_, column)| column.trim() == name);
         match (found.next(), found.next()) {
-            (Some((column, _)), None) => at.push((*field, column)),
+            (Some((column, _)), None) => at.push((field, column)),
             (Some(_), Some(_)) => {
                 broken.push(Broken::new(1, format!("Two columns are called {}.", quote(name)), "Rename one."));
             }
-            (None, _) if *field == "email" || named(index).is_some() => {
+            (None, _) if field == "email" || named.is_some() => {
                 let hint = format!("Name the column with the right case, as in `columns: {{ {field}: NAME }}`.");
                 broken.push(Broken::new(1, format!("There is no column {}.", quote(name)), hint));
+            }
+            // A column that is overlooked could keep those who have left.
+            (None, _) if header.iter().any(|column| folded(column) == folded(name)) => {
+                let message = format!("A column is called almost like `{name}`, but not quite.");
+                broken.push(Broken::new(
+                    1,
+                    message,
+                    format!("Rename it, or name it in `columns: {{ {field}: NAME }}`."),
+                ));
             }
             (None, _) => {}
         }
@@ -92,7 +106,8 @@ pub fn of_csv(text: &str, columns: &RawColumns) -> Result<Vec<Row>, Vec<Broken>>
             Ok(record) => {
                 let value = |(field, column): &(&'static str, usize)| {
                     let text = record.get(*column)?.trim();
-                    (!text.is_empty()).then(|| (*field, text.to_owned()))
+                    // Nobody knows what it means that this is empty.
+                    (!text.is_empty() || *field == "active").then(|| (*field, text.to_owned()))
                 };
                 rows.push(Row { line: line(record.position()), fields: at.iter().filter_map(value).collect() });
             }
@@ -100,6 +115,42 @@ pub fn of_csv(text: &str, columns: &RawColumns) -> Result<Vec<Row>, Vec<Broken>>
         }
     }
     if broken.is_empty() { Ok(rows) } else { Err(broken) }
+}
+
+/// Returns a name without what people write in different ways.
+fn folded(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Finds quotes that aren't where they belong. A quote that is never closed would swallow the people after it.
+fn misquoted(text: &str, delimiter: u8) -> Option<Broken> {
+    enum At {
+        Start,
+        Plain,
+        Quoted,
+        Closed,
+    }
+    let (mut at, mut line, mut opened) = (At::Start, 1, 1);
+    let hint =
+        "Export the file again. A quote inside of a text is written twice, in a text that stands in quotes.";
+    for byte in text.bytes() {
+        line += usize::from(byte == b'\n');
+        let ends = byte == delimiter || byte == b'\n' || byte == b'\r';
+        at = match (at, byte) {
+            (_, 0) => return Some(Broken::new(line, "It has a character that no text has.", hint)),
+            (At::Start, b'"') => {
+                opened = line;
+                At::Quoted
+            }
+            (At::Quoted, b'"') => At::Closed,
+            (At::Closed, b'"') | (At::Quoted, _) => At::Quoted,
+            (At::Plain, b'"') => return Some(Broken::new(line, "A quote stands inside of a text.", hint)),
+            (At::Start | At::Plain | At::Closed, _) if ends => At::Start,
+            (At::Closed, _) => return Some(Broken::new(line, "A text goes on after its last quote.", hint)),
+            (At::Start | At::Plain, _) => At::Plain,
+        };
+    }
+    matches!(at, At::Quoted).then(|| Broken::new(opened, "A quote begins and never ends.", hint))
 }
 
 /// One person, as a command prints them.
@@ -126,6 +177,7 @@ struct ScimPage {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ScimUser {
+    id: Option<String>,
     user_name: Option<String>,
     name: Option<ScimName>,
     #[serde(default)]
@@ -158,7 +210,7 @@ pub fn of_json(text: &str) -> Result<Vec<Row>, Vec<Broken>> {
     let (mut rows, mut broken) = (Vec::new(), Vec::new());
     // The line of each value is counted from the value before it.
     let (mut line, mut counted) = (1, 0);
-    let (mut found, mut total) = (0, None);
+    let mut pages = Pages::default();
     loop {
         let before = values.byte_offset();
         let blank = text[before..].len() - text[before..].trim_start().len();
@@ -179,8 +231,7 @@ pub fn of_json(text: &str) -> Result<Vec<Row>, Vec<Broken>> {
             .is_ok_and(|fields| fields.contains_key("Resources") || fields.contains_key("totalResults"));
         let read = if page {
             serde_json::from_str::<ScimPage>(value).map(|page| {
-                found += page.resources.len();
-                total = page.total_results.max(total);
+                broken.extend(pages.add(line, &page));
                 rows.extend(page.resources.into_iter().map(|user| of_scim(line, user)));
             })
         } else {
@@ -195,11 +246,38 @@ pub fn of_json(text: &str) -> Result<Vec<Row>, Vec<Broken>> {
             broken.push(Broken::new(line, why, hint));
         }
     }
-    if let Some(total) = total.filter(|total| *total > found) {
-        let message = format!("The SCIM service has {total} users, and the answer has {found}.");
-        broken.push(Broken::new(1, message, "Ask for all pages, and write them one after the other."));
-    }
+    broken.extend(pages.missing());
     if broken.is_empty() { Ok(rows) } else { Err(broken) }
+}
+
+/// The pages of a SCIM service that were read.
+#[derive(Default)]
+struct Pages {
+    total: Option<usize>,
+    /// The users, so that a page that comes twice doesn't count twice.
+    users: BTreeSet<String>,
+}
+
+impl Pages {
+    fn add(&mut self, line: usize, page: &ScimPage) -> Option<Broken> {
+        let ScimPage { total_results, resources } = page;
+        let id = |user: &ScimUser| user.id.clone().or_else(|| user.user_name.clone());
+        self.users.extend(resources.iter().filter_map(id));
+        let hint = "Ask the service again. All pages have the same `totalResults`.";
+        let Some(total) = total_results else {
+            return Some(Broken::new(line, "The page doesn't say how many users there are.", hint));
+        };
+        let before = self.total.replace(*total).unwrap_or(*total);
+        let message = format!("The pages name different numbers of users: {before} and {total}.");
+        (before != *total).then(|| Broken::new(line, message, hint))
+    }
+
+    fn missing(&self) -> Option<Broken> {
+        let (total, found) = (self.total?, self.users.len());
+        let message = format!("The SCIM service has {total} users, and the answer has {found}.");
+        let hint = "Ask for all pages, each once, and write them one after the other.";
+        (total != found).then(|| Broken::new(1, message, hint))
+    }
 }
 
 fn row(line: usize, fields: [(&'static str, Option<String>); 6]) -> Row {
@@ -228,7 +306,7 @@ fn of_printed(line: usize, person: Printed) -> Row {
 }
 
 fn of_scim(line: usize, user: ScimUser) -> Row {
-    let ScimUser { user_name, name, emails, phone_numbers, active } = user;
+    let ScimUser { id: _, user_name, name, emails, phone_numbers, active } = user;
     let first = |values: Vec<ScimValue>| {
         let primary = values.iter().position(|value| value.primary).unwrap_or_default();
         values.into_iter().nth(primary)?.value
@@ -253,64 +331,82 @@ fn of_scim(line: usize, user: ScimUser) -> Row {
 /// The people of a directory, as a list of a people file.
 pub struct Listed {
     pub people: Vec<Located>,
-    /// The people who are active.
-    pub count: usize,
-    /// The lines that have no address.
-    pub unnamed: usize,
+    pub emails: BTreeSet<Email>,
 }
 
-/// Makes a list of people from the lines of an answer. `mark`: returns the place of a line.
-pub fn listed(rows: Vec<Row>, mark: impl Fn(usize) -> Mark) -> Result<Listed, Vec<Broken>> {
+/// Makes a list of people from the lines of an answer. Whoever isn't active at `now` isn't in it. `mark`: returns the place
+/// of a line.
+///
+/// No value of the answer is shown: it may be any file.
+pub fn listed(rows: Vec<Row>, now: Timestamp, mark: impl Fn(usize) -> Mark) -> Result<Listed, Vec<Broken>> {
+    const WHERE: &str = "Correct it where the directory is kept.";
     let mut broken = Vec::new();
-    let mut unnamed = 0;
-    let mut people: BTreeMap<Email, Row> = BTreeMap::new();
+    // Each person, whether they are active, and the line.
+    let mut people: BTreeMap<Email, (bool, Row)> = BTreeMap::new();
     for mut row in rows {
-        let active = row.fields.remove("active").unwrap_or_else(|| "true".to_owned());
-        match active.to_ascii_lowercase().as_str() {
-            "true" => {}
-            "false" => continue,
-            _ => {
-                let message = "It says neither `true` nor `false` about being active.";
-                broken.push(Broken::new(row.line, message, "Write `true` for those who work here."));
+        let line = row.line;
+        let mut wrong = |message: String, hint: &str| broken.push(Broken::new(line, message, hint));
+        let active = match row.fields.remove("active").as_deref().map(str::to_ascii_lowercase).as_deref() {
+            None | Some("true") => true,
+            Some("false") => false,
+            Some(_) => {
+                wrong(
+                    "`active` is neither `true` nor `false`.".to_owned(),
+                    "Write `true` for those who work here.",
+                );
                 continue;
             }
+        };
+        let until = row.fields.get("until").map(|until| until.parse::<Until>());
+        if matches!(until, Some(Err(_))) {
+            wrong("`until` is no day.".to_owned(), "Write the last day, like `2026-12-31`.");
+            continue;
         }
-        let Some(address) = row.fields.get("email") else {
-            unnamed += 1;
+        let is_past = matches!(until, Some(Ok(until)) if until.is_past(now));
+        let named = row.fields.iter().filter(|(name, _)| **name != "email");
+        for (name, why) in named.filter_map(|(name, text)| Some((name, check_name(text).err()?))) {
+            wrong(format!("`{name}` {why}."), WHERE);
+        }
+        let Some(address) = row.fields.remove("email") else {
+            if active {
+                let hint = "Leave out people without an address, or write `false` for `active`.";
+                wrong("It has no address.".to_owned(), hint);
+            }
             continue;
         };
-        let email = match Email::parse(address) {
-            Ok(email) => email,
-            Err(why) => {
-                let message = format!("The email address {} {why}.", quote(address));
-                broken.push(Broken::new(row.line, message, "Correct it where the directory is kept."));
-                continue;
-            }
+        let Ok(email) = Email::parse(&address) else {
+            wrong("The address isn't that of an email account.".to_owned(), WHERE);
+            continue;
         };
         match people.entry(email) {
             Entry::Vacant(entry) => {
-                entry.insert(row);
+                entry.insert((active && !is_past, row));
             }
-            Entry::Occupied(first) if first.get().fields == row.fields => {}
-            Entry::Occupied(first) => {
-                let message =
-                    format!("{} is on line {} too, with other values.", first.key().as_str(), first.get().line);
-                broken.push(Broken::new(row.line, message, "Correct it where the directory is kept."));
+            Entry::Occupied(entry) => {
+                let (was_active, first) = entry.get();
+                if (*was_active, &first.fields) != (active && !is_past, &row.fields) {
+                    let message =
+                        format!("Line {} is about the same person, and says something else.", first.line);
+                    wrong(message, WHERE);
+                }
             }
         }
     }
+    people.retain(|_, (active, _)| *active);
     if people.is_empty() && broken.is_empty() {
-        broken.push(Broken::new(1, "It has nobody.", "If everybody has left, write `people: []`."));
+        let hint = "The answer may be an error. If everybody has left, use `rolecall offboard`.";
+        broken.push(Broken::new(1, "It has nobody.", hint));
     }
     if !broken.is_empty() {
         return Err(broken);
     }
-    let count = people.len();
-    let people = people.into_values().map(|row| {
+    let emails = people.keys().cloned().collect();
+    let people = people.into_iter().map(|(email, (_, row))| {
         let mark = mark(row.line);
         let field =
             |(name, text): (&'static str, String)| (Located::of_text(name, mark), Located::of_text(text, mark));
-        Located { node: Node::Map(row.fields.into_iter().map(field).collect()), mark }
+        let fields = std::iter::once(("email", email.as_str().to_owned())).chain(row.fields).map(field);
+        Located { node: Node::Map(fields.collect()), mark }
     });
-    Ok(Listed { people: people.collect(), count, unnamed })
+    Ok(Listed { people: people.collect(), emails })
 }

@@ -10,7 +10,8 @@
 mod answer;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -25,7 +26,7 @@ use super::super::source::{Mark, Source, Sources};
 use super::include::{Library, at};
 use super::people::RawPerson;
 use answer::{Broken, Listed, listed, of_csv, of_json};
-use rolecall_model::{Code, DirectorySource, Email, Finding, Limit, PeopleDirectory, Place, quote};
+use rolecall_model::{Code, DirectorySource, Email, Finding, Limit, PeopleDirectory, Place, Until, quote};
 
 /// This mapping says where the people come from. Whoever is in no list of people leaves: they must have no access.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -45,6 +46,8 @@ pub struct RawDirectory {
     /// At most this many users may lose access in one plan because they have left the directory. Default:
     /// `{ share: 5%, at_least: 2 }`.
     pub max_removals: Option<Field<RawLimit>>,
+    /// The directory must have at least this many people. Default: half of those that it had at the last apply.
+    pub min_people: Option<Field<u32>>,
     /// These entries add to people of the directory what it doesn't know, such as `aliases`. Default: nothing.
     #[expect(dead_code, reason = "merged into the people before they are checked")]
     details: Option<Field<Vec<Field<RawPerson>>>>,
@@ -66,6 +69,24 @@ pub struct RawColumns {
     pub until: Option<Field<NameText>>,
     /// This column says `true` or `false`. Whoever has `false` has left. Default: `active`, if the file has it.
     pub active: Option<Field<NameText>>,
+}
+
+impl RawColumns {
+    /// Returns the names of the columns that the file names, by the field.
+    fn names(&self) -> BTreeMap<&'static str, String> {
+        let Self { email, first_name, last_name, phone, until, active } = self;
+        let all = [
+            ("email", email),
+            ("first_name", first_name),
+            ("last_name", last_name),
+            ("phone", phone),
+            ("until", until),
+            ("active", active),
+        ];
+        all.into_iter()
+            .filter_map(|(name, column)| Some((name, column.as_ref()?.value.as_ref()?.0.clone())))
+            .collect()
+    }
 }
 
 /// The limit on those who lose access in one plan because they have left the directory.
@@ -100,7 +121,7 @@ impl Library<'_> {
         let details = spec.take("details");
         let sources = Sources { head: source, included: &[] };
         let raw = decode::<RawDirectory>(sources, &spec, findings).ok_or(Unusable)?;
-        let RawDirectory { command, csv, scim, columns, max_removals, details: _ } = raw;
+        let RawDirectory { command, csv, scim, columns, max_removals, min_people, details: _ } = raw;
         let mut refuse = |mark, message: &str, hint: &str| {
             findings.push(Finding::error(Code::InvalidValue, source.place(mark), message).hint(hint));
             Unusable
@@ -130,8 +151,16 @@ impl Library<'_> {
             Some(field) => limit(field, sources, findings).ok_or(Unusable)?,
         };
         let columns = columns.and_then(|field| field.value).unwrap_or_default();
+        let min_people = min_people.and_then(|field| field.value);
         let place = source.place(mark);
-        let mut directory = PeopleDirectory { place: place.clone(), source: origin, people: None, max_removals };
+        let mut directory = PeopleDirectory {
+            place: place.clone(),
+            source: origin,
+            columns: columns.names(),
+            people: None,
+            max_removals,
+            min_people,
+        };
         let named = named(&directory.source);
         let (text, file) = match &directory.source {
             DirectorySource::Command(words) => (self.printed(words, &place, findings)?, None),
@@ -153,22 +182,26 @@ impl Library<'_> {
             DirectorySource::Command(_) | DirectorySource::Scim(_) => of_json(&text),
         };
         let of_line = |line: usize| file.map_or(mark, |file| Mark { file, line, column: 1, ..Mark::default() });
-        let Listed { mut people, count, unnamed } =
-            rows.and_then(|rows| listed(rows, of_line)).map_err(|all| {
-                let in_file = file.and_then(|number| at(&self.sources, number));
-                let place = |line| match in_file {
-                    Some(source) => (source.place(of_line(line)), true),
-                    None => (place.clone(), false),
-                };
-                findings.extend(broken(all, &named, place));
-                Unusable
-            })?;
-        if unnamed > 0 {
-            let lines = if unnamed == 1 { "1 person".to_owned() } else { format!("{unnamed} people") };
-            let message = format!("{lines} of {named} have no address, so rolecall doesn't know them.");
-            findings.push(Finding::warning(Code::Directory, place, message));
+        let now = self.now;
+        let Listed { mut people, emails } = rows.and_then(|rows| listed(rows, now, of_line)).map_err(|all| {
+            let in_file = file.and_then(|number| at(&self.sources, number));
+            let place = |line| match in_file {
+                Some(source) => (source.place(of_line(line)), true),
+                None => (place.clone(), false),
+            };
+            findings.extend(broken(all, &named, place));
+            Unusable
+        })?;
+        if let Some(least) = min_people.filter(|least| emails.len() < *least as usize) {
+            let message = format!(
+                "The people of {named} can't be used: there are {}, and `min_people` is {least}.",
+                emails.len()
+            );
+            let finding = Finding::error(Code::Directory, place, message);
+            findings.push(finding.hint("The answer may be cut off. If it is right, write a smaller number."));
+            return Err(Unusable);
         }
-        directory.people = Some(count);
+        directory.people = Some(Arc::new(emails));
         let mut left = BTreeSet::new();
         for (email, mark) in details.map(|details| add_details(&mut people, &details)).unwrap_or_default() {
             findings.push(not_in_directory(email.as_str(), mark, None, sources));
@@ -205,7 +238,8 @@ impl Library<'_> {
                 let message =
                     format!("{named} isn't run without `--allow-commands`, so its people aren't known here.");
                 let finding = Finding::warning(Code::CommandNotAllowed, place.clone(), message);
-                findings.push(finding.hint("Give `--allow-commands` only if the file has been reviewed."));
+                let hint = "Give `--allow-commands` only if the file has been reviewed.";
+                findings.push(finding.hint(hint).without_source());
                 return Ok(None);
             }
             Err(NotRun::NotAllowed) => {
@@ -216,7 +250,8 @@ impl Library<'_> {
             Err(NotRun::Failed(why)) => Finding::error(Code::Directory, place.clone(), why)
                 .hint("Run the command yourself to see its output. Nothing changes until then."),
         };
-        findings.push(finding);
+        // The arguments may have a credential.
+        findings.push(finding.without_source());
         Err(Unusable)
     }
 
@@ -232,9 +267,12 @@ impl Library<'_> {
         let head = above.first().cloned().unwrap_or_default();
         let whole = normalize(&folder.join(path));
         let mut unread = Vec::new();
-        if path.is_absolute() || !self.files.is_inside(&whole, &head) {
-            let message =
-                format!("{} lies outside of the repository, or below a link.", quote(&path.display().to_string()));
+        let hidden = |part: Component<'_>| matches!(part, Component::Normal(name) if name.to_string_lossy().starts_with('.'));
+        if path.is_absolute() || path.components().any(hidden) || !self.files.is_inside(&whole, &head) {
+            let message = format!(
+                "{} lies outside of the repository, is hidden, or lies below a link.",
+                quote(&path.display().to_string())
+            );
             let hint = "Name a file of this repository by a relative path.";
             findings.push(Finding::error(Code::Directory, place.clone(), message).hint(hint));
             return Err(Unusable);
@@ -261,7 +299,16 @@ fn add_details(people: &mut Vec<Located>, details: &Located) -> Vec<(Email, Mark
             others.push(entry.clone());
             continue;
         };
+        let until = |text: Option<&str>| text.and_then(|text| text.parse::<Until>().ok());
+        let ends = fields.iter().find(|(key, _)| key.text() == Some("until"));
+        let ends = ends.and_then(|(_, value)| until(value.text()));
         for (key, value) in more.iter().filter(|(key, _)| key.text() != Some("email")) {
+            // Of two ends, the earlier one holds.
+            if key.text() == Some("until")
+                && ends.is_some_and(|ends| until(value.text()).is_some_and(|it| it > ends))
+            {
+                continue;
+            }
             fields.retain(|(known, _)| known.text() != key.text());
             fields.push((key.clone(), value.clone()));
         }
@@ -285,7 +332,7 @@ pub fn not_in_directory(email: &str, mark: Mark, near: Option<&str>, sources: So
     let message = format!("{email} isn't in the directory, so they must have no access.");
     let near = near.map(|near| format!("Did you mean `{near}`? ")).unwrap_or_default();
     let hint = format!(
-        "{near}If they have left, remove them here. If they never come from the directory, list them in a people file of their own."
+        "{near}Once an apply has taken their access, remove them here, or use `rolecall offboard`. If they never come from the directory, list them in a people file of their own."
     );
     Finding::warning(Code::NotInDirectory, sources.place(mark), message).hint(hint)
 }
@@ -297,7 +344,10 @@ fn broken(all: Vec<Broken>, named: &str, place: impl Fn(usize) -> (Place, bool))
         let (place, in_file) = place(line);
         let line = if in_file { String::new() } else { format!(" Line {line}:") };
         let message = format!("The people of {named} can't be used.{line} {message}");
-        Finding::error(Code::Directory, place, message).hint(format!("{hint} Nothing changes until then."))
+        let finding = Finding::error(Code::Directory, place, message);
+        let finding = finding.hint(format!("{hint} Nothing changes until then."));
+        // The command may have a credential among its arguments.
+        if in_file { finding } else { finding.without_source() }
     };
     all.into_iter().map(finding).collect()
 }
