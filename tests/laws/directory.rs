@@ -62,6 +62,15 @@ fn both(people: &str, left: &BTreeSet<usize>, as_json: bool) -> (String, String,
     )
 }
 
+/// Returns the people file without the ends of people.
+fn endless(people: &str) -> String {
+    let line = |line: &str| match line.split_once(", until: ") {
+        Some((before, _)) if line.starts_with("  - { email: ") => format!("{before} }}"),
+        _ => line.to_owned(),
+    };
+    people.lines().map(|text| line(text) + "\n").collect()
+}
+
 fn who_left_is_like_whose_access_ended(
     provider: ProviderName,
     bytes: &[u8],
@@ -82,16 +91,17 @@ fn who_left_is_like_whose_access_ended(
         let others = files.iter().filter(|(path, _)| *path != "people.yaml").cloned();
         others.chain([("people.yaml", people.to_owned()), (name, rows.clone())]).collect()
     };
-    let (listed, asked, plain) = (with(&list), with(&directory), with(people));
+    let (listed, asked, plain) = (with(&list), with(&directory), with(&endless(people)));
     let texts = |files: &[(&'static str, String)]| -> String {
         files.iter().map(|(path, text)| format!("# {path}\n{text}")).chain([format!("# x.yaml\n{head}")]).collect()
     };
     // Only people of this file can leave the directory.
     let mut leavers: BTreeSet<Address> = BTreeSet::new();
-    for person in
-        (0..PEOPLE).filter(|person| left.contains(person) && people.contains(&format!("email: person{person}@")))
-    {
-        leavers.insert(Address::user(&Email::parse(&organization.address(person)).unwrap()));
+    for person in 0..PEOPLE {
+        let mut lines = people.lines().filter(|line| line.starts_with(&format!("  - {{ email: person{person}@")));
+        if lines.any(|line| left.contains(&person) || line.contains("until: ")) {
+            leavers.insert(Address::user(&Email::parse(&organization.address(person)).unwrap()));
+        }
     }
     for now in times() {
         let load = |files: &[(&'static str, String)]| {
