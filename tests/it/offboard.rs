@@ -565,3 +565,21 @@ fn groups_that_no_file_has_and_names_of_known_people_are_refused() {
     let args = ["onboard", "--sandbox", "a@acme.example", "--group", "dev", "--note", "a\nb", "--write", "."];
     assert!(refused(&env, &args, 1).contains("error[invalid-value]"));
 }
+
+/// Found by a law: once the people file no longer has the alias, an entry without a note tells nobody whose it is.
+#[test]
+fn an_entry_for_another_address_is_told_whose_it_is() {
+    let env = Env::new();
+    env.write(
+        "people.yaml",
+        "kind: people\npeople:\n  - { email: sam@acme.example, aliases: { paradime: sam.p@acme.example } }\n",
+    );
+    let paradime = including("paradime.yaml");
+    let own = "  - email: sam@acme.example\n    roles: [BUSINESS]\n";
+    env.write("paradime.yaml", replaced(&paradime, own, "  - { email: sam.p@acme.example, absent: true }\n"));
+    let first = env.run(&["offboard", "--sandbox", "--write", "sam@acme.example", "paradime.yaml"]);
+    let entry = "{ email: sam.p@acme.example, absent: true, note: is sam@acme.example elsewhere }";
+    assert!(env.read("paradime.yaml").contains(entry), "{}", first.all());
+    let again = env.run(&["offboard", "--sandbox", "sam.p@acme.example", "paradime.yaml"]);
+    assert!(!again.stdout.contains("+++"), "{}", again.all());
+}

@@ -136,7 +136,9 @@ fn of_users(document: &Document<'_>, somebody: &Somebody, covered: &mut Seen) ->
         for desired in listed() {
             covered.entry(Arc::clone(&desired.place.file)).or_default().insert(to.clone());
         }
-        if is_absent(entry) && *to == email {
+        // Nothing but a note tells later whose address this is.
+        let is_told = *to == somebody.email || entry.field("note").is_some();
+        if is_absent(entry) && *to == email && is_told {
             continue;
         }
         let mut set: Fields = Vec::new();
