@@ -85,6 +85,7 @@ fn live(users: usize) -> Live {
         permissions: None,
         resources: None,
         expires: None,
+        created: None,
         enabled: true,
     };
     let users = Listing { items: (0..users).map(user).collect(), completeness: Completeness::Proven };

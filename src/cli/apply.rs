@@ -280,7 +280,8 @@ impl Run<'_> {
         if plan.sealed.mutations.is_empty() {
             // The last line is only a convenience, as it is after sending.
             let desired = organization.desired;
-            let _ = record_nothing_sent(&whole, desired, &mut ledger, (&run, GENERATOR), Timestamp::now());
+            let _ =
+                record_nothing_sent(&whole, (desired, &live), &mut ledger, (&run, GENERATOR), Timestamp::now());
             return Ok(restricted);
         }
         let asks = approved.is_none() && !self.args.auto_approve;

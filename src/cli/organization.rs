@@ -12,7 +12,7 @@ use rolecall_model::{
     Address, Desired, Facts, HoldReason, Identity, Inventory, Live, OrganizationPlan, Pattern, Sealed, Warning,
 };
 use rolecall_plan::access::{Access, access};
-use rolecall_plan::{PlanInput, Planned, Selection, near_endings, plan, select};
+use rolecall_plan::{PlanInput, Planned, Selection, near_endings, near_rotations, plan, select};
 
 /// The approved changes that are still valid.
 pub(super) struct Approved<'a> {
@@ -102,7 +102,10 @@ impl Organization<'_> {
     pub fn plan(&self, live: &Live, facts: &Facts, approved: Option<&Approved<'_>>) -> Result<Planned, Failure> {
         let mut planned = plan(&self.input(live, facts, approved)).map_err(Failure::findings)?;
         planned.plan.warnings.splice(0..0, self.warnings.iter().cloned());
-        planned.plan.endings = near_endings(self.desired, &planned.plan, self.now(), self.horizon);
+        let (desired, now) = (self.desired, self.now());
+        planned.plan.endings = near_endings(desired, &planned.plan, now, self.horizon);
+        planned.plan.endings.extend(near_rotations(desired, live, facts, (now, self.horizon)));
+        planned.plan.endings.sort();
         Ok(planned)
     }
 

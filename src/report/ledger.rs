@@ -68,6 +68,7 @@ pub fn ledger(records: &[Record]) -> String {
             Event::Members { listed } => {
                 format!("     {} listed for the first time", plural(listed.len(), "user"))
             }
+            Event::Keys { listed } => format!("     {} seen for the first time", plural(listed.len(), "key")),
             Event::Vanished { address } => format!("     {} is no longer listed", clean(address)),
             Event::Readmitted { address } => format!("     {} is listed again", clean(address)),
             Event::Lost { address, what } => {

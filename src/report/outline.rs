@@ -383,6 +383,7 @@ fn cause(change: &Change, plan: &OrganizationPlan) -> Option<String> {
         Cause::NeededByAnother => "needed by another change".to_owned(),
         Cause::InvitationExpired => "the earlier invitation expired".to_owned(),
         Cause::CompletesInvitation => "completes an invitation that was accepted".to_owned(),
+        Cause::DueForRotation { .. } => "due for rotation".to_owned(),
         Cause::LeftDirectory => "isn't in the directory".to_owned(),
         Cause::Ended { until } => format!("ended on {until}{}", missed(change, plan)),
         Cause::InvitationVanished => "the earlier invitation is gone".to_owned(),

@@ -159,6 +159,7 @@ pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
             | Event::Delivery { .. }
             | Event::Sighting { .. }
             | Event::Members { .. }
+            | Event::Keys { .. }
             | Event::Vanished { .. }
             | Event::Readmitted { .. } => {}
         }

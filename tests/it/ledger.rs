@@ -249,9 +249,10 @@ fn a_run_that_sends_nothing_is_recorded_if_something_changed_and_once_a_day() {
     let mut run = |rig: &mut hive::Rig, times: usize| {
         let before = rig.ledger.records().len();
         for _ in 0..times {
+            let live = rig.read().unwrap();
             let (plan, at) = (rig.plan(), now() + SignedDuration::from_hours(hours));
             let run = format!("hour-{hours}");
-            record_nothing_sent(&plan, &rig.desired, &mut rig.ledger, (&run, "test"), at).unwrap();
+            record_nothing_sent(&plan, (&rig.desired, &live), &mut rig.ledger, (&run, "test"), at).unwrap();
             hours += 1;
         }
         rig.ledger.records().len() - before

@@ -17,6 +17,7 @@ mod paradime;
 mod people;
 mod pull;
 mod rapidapi;
+mod rotation;
 mod safety;
 #[path = "../support/mod.rs"]
 mod support;

@@ -161,7 +161,7 @@ fn check_tree(
     remove_extensions(&mut root);
     known.included = library.include(path, source, &mut root, findings);
     let sources = library.with_head(source);
-    let Resolved { notes, endings, memberships, people, directories, left } =
+    let Resolved { notes, endings, memberships, people, directories, left, rotations } =
         resolve(&mut root, &known.included, library, (sources, rules), findings);
     // Whatever a file lacks that can't be used isn't unknown.
     if library.is_partial(&known.included) {
@@ -174,7 +174,8 @@ fn check_tree(
     let desired = check(&root, &mut checker);
     let tolerated = tolerated.map(|list| check_tolerated(&list, &mut checker)).unwrap_or_default();
     findings.append(&mut checker.findings);
-    let desired = Desired { notes, endings, tolerated, memberships, people, directories, left, ..desired? };
+    let desired =
+        Desired { notes, endings, tolerated, memberships, people, directories, left, rotations, ..desired? };
     previous_names_used(&desired, findings);
     Some(desired)
 }

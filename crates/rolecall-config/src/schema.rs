@@ -85,6 +85,29 @@ impl Definitions<'_> {
             fields["until"] = described("Until", until);
             entry["then"]["properties"]["until"] = json!(false);
         }
+        if section == "keys" {
+            let texts = [
+                (
+                    "max_age",
+                    "When the key gets this old, its successor has taken its place. Default: it may be of any age.",
+                ),
+                ("overlap", "The key and its successor both work for this time. Default: until the next apply."),
+            ];
+            let fields = &mut entry["properties"];
+            for (name, text) in texts {
+                fields[name] = described("Duration", text);
+            }
+            let text = "With `automatically`, a scheduled `apply --leftovers` creates a successor that is due. Otherwise a reviewed apply does. Default: `reviewed`.";
+            fields["rotate"] = json!({ "description": text, "enum": ["automatically", "reviewed"] });
+            for name in ["max_age", "overlap", "rotate"] {
+                entry["then"]["properties"][name] = json!(false);
+            }
+            let duration = json!({
+                "description": "This is a length of time, such as `90d` or `36h`.",
+                "type": "string", "pattern": r"^[0-9]",
+            });
+            self.0.insert("Duration".to_owned(), duration);
+        }
         if section == "users" {
             let fields = &mut entry["properties"];
             if let Some(roles) = fields.get_mut("roles") {

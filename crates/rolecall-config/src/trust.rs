@@ -82,6 +82,8 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
         people: _,
         directories,
         left: _,
+        // The plan shows each step.
+        rotations: _,
     } = desired;
     let mut changed = |is_same: bool, place: &Place, what: &str| {
         if !is_same {

@@ -78,6 +78,8 @@ pub enum Cause {
     Asserted,
     /// A successor of the key was created and delivered.
     Superseded { by: RemoteId },
+    /// The age of the key asks for a successor.
+    DueForRotation { automatically: bool },
     /// The key was created, but its secret was never delivered.
     SecretLost,
     /// The invitation in the ledger has disappeared from the platform, and the file allows another one.
@@ -129,6 +131,7 @@ impl Change {
         matches!(
             self.cause,
             Cause::Superseded { .. }
+                | Cause::DueForRotation { automatically: true }
                 | Cause::SecretLost
                 | Cause::CompletesInvitation
                 | Cause::Ended { .. }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use serde::{Serialize, Serializer};
 
 use super::{
@@ -55,6 +56,8 @@ pub struct Desired {
     pub memberships: BTreeMap<Address, PersonGroups>,
     /// The people of people files who have another address on this platform, by that address.
     pub people: BTreeMap<Email, Email>,
+    /// The rules by which keys are replaced when they are old.
+    pub rotations: BTreeMap<Address, Rotation>,
     /// The directories that people come from.
     pub directories: Vec<PeopleDirectory>,
     /// The users who must have no access because they have left the directory. Their entries say that they are absent.
@@ -70,6 +73,18 @@ pub struct Desired {
     /// The kinds of entities of which a read covers everything, and not only what this file mentions. Verbs that show
     /// live set it; no file does.
     pub reads: BTreeSet<Kind>,
+}
+
+/// The rule by which a key is replaced when it is old.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    pub place: Place,
+    /// The age at which a key is retired.
+    pub max_age: SignedDuration,
+    /// The time for which a key and its successor both work.
+    pub overlap: SignedDuration,
+    /// True if a scheduled run may take each step without a review.
+    pub automatically: bool,
 }
 
 /// A directory that people come from.
@@ -391,6 +406,7 @@ impl Desired {
             endings: Vec::new(),
             memberships: BTreeMap::new(),
             people: BTreeMap::new(),
+            rotations: BTreeMap::new(),
             directories: Vec::new(),
             left: BTreeSet::new(),
             teams: Vec::new(),

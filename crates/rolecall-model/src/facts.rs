@@ -43,6 +43,8 @@ pub struct Facts {
     pub refused: BTreeMap<Address, (Timestamp, Change)>,
     /// Changes that the platform accepted and a later read didn't show, the latest of each entity.
     pub not_taken: Vec<NotTaken>,
+    /// The first time that an apply saw each key, where the API doesn't tell when it was created.
+    pub keys_seen: BTreeMap<RemoteId, Timestamp>,
     /// Keys that we created and whose ids we know.
     pub minted: BTreeMap<RemoteId, MintedKey>,
     /// Creations of keys whose answers were lost.

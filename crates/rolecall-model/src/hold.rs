@@ -120,6 +120,10 @@ pub enum HoldReason {
     AwaitingApproval { since: Timestamp },
     /// The key works until its successor is delivered. A later plan then removes it.
     Superseded,
+    /// The key still works beside its successor, until this time.
+    Overlap { until: Until },
+    /// Nothing tells how old the key is. Its age counts from the next apply.
+    KeyAgeUnknown,
     /// An earlier update cleared values that it didn't contain, so this one would clear them too.
     WouldLose { fields: String },
     /// rolecall signs in with this key, or through this team or organisation.
@@ -315,7 +319,9 @@ impl HoldReason {
             | Self::AwaitsOrganization
             | Self::Unapproved { .. }
             | Self::AwaitingApproval { .. }
-            | Self::Superseded => HoldClass::Waiting,
+            | Self::Superseded
+            | Self::Overlap { .. }
+            | Self::KeyAgeUnknown => HoldClass::Waiting,
             Self::InvitationVanished { .. }
             | Self::InvitationEnded { .. }
             | Self::InvitationMailUnproven { .. }

@@ -169,6 +169,12 @@ impl fmt::Display for HoldReason {
                 "rolecall sent this change on {}, but a later read doesn't show it. It may be waiting for approval. Use `--assert` to send it again.",
                 day(since)
             ),
+            Self::Overlap { until } => {
+                write!(f, "Its successor is delivered, and both work until {until}. A later plan then retires this key.")
+            }
+            Self::KeyAgeUnknown => f.write_str(
+                "The API doesn't tell how old this key is. For `max_age`, its age counts from the next apply.",
+            ),
             Self::Superseded => f.write_str(
                 "This key works until its successor is delivered. A later plan then disables or deletes it.",
             ),

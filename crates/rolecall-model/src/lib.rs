@@ -40,7 +40,7 @@ pub use change::{
 pub use desired::{
     Allowance, Credential, Delivery, Desired, DesiredKey, DesiredOrganization, DesiredProject, DesiredResources,
     DesiredRole, DesiredTarget, DesiredTeam, DesiredUser, DirectorySource, Endpoint, Manage, PeopleDirectory,
-    PersonGroups, Scope, Setting, SettingValue, Tolerated,
+    PersonGroups, Rotation, Scope, Setting, SettingValue, Tolerated,
 };
 pub use entity::{Entity, FirstInvitation, Key, Memberships, Organization, Role, Seen, Team, User};
 pub use facts::{

@@ -308,6 +308,8 @@ pub struct LiveKey {
     pub permissions: Option<BTreeSet<Permission>>,
     pub resources: Option<Resources>,
     pub expires: Option<Expiry>,
+    /// The time of its creation, if the API tells it.
+    pub created: Option<Timestamp>,
     pub enabled: bool,
 }
 
@@ -484,7 +486,8 @@ impl LiveRole {
 impl LiveKey {
     /// Returns the key's full value.
     pub fn entity(&self) -> Key {
-        let Self { id, name, description, roles, permissions, resources, expires, enabled } = self.clone();
+        let Self { id, name, description, roles, permissions, resources, expires, enabled, created: _ } =
+            self.clone();
         Key { id: Some(id), name, description, roles, permissions, resources, expires, enabled }
     }
 }

@@ -36,6 +36,12 @@ impl Until {
     }
 }
 
+impl From<Timestamp> for Until {
+    fn from(at: Timestamp) -> Self {
+        Self(at)
+    }
+}
+
 /// Parses a date or an instant, such as `2026-12-31` or `2026-12-31T18:00:00Z`.
 impl FromStr for Until {
     type Err = jiff::Error;
@@ -125,6 +131,10 @@ pub enum EndingAccess {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         role: Option<RoleName>,
     },
+    /// The time until the successor of a key is due, by its age.
+    Age,
+    /// The time for which a key works beside its successor.
+    Overlap,
     /// Roles that somebody got by hand and that a file tolerates.
     Tolerated { roles: BTreeSet<RoleName> },
     /// The membership in a group, with these roles.
@@ -141,6 +151,8 @@ impl fmt::Display for EndingAccess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::All => f.write_str("all access"),
+            Self::Age => f.write_str("the age without a successor"),
+            Self::Overlap => f.write_str("the overlap with its successor"),
             Self::Entry { .. } => f.write_str("the entry"),
             Self::Role { role } => write!(f, "the role {role}"),
             Self::Team { team, .. } => write!(f, "the team {team}"),

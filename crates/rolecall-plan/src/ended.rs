@@ -135,7 +135,7 @@ impl<'a> Ended<'a> {
     fn add(&mut self, until: Until, what: &'a EndingAccess) {
         self.until = self.until.max(Some(until));
         match what {
-            EndingAccess::All | EndingAccess::Tolerated { .. } => {}
+            EndingAccess::All | EndingAccess::Tolerated { .. } | EndingAccess::Age | EndingAccess::Overlap => {}
             EndingAccess::Entry { roles, teams } | EndingAccess::Group { group: _, roles, teams } => {
                 self.entry = true;
                 self.roles.extend(roles);

@@ -48,6 +48,7 @@ pub fn desired_hash(desired: &Desired) -> String {
         notes: _,
         endings: _,
         directories: _,
+        rotations: _,
         left: _,
         memberships: _,
         people: _,

@@ -88,6 +88,7 @@ impl<'p> Found<'p> {
             | Cause::SecretLost
             | Cause::Ended { .. }
             | Cause::LeftDirectory
+            | Cause::DueForRotation { .. }
             | Cause::CompletesInvitation => {
                 let difference = self.difference(&change.address);
                 // An update says more than the cancellation of an invitation beside it.

@@ -12,6 +12,7 @@ mod groups;
 mod include;
 mod people;
 mod render;
+mod rotation;
 mod tolerated;
 mod users;
 
@@ -32,8 +33,9 @@ use groups::{Roster, absentees};
 use people::PeopleFile;
 use rolecall_model::{
     Address, Code, Email, Ending, EndingAccess, Finding, KeyName, PeopleDirectory, PersonGroups, ProviderName,
-    RemoteId, RoleName, Rules, Span, TeamName,
+    RemoteId, RoleName, Rotation, Rules, Span, TeamName,
 };
+use rotation::take_rotation;
 
 /// Returns the address of an entity by its name in a file.
 type AddressOf = fn(&str) -> Option<Address>;
@@ -56,6 +58,8 @@ pub struct Resolved {
     pub memberships: BTreeMap<Address, PersonGroups>,
     /// The people who have another address on this platform, by that address.
     pub people: BTreeMap<Email, Email>,
+    /// The rules by which keys are replaced.
+    pub rotations: BTreeMap<Address, Rotation>,
     /// The directories that people come from.
     pub directories: Vec<PeopleDirectory>,
     /// The users who must have no access because they have left the directory.
@@ -119,7 +123,8 @@ pub fn resolve(
 pub fn common_fields(name: &str) -> &'static [&'static str] {
     match name {
         _ if name.ends_with("User") => &["group", "until", "note"],
-        _ if name.ends_with("Key") || name.ends_with("Team") => &["until", "note"],
+        _ if name.ends_with("Key") => &["until", "note", "max_age", "overlap", "rotate"],
+        _ if name.ends_with("Team") => &["until", "note"],
         _ if name.ends_with("Role") => &["note"],
         _ if ProviderName::parse(&name.to_lowercase()).is_some() => &["include", "tolerated"],
         _ => &[],
@@ -174,8 +179,12 @@ impl Resolver<'_> {
         let note = take_note(entry, self.sources, self.findings);
         // A role ends with those who have it.
         let date = if section == "roles" { None } else { take_until(entry, self.sources, self.findings) };
+        let rotation = if section == "keys" { take_rotation(entry, self.sources, self.findings) } else { None };
         let name = entry.field("name").and_then(Located::text).and_then(address);
         let Some(address) = name.map(|address| address.with_id(id_of(entry).as_ref())) else { return };
+        if let Some(rotation) = rotation {
+            self.resolved.rotations.insert(address.clone(), rotation);
+        }
         if let Some(note) = note {
             self.resolved.notes.insert(address.clone(), note);
         }

@@ -37,6 +37,7 @@ pub(super) fn settings(desired: &Desired) -> Vec<(&'static str, Yaml)> {
         memberships: _,
         people: _,
         directories: _,
+        rotations: _,
         left: _,
     } = desired;
     let single = |name: &str, value: Yaml| Yaml::flow([(name.to_owned(), value)]);

@@ -33,7 +33,9 @@ use rolecall_model::{
     Action, Address, Change, Desired, HoldReason, Live, Mutation, OrganizationPlan, Outcome, Override, Refusal,
     RemoteId, Rules, Site,
 };
-use rolecall_plan::{Observed, PlanInput, desired_hash, differing, ledger_updates, newly_listed, plan};
+use rolecall_plan::{
+    Observed, PlanInput, desired_hash, differing, ledger_updates, newly_listed, newly_seen_keys, plan,
+};
 use rolecall_providers::Provider;
 
 /// Everything that an apply needs, apart from the plan and the ledger.
@@ -218,6 +220,10 @@ impl Apply<'_> {
         if !listed.is_empty() {
             self.append(ledger, Event::Members { listed })?;
         }
+        let listed = newly_seen_keys(&ledger.facts(), live);
+        if !listed.is_empty() {
+            self.append(ledger, Event::Keys { listed })?;
+        }
         let mut execution = executor::Execution::new(self, organization, live, ledger, on_step);
         execution.send_all().await;
         let (mut steps, stopped) = execution.finish();
@@ -316,18 +322,22 @@ const RECORD_AGAIN: SignedDuration = SignedDuration::from_hours(24);
 /// Fails if the ledger can't be written.
 pub fn record_nothing_sent(
     plan: &OrganizationPlan,
-    desired: &Desired,
+    (desired, live): (&Desired, &Live),
     ledger: &mut Ledger,
     (run, generator): (&str, &str),
     at: Timestamp,
 ) -> Result<(), LedgerError> {
     let finished = finished(desired, plan, &verify_run::final_state(&plan.sealed, plan));
     let last = ledger.records().iter().rev().find(|record| matches!(record.event, Event::RunFinished { .. }));
-    if last.is_some_and(|last| last.event == finished && at.duration_since(last.at) < RECORD_AGAIN) {
+    let listed = newly_seen_keys(&ledger.facts(), live);
+    let is_known = last.is_some_and(|last| last.event == finished && at.duration_since(last.at) < RECORD_AGAIN);
+    if is_known && listed.is_empty() {
         return Ok(());
     }
     let record = |event| Record { at, run: run.to_owned(), event };
-    ledger.append_all(vec![record(started(plan, generator, None)), record(finished)])
+    let keys = (!listed.is_empty()).then(|| record(Event::Keys { listed }));
+    let records = std::iter::once(record(started(plan, generator, None))).chain(keys);
+    ledger.append_all(records.chain([record(finished)]).collect())
 }
 
 fn started(plan: &OrganizationPlan, generator: &str, approved: Option<&str>) -> Event {

@@ -102,6 +102,11 @@ pub fn facts(records: &[Record]) -> Facts {
                     facts.members.insert(id.clone(), known);
                 }
             }
+            Event::Keys { listed } => {
+                for id in listed.iter().filter_map(|address| address.id.as_ref()) {
+                    facts.keys_seen.entry(id.clone()).or_insert(record.at);
+                }
+            }
             Event::Vanished { address } => address.id.iter().for_each(|id| facts.record_unlisted(id)),
             Event::Readmitted { address } => address.id.iter().for_each(|id| facts.record_readmitted(id)),
             Event::LeftAs { address, entity } => {
@@ -217,6 +222,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
             | Event::Override { .. }
             | Event::Sighting { .. }
             | Event::Members { .. }
+            | Event::Keys { .. }
             | Event::Vanished { .. }
             | Event::Readmitted { .. }
             | Event::Settled { .. }

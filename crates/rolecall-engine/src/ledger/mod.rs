@@ -124,6 +124,8 @@ pub enum Event {
     LeftAs { address: Address, entity: Box<Entity> },
     /// A change that was not taken at first is in effect now.
     Settled { address: Address },
+    /// The keys that an apply saw for the first time, where the API doesn't tell when they were created.
+    Keys { listed: BTreeSet<Address> },
     /// The apply has finished. `in_sync` is absent if the last read failed. An apply that has nothing to send records it
     /// if anything has changed since the last such record, and once a day.
     RunFinished {

@@ -280,6 +280,7 @@ fn write_key(key: &Key, live: &mut Live) {
         permissions: permissions.clone(),
         resources: resources.clone(),
         expires: *expires,
+        created: None,
         enabled: *enabled,
     });
 }

@@ -184,7 +184,8 @@ impl Lister<'_> {
     }
 
     fn key(&self, key: &LiveKey) -> Holder {
-        let LiveKey { id, name, roles, permissions, resources, expires, enabled, description: _ } = key;
+        let LiveKey { id, name, roles, permissions, resources, expires, enabled, description: _, created: _ } =
+            key;
         // A key that doesn't exist yet has no id.
         let twin = self.twins.keys.contains(name) && !id.as_str().is_empty();
         let address = Address::key(name).with_id(twin.then_some(id));

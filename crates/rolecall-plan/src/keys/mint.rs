@@ -58,6 +58,7 @@ pub(super) fn mint(
     desired: &DesiredKey,
     requested: &RequestedKey,
     old: Option<&LiveKey>,
+    cause: Cause,
 ) -> Vec<Decision> {
     let address = Address::key(&desired.name);
     if let Some(reason) = super::incomplete(input) {
@@ -87,7 +88,7 @@ pub(super) fn mint(
         action: Action::Create,
         before: old.map(|key| Entity::Key(key.entity())),
         after: Some(Entity::Key(after)),
-        cause: Cause::Declared,
+        cause,
         effects: desired
             .deliver
             .iter()

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 mod mint;
+mod rotation;
 
 pub use mint::secret_target;
 
@@ -14,8 +15,9 @@ use super::gate::{Accepted, Gate, not_taken};
 use mint::{RequestedKey, mint, resolve_key};
 use rolecall_model::{
     Action, Address, Cause, Change, Code, DesiredKey, Entity, Finding, HoldReason, Key, KeyName, KeyRemoval, Kind,
-    LiveKey, ManualStep, Placed, Quirk, RemoteId, Severity, list_of, quote,
+    LiveKey, ManualStep, Placed, Quirk, RemoteId, Severity, Until, list_of, quote,
 };
+pub use rotation::{near_rotations, newly_seen_keys};
 
 /// The number of days before the expiry of rolecall's own key from which on a warning is given.
 const EXPIRES_SOON: i64 = 30;
@@ -259,16 +261,21 @@ fn decide_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveK
     let (lost, kept): (Vec<&LiveKey>, Vec<&LiveKey>) = namesakes.iter().partition(|key| secret_lost(input, key));
     let mut decisions: Vec<Decision> =
         lost.into_iter().map(|key| retired(key, address_of(key, true), Cause::SecretLost)).collect();
+    let rule = rotation::rule(input.desired, desired);
     let successor_of = |key: &LiveKey| {
-        kept.iter().find(|other| {
-            let minted = input.facts.minted.get(&other.id);
-            minted.is_some_and(|minted| minted.delivered && minted.supersedes.contains(&key.id))
+        kept.iter().find_map(|other| {
+            let minted = input.facts.minted.get(&other.id)?;
+            (minted.delivered && minted.supersedes.contains(&key.id)).then_some((other, minted))
         })
     };
     let mut current = Vec::new();
     for key in &kept {
         match successor_of(key) {
-            Some(by) => {
+            Some((_, minted)) if let Some(until) = rotation::overlap(input, rule, minted) => {
+                let until = Until::from(until);
+                decisions.push(Decision::Hold(address_of(key, true), HoldReason::Overlap { until }));
+            }
+            Some((by, _)) => {
                 decisions.push(retired(key, address_of(key, true), Cause::Superseded { by: by.id.clone() }));
             }
             None => current.push(*key),
@@ -287,16 +294,28 @@ fn decide_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveK
     }
     let Some(requested) = resolve_key(input, desired).note(&mut decisions) else { return decisions };
     match current.as_slice() {
-        [] => decisions.extend(mint(input, desired, &requested, None)),
+        [] => decisions.extend(mint(input, desired, &requested, None, Cause::Declared)),
         [key] if differs(&requested, key) => match input.facts.minted.get(&key.id) {
             // The platform didn't do what was requested. Requesting it again would only leave one more key each
             // time.
             Some(minted) if !requested.differs_from(&minted.requested) => {
                 decisions.push(Decision::Hold(address_of(key, false), not_taken(input, minted.at, None)));
             }
-            Some(_) | None => decisions.extend(mint(input, desired, &requested, Some(key))),
+            Some(_) | None => decisions.extend(mint(input, desired, &requested, Some(key), Cause::Declared)),
         },
-        [key] => decisions.extend(description(input, desired, key)),
+        [key] => {
+            decisions.extend(description(input, desired, key));
+            // rolecall's own key is replaced by hand. A key that still has a predecessor waits for its end, so that there
+            // are never three.
+            let rule = rule.filter(|_| input.own_key() != Some(&key.id) && kept.len() == 1);
+            match rule.map(|rule| (rotation::replaced(input, rule, key), rotation::born(input.facts, key))) {
+                Some((Some(cause), _)) => decisions.extend(mint(input, desired, &requested, Some(key), cause)),
+                Some((None, None)) => {
+                    decisions.push(Decision::Hold(address_of(key, false), HoldReason::KeyAgeUnknown));
+                }
+                Some((None, Some(_))) | None => {}
+            }
+        }
         several => {
             let ids: Vec<_> = several.iter().map(|key| key.id.as_str()).collect();
             let message =

@@ -178,6 +178,7 @@ fn into_key(wire: WireKey) -> LiveKey {
         permissions: None,
         resources: None,
         expires: api_key_expiry_date,
+        created: None,
         enabled,
     }
 }

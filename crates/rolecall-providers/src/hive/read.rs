@@ -376,7 +376,7 @@ fn into_invitation(wire: WireInvitation, roles: &Roles) -> LiveInvitation {
 }
 
 fn into_key(wire: WireToken) -> LiveKey {
-    let WireToken { id: Text(id), title: Text(title), description, permissions, resources } = wire;
+    let WireToken { id: Text(id), title: Text(title), description, permissions, resources, created_at } = wire;
     LiveKey {
         id: RemoteId::seen(id),
         name: KeyName::seen(title),
@@ -385,6 +385,7 @@ fn into_key(wire: WireToken) -> LiveKey {
         permissions: Some(permissions.into_iter().map(Permission::seen).collect()),
         resources: Some(from_wire(resources)),
         expires: None,
+        created: Some(created_at),
         enabled: true,
     }
 }

@@ -154,6 +154,8 @@ pub(super) struct WireToken {
     pub description: Option<String>,
     pub permissions: Vec<String>,
     pub resources: WireResources,
+    #[serde(rename = "createdAt")]
+    pub created_at: Timestamp,
 }
 
 #[derive(Debug, Deserialize)]
