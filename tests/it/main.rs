@@ -53,6 +53,7 @@ mod renames;
 mod render;
 mod reports;
 mod resuming;
+mod rotation;
 mod sandbox_engine;
 mod sandbox_store;
 mod scenarios;

@@ -23,7 +23,7 @@ struct Run {
 fn runs() -> impl Strategy<Value = Vec<Run>> {
     let fates = prop_oneof![4 => Just(Vec::new()), 1 => fates()];
     let run = (1..240_i64, fates).prop_map(|(after, fates)| Run { after, fates });
-    proptest::collection::vec(run, 1..60)
+    proptest::collection::vec(run, 1..20)
 }
 
 fn hours(hours: i64) -> SignedDuration {

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 
-use super::super::node::Located;
+use super::super::node::{Located, Node};
 use super::super::source::{Mark, Sources};
 use super::entries::taken_text;
 use rolecall_model::{Code, Finding, Rotation, quote};
@@ -13,6 +13,12 @@ const SHORTEST: SignedDuration = SignedDuration::from_hours(1);
 /// Removes the fields about rotation from an entry, and checks them.
 pub fn take_rotation(entry: &mut Located, sources: Sources<'_>, findings: &mut Vec<Finding>) -> Option<Rotation> {
     let before = findings.len();
+    // A number is accepted as its digits, so that the check can say how the value is written.
+    for name in ["max_age", "overlap"] {
+        if let Some(value) = entry.field_mut(name).filter(|value| matches!(value.node, Node::Number)) {
+            value.node = Node::Text(sources.slice(value.mark).to_owned());
+        }
+    }
     let max_age = taken_text(entry, "max_age", sources, findings);
     let overlap = taken_text(entry, "overlap", sources, findings);
     let rotate = taken_text(entry, "rotate", sources, findings);
@@ -61,7 +67,7 @@ pub fn take_rotation(entry: &mut Located, sources: Sources<'_>, findings: &mut V
         let finding = Finding::error(Code::InvalidValue, place(lap_mark), message);
         findings.push(finding.hint("Write a shorter time, such as `3d`."));
     }
-    (findings.len() == before).then(|| Rotation {
+    (findings.len() == before).then_some(Rotation {
         place: max_age_place,
         max_age: age,
         overlap: lap,

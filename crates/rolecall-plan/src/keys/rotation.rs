@@ -34,7 +34,7 @@ fn due(rule: &Rotation, born: Timestamp) -> Timestamp {
 /// Returns why a key is to be replaced now, if its age says so.
 pub(super) fn replaced(input: &PlanInput<'_>, rule: &Rotation, key: &LiveKey) -> Option<Cause> {
     let born = born(input.facts, key)?;
-    (due(rule, born) <= input.now).then(|| Cause::DueForRotation { automatically: rule.automatically })
+    (due(rule, born) <= input.now).then_some(Cause::DueForRotation { automatically: rule.automatically })
 }
 
 /// Returns the time until which the predecessor of a key still works, if that is in the future.
