@@ -16,7 +16,7 @@ use super::{APPROVAL, Paths, Planning, load};
 use crate::report;
 use rolecall_config::{Content, Disk, Loaded, Source, Version, differences, load_contents};
 use rolecall_model::{
-    Address, Code, Comparison, DeletedBy, Desired, DiffLine, Facts, Finding, Guardrail, LastInSync, Live,
+    Address, Code, Comparison, DeletedBy, Desired, DiffLine, Email, Facts, Finding, Guardrail, LastInSync, Live,
     OrganizationPlan, OriginKind, Place, Plan, Together, Undescribed,
 };
 use rolecall_plan::{compare_with_base, unasked};
@@ -118,14 +118,15 @@ impl BaseOptions {
 
 impl Base {
     /// Compares the plan of an organisation with the one that the base gives against the same read, and adds the comparison
-    /// to it. The ledger may know when something that has drifted was as the base says.
+    /// to it. The ledger may know when something that has drifted was as the base says. Returns what the comparison warns
+    /// of.
     pub fn compare(
         &self,
         plan: &mut OrganizationPlan,
         organization: &Organization<'_>,
         head: &Version<'_>,
         (live, facts): (&Live, &Facts),
-    ) {
+    ) -> Vec<Finding> {
         let (comparison, last_in_sync) = self.comparison(plan, organization, head, (live, facts));
         let has_drifted = |address: &Address| {
             let change = comparison.changes.get(address).map(|origin| origin.is);
@@ -134,6 +135,37 @@ impl Base {
         plan.last_in_sync.extend(last_in_sync.into_iter().filter(|(address, _)| has_drifted(address)));
         plan.comparison = Some(comparison);
         plan.together = (!self.alone.is_empty()).then(|| self.together(plan, organization, (live, facts)));
+        let forgotten = self.forgotten(plan, head.desired, live);
+        plan.warnings.extend(forgotten.iter().map(Into::into));
+        forgotten
+    }
+
+    /// Reports people who have left the directory, and whom these files no longer name although they still have access.
+    fn forgotten(&self, plan: &OrganizationPlan, desired: &Desired, live: &Live) -> Vec<Finding> {
+        let Some((_, base)) = self.version.loaded.counterpart(desired) else { return Vec::new() };
+        let asked: Option<Vec<_>> =
+            desired.directories.iter().map(|directory| directory.people.as_deref()).collect();
+        let Some(asked) = asked.filter(|asked| !asked.is_empty()) else { return Vec::new() };
+        let has_left = |email: &Email| {
+            let person = base.people.get(email).unwrap_or(email);
+            !asked.iter().any(|people| people.contains(person))
+        };
+        let named: BTreeSet<&Email> = desired.users.iter().map(|user| &user.email).collect();
+        let users = base.users.iter().filter(|user| !named.contains(&user.email) && has_left(&user.email));
+        let is_live = |email: &Email| {
+            live.users.items.iter().any(|user| user.email == *email)
+                || live.open_invitations().any(|invitation| invitation.email == *email)
+        };
+        let kept = users.filter(|user| is_live(&user.email) && plan.change(&Address::user(&user.email)).is_none());
+        kept.map(|user| {
+            let message = format!(
+                "{} isn't in the directory, and these files no longer name them, so nothing takes their access.",
+                user.email.as_str()
+            );
+            Finding::warning(Code::NotInDirectory, desired.place.clone(), message)
+                .hint("Keep the name until an apply has taken the access, or use `rolecall offboard`.")
+        })
+        .collect()
     }
 
     /// Compares the plan of the sum with the plan of each version alone.

@@ -426,7 +426,8 @@ impl<'a> Session<'a> {
         let mut plan = organization.selected(planned.plan, &live, &facts)?;
         if let (Some(base), Some(head)) = (&self.base, self.loaded.version(organization.desired)) {
             let head = Version { desired: organization.desired, ..head };
-            base.compare(&mut plan, organization, &head, (&live, &facts));
+            let findings = base.compare(&mut plan, organization, &head, (&live, &facts));
+            out.findings(&findings, &self.sources());
         }
         if survey {
             let mut inventory = organization.survey(&live).await?;

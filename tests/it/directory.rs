@@ -429,3 +429,28 @@ fn joining_and_leaving_know_the_directory() {
     has(&leaving, "If it still has sam@acme.example, end that where it is kept.");
     assert!(!env.read("people.yaml").contains("sam@"), "{}", leaving.all());
 }
+
+#[test]
+fn a_leaver_whose_name_goes_in_the_same_change_is_told() {
+    let env =
+        env(&format!("{CSV}groups:\n  - {{ name: dev, members: [sam@acme.example, ghost@acme.example] }}\n"));
+    staff(&env, &EVERYBODY);
+    let file = env.read("paradime.yaml");
+    let head = file.split_once("users:\n").unwrap().0;
+    env.write("paradime.yaml", format!("{head}users:\n  - {{ group: dev, roles: [DEVELOPER] }}\n"));
+    for name in ["paradime.yaml", "people.yaml", "staff.csv"] {
+        env.write(&format!("base/{name}"), env.read(name));
+    }
+    staff(&env, &without(&["ghost"]));
+    env.write("people.yaml", env.read("people.yaml").replace(", ghost@acme.example", ""));
+    let said = plan(&env, &["--base", "base/paradime.yaml"]);
+    has(
+        &said,
+        "ghost@acme.example isn't in the directory, and these files no longer name them, so nothing takes their access.",
+    );
+    // As long as the files name them, the plan takes it.
+    env.write("people.yaml", env.read("base/people.yaml"));
+    let said = plan(&env, &["--base", "base/paradime.yaml"]);
+    assert!(!said.all().contains("no longer name them"), "{}", said.all());
+    has(&said, "user/ghost@acme.example disable");
+}

@@ -34,7 +34,7 @@ pub fn known_people(loaded: &Loaded) -> Result<BTreeSet<Email>, Vec<Finding>> {
     let directories = desired.flat_map(|desired| &desired.directories).filter_map(|it| it.people.as_deref());
     let mut known: BTreeSet<Email> = directories.flatten().cloned().collect();
     for document in documents(loaded)?.iter().filter(|document| document.is_people()) {
-        for person in document.list("people") {
+        for person in document.people() {
             let aliases = person.field("aliases").map(Meaning::fields).unwrap_or_default();
             let aliases = aliases.iter().filter_map(|(_, alias)| Email::parse(alias.as_text()?).ok());
             known.extend(address_of(&person, "email").into_iter().chain(aliases));
