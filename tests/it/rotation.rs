@@ -155,3 +155,19 @@ fn the_rule_of_a_key_is_checked() {
     assert_eq!(codes, BTreeSet::from([1]), "{text}");
     insta::assert_snapshot!("rotation_fields", text);
 }
+
+#[test]
+fn a_rendered_file_keeps_the_rule() {
+    let env = Env::new();
+    let rule = "max_age: 90d\n    overlap: 3d\n    rotate: automatically\n";
+    let key = "permissions: [project:describe], resources: all, deliver: { file: ci }";
+    env.write("hive.yaml", format!("{}include: [keys.yaml]\n", hive::HEAD));
+    env.write(
+        "keys.yaml",
+        format!("keys:\n  - {{ name: ci, {key}, max_age: 90d, overlap: 3d, rotate: automatically }}\n"),
+    );
+    let rendered = env.run(&["render", "hive.yaml"]);
+    assert!(rendered.stdout.contains(rule), "{}", rendered.all());
+    env.write("all.yaml", &rendered.stdout);
+    assert_eq!(env.run(&["validate", "all.yaml"]).code, 0);
+}

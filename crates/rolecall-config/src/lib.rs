@@ -161,13 +161,13 @@ fn check_tree(
     remove_extensions(&mut root);
     known.included = library.include(path, source, &mut root, findings);
     let sources = library.with_head(source);
-    let Resolved { notes, endings, memberships, people, directories, left, rotations } =
+    let Resolved { notes, endings, memberships, people, directories, left, rotations, rotation_fields } =
         resolve(&mut root, &known.included, library, (sources, rules), findings);
     // Whatever a file lacks that can't be used isn't unknown.
     if library.is_partial(&known.included) {
         findings.retain(|finding| !matches!(finding.code, Code::UnknownGroup | Code::UnknownPerson));
     }
-    known.rendered = library.origins.map(|origins| render(&root, &notes, sources, origins));
+    known.rendered = library.origins.map(|origins| render(&root, &notes, &rotation_fields, (sources, origins)));
     reject_keys(sources, &mut root, rules, findings);
     let tolerated = root.take("tolerated");
     let mut checker = check::Checker::new(sources, rules);

@@ -47,6 +47,9 @@ const NAMED: [(&str, AddressOf); 3] = [
     ("teams", |name| TeamName::parse(name).ok().map(|name| Address::team(&name))),
 ];
 
+/// The fields of keys' entries that say when the keys are replaced.
+pub type RotationFields = BTreeMap<Address, Vec<(Located, Located)>>;
+
 /// The facts about an organisation's entries that are the same on every platform.
 #[derive(Debug, Default)]
 pub struct Resolved {
@@ -60,6 +63,8 @@ pub struct Resolved {
     pub people: BTreeMap<Email, Email>,
     /// The rules by which keys are replaced.
     pub rotations: BTreeMap<Address, Rotation>,
+    /// The same, as the files write them.
+    pub rotation_fields: RotationFields,
     /// The directories that people come from.
     pub directories: Vec<PeopleDirectory>,
     /// The users who must have no access because they have left the directory.
@@ -179,11 +184,13 @@ impl Resolver<'_> {
         let note = take_note(entry, self.sources, self.findings);
         // A role ends with those who have it.
         let date = if section == "roles" { None } else { take_until(entry, self.sources, self.findings) };
+        let written = if section == "keys" { rotation::fields(entry) } else { Vec::new() };
         let rotation = if section == "keys" { take_rotation(entry, self.sources, self.findings) } else { None };
         let name = entry.field("name").and_then(Located::text).and_then(address);
         let Some(address) = name.map(|address| address.with_id(id_of(entry).as_ref())) else { return };
         if let Some(rotation) = rotation {
             self.resolved.rotations.insert(address.clone(), rotation);
+            self.resolved.rotation_fields.insert(address.clone(), written);
         }
         if let Some(note) = note {
             self.resolved.notes.insert(address.clone(), note);

@@ -6,12 +6,24 @@ use std::fmt::Write as _;
 use super::super::node::{Located, Node};
 use super::super::source::Sources;
 use super::super::write::{Flow, Yaml, section};
-use super::{AddressOf, NAMED, id_of, items};
-use rolecall_model::{Address, Email, MAX_NAME};
+use super::{AddressOf, NAMED, RotationFields, id_of, items};
+use rolecall_model::{Address, Email, KeyName, MAX_NAME};
 
 /// Writes a resolved tree as YAML. With `origins`, each value has a comment with its file and line.
-pub fn render(root: &Located, notes: &BTreeMap<Address, String>, sources: Sources<'_>, origins: bool) -> String {
+pub fn render(
+    root: &Located,
+    notes: &BTreeMap<Address, String>,
+    rules: &RotationFields,
+    (sources, origins): (Sources<'_>, bool),
+) -> String {
     let mut root = root.clone();
+    for item in items(&mut root, "keys").into_iter().flatten() {
+        let key = item.field("name").and_then(Located::text).and_then(|name| KeyName::parse(name).ok());
+        let written = key.and_then(|name| rules.get(&Address::key(&name)));
+        if let (Some(written), Node::Map(fields)) = (written, &mut item.node) {
+            fields.extend(written.iter().cloned());
+        }
+    }
     add_notes(&mut root, notes);
     let mut writer = Writer { sources, origins, text: String::new() };
     for (key, value) in root.fields() {

@@ -10,6 +10,14 @@ use rolecall_model::{Code, Finding, Rotation, quote};
 /// The shortest age at which a key may be replaced.
 const SHORTEST: SignedDuration = SignedDuration::from_hours(1);
 
+/// Returns the fields about rotation as they are written.
+pub fn fields(entry: &Located) -> Vec<(Located, Located)> {
+    let is_one = |(key, _): &&(Located, Located)| {
+        key.text().is_some_and(|name| ["max_age", "overlap", "rotate"].contains(&name))
+    };
+    entry.fields().iter().filter(is_one).cloned().collect()
+}
+
 /// Removes the fields about rotation from an entry, and checks them.
 pub fn take_rotation(entry: &mut Located, sources: Sources<'_>, findings: &mut Vec<Finding>) -> Option<Rotation> {
     let before = findings.len();
