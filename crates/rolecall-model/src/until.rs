@@ -36,9 +36,11 @@ impl Until {
     }
 }
 
+/// Rounds up to the second, as people read and write times.
 impl From<Timestamp> for Until {
     fn from(at: Timestamp) -> Self {
-        Self(at)
+        let seconds = at.as_second() + i64::from(at.subsec_nanosecond() > 0);
+        Self(Timestamp::from_second(seconds).unwrap_or(at))
     }
 }
 
@@ -178,6 +180,13 @@ mod tests {
         assert_eq!(is_past("2027-01-01T00:00:00Z"), Some(true));
         assert_eq!(is_past("2027-01-01T00:59:59+01:00"), Some(false));
         assert_eq!(until.map(|until| until.to_string()).as_deref(), Some("2026-12-31"));
+    }
+
+    #[test]
+    fn a_computed_end_has_whole_seconds() {
+        let at = |text: &str| text.parse::<Timestamp>().ok().map(|at| Until::from(at).to_string());
+        assert_eq!(at("2026-12-02T20:31:07.163Z").as_deref(), Some("2026-12-02T20:31:08Z"));
+        assert_eq!(at("2026-12-02T20:31:07Z").as_deref(), Some("2026-12-02T20:31:07Z"));
     }
 
     #[test]
