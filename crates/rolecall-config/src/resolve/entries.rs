@@ -89,17 +89,16 @@ pub fn take_note(entry: &mut Located, sources: Sources<'_>, findings: &mut Vec<F
 
 /// Removes the field `until` of an entry.
 pub fn take_until(entry: &mut Located, sources: Sources<'_>, findings: &mut Vec<Finding>) -> Option<Date> {
-    if let Node::Map(fields) = &mut entry.node {
-        // A number is accepted as its digits, so that the check can say how the value is written.
-        for (_, value) in fields
-            .iter_mut()
-            .filter(|(key, value)| key.text() == Some("until") && matches!(value.node, Node::Number))
-        {
-            value.node = Node::Text(sources.slice(value.mark).to_owned());
-        }
-    }
+    number_as_text(entry, "until", sources);
     let text = taken_text(entry, "until", sources, findings)?;
     until(Field { mark: text.mark, value: text.text().map(|text| UntilText(text.to_owned())) }, sources, findings)
+}
+
+/// Turns a number into its digits, so that the check of the text can say how the value is written.
+pub fn number_as_text(entry: &mut Located, name: &str, sources: Sources<'_>) {
+    if let Some(value) = entry.field_mut(name).filter(|value| matches!(value.node, Node::Number)) {
+        value.node = Node::Text(sources.slice(value.mark).to_owned());
+    }
 }
 
 /// Removes a field whose value is a text.

@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 
-use super::super::node::{Located, Node};
+use super::super::node::Located;
 use super::super::source::{Mark, Sources};
-use super::entries::taken_text;
+use super::entries::{number_as_text, taken_text};
 use rolecall_model::{Code, Finding, Rotation, quote};
 
 /// The shortest age at which a key may be replaced.
@@ -21,11 +21,8 @@ pub fn fields(entry: &Located) -> Vec<(Located, Located)> {
 /// Removes the fields about rotation from an entry, and checks them.
 pub fn take_rotation(entry: &mut Located, sources: Sources<'_>, findings: &mut Vec<Finding>) -> Option<Rotation> {
     let before = findings.len();
-    // A number is accepted as its digits, so that the check can say how the value is written.
     for name in ["max_age", "overlap"] {
-        if let Some(value) = entry.field_mut(name).filter(|value| matches!(value.node, Node::Number)) {
-            value.node = Node::Text(sources.slice(value.mark).to_owned());
-        }
+        number_as_text(entry, name, sources);
     }
     let max_age = taken_text(entry, "max_age", sources, findings);
     let overlap = taken_text(entry, "overlap", sources, findings);

@@ -9,9 +9,7 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::super::super::node::{Located, Node};
-use super::super::super::raw::NameText;
 use super::super::super::source::Mark;
-use super::RawColumns;
 use rolecall_model::{Email, Until, check_name, quote};
 
 /// The fields of a person that a directory can have.
@@ -41,7 +39,7 @@ impl Broken {
 }
 
 /// Reads the lines of a CSV file, in the form of RFC 4180.
-pub fn of_csv(text: &str, columns: &RawColumns) -> Result<Vec<Row>, Vec<Broken>> {
+pub fn of_csv(text: &str, columns: &BTreeMap<&'static str, String>) -> Result<Vec<Row>, Vec<Broken>> {
     // Where a comma stands in numbers, spreadsheets write semicolons.
     let first = text.lines().next().unwrap_or_default();
     let delimiter = [b',', b';', b'\t'].into_iter().max_by_key(|delimiter| {
@@ -63,15 +61,11 @@ pub fn of_csv(text: &str, columns: &RawColumns) -> Result<Vec<Row>, Vec<Broken>>
         Broken::new(line, why, "Export the file again. A text with a comma or a line end stands in quotes.")
     };
     let header = reader.headers().map_err(|error| vec![unreadable(1, &error)])?.clone();
-    let RawColumns { email, first_name, last_name, phone, until, active } = columns;
-    let named = [email, first_name, last_name, phone, until, active].map(|column| {
-        let NameText(name) = column.as_ref()?.value.as_ref()?;
-        Some(name.as_str())
-    });
     let mut at = Vec::new();
     let mut broken = Vec::new();
-    for (field, named) in FIELDS.into_iter().zip(named) {
-        let name = named.unwrap_or(field);
+    for field in FIELDS {
+        let named = columns.get(field);
+        let name = named.map_or(field, String::as_str);
         let mut found = header.iter().enumerate().filter(|(_, column)| column.trim() == name);
         match (found.next(), found.next()) {
             (Some((column, _)), None) => at.push((field, column)),

@@ -178,7 +178,7 @@ impl Library<'_> {
             return Ok(Some(Filled { directory, file: None, left: BTreeSet::new() }));
         };
         let rows = match directory.source {
-            DirectorySource::Csv(_) => of_csv(&text, &columns),
+            DirectorySource::Csv(_) => of_csv(&text, &directory.columns),
             DirectorySource::Command(_) | DirectorySource::Scim(_) => of_json(&text),
         };
         let of_line = |line: usize| file.map_or(mark, |file| Mark { file, line, column: 1, ..Mark::default() });
