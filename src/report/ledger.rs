@@ -44,7 +44,7 @@ pub fn ledger(records: &[Record]) -> String {
                 let message = message.as_ref().map(|text| format!(": {}", clean(text))).unwrap_or_default();
                 format!("{:<4} {} {}{id}{message}", clean(mutation), paint(style, outcome), clean(address))
             }
-            Event::Delivery { mutation, address, id, arrived, to, not_to } => {
+            Event::Delivery { mutation, address, id, arrived, to, not_to, fingerprint: _ } => {
                 let what = if *arrived { paint(ADD, "delivered") } else { paint(REMOVE, "not delivered") };
                 let to = if to.is_empty() { String::new() } else { format!(" to {}", clean(to.join("; "))) };
                 let failed = match (arrived, &**not_to) {

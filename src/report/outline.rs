@@ -378,6 +378,9 @@ fn cause(change: &Change, plan: &OrganizationPlan) -> Option<String> {
         Cause::NotListed => "not in the file, and `manage` says all".to_owned(),
         Cause::Asserted => "asked for with --assert".to_owned(),
         Cause::Superseded { by } => format!("its successor {} is delivered", clean(by)),
+        Cause::SecretLost if change.action == Action::Create => {
+            "the secret of an earlier key was never delivered".to_owned()
+        }
         Cause::SecretLost => "its secret was never delivered".to_owned(),
         Cause::AlreadyMember => "the user is a member already".to_owned(),
         Cause::NeededByAnother => "needed by another change".to_owned(),

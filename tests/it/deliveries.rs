@@ -5,10 +5,11 @@ use std::path::Path;
 
 use crate::support::bitpanda::{Rig, key, world};
 use crate::support::cli::{Env, Said, Server, example, served};
-use crate::support::rig::{Fate, addresses};
+use crate::support::rig::{Fate, addresses, now};
 use rolecall_engine::apply::{Deliveries, Report};
 use rolecall_engine::ledger::Event;
 use rolecall_model::{Outcome, ProviderName};
+use rolecall_sandbox::digest;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -187,8 +188,15 @@ fn every_target_is_prepared_before_the_key_is_minted() {
     }
 }
 
-/// Returns what the ledger says about the delivery: the targets that have the secret, and the others.
+/// Returns what the ledger says about the delivery: the targets that have the secret, and the others. Also checks that it
+/// has the fingerprint of a secret that arrived.
 fn recorded(rig: &Rig) -> (bool, Vec<String>, Vec<String>) {
+    let facts = rig.ledger.facts();
+    let minted = facts.minted.values().next().unwrap();
+    let fingerprint = format!("sha256:{}", &digest(CANARY)[..16]);
+    let receipt = minted.receipt.clone().unwrap();
+    assert_eq!((minted.at, receipt.at), (now(), now()));
+    assert_eq!(receipt.fingerprint, minted.delivered.then_some(fingerprint));
     let found = rig.ledger.records().iter().find_map(|record| match &record.event {
         Event::Delivery { arrived, to, not_to, .. } => Some((*arrived, to.clone(), not_to.clone())),
         _ => None,

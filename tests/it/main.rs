@@ -25,6 +25,7 @@ mod http;
 mod import;
 mod import_people;
 mod init;
+mod keys;
 mod killed;
 mod layout;
 mod ledger;

@@ -80,7 +80,7 @@ pub enum Cause {
     Superseded { by: RemoteId },
     /// The age of the key asks for a successor.
     DueForRotation { automatically: bool },
-    /// The key was created, but its secret was never delivered.
+    /// The key was created, but its secret was never delivered. So the key is retired, and another is created.
     SecretLost,
     /// The invitation in the ledger has disappeared from the platform, and the file allows another one.
     InvitationVanished,

@@ -462,6 +462,11 @@ impl Desired {
         note.map(String::as_str)
     }
 
+    /// Returns the entry of the keys with this name. An entry with an `id` means one key.
+    pub fn key(&self, name: &KeyName) -> Option<&DesiredKey> {
+        self.keys.iter().find(|key| key.name == *name && key.id.is_none())
+    }
+
     /// Returns whether a read covers the keys: the file lists keys or manages all keys, or all keys are asked for.
     pub fn reads_keys(&self) -> bool {
         self.reads.contains(&Kind::Key) || !self.keys.is_empty() || self.manage.keys == Scope::All

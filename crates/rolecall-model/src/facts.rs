@@ -252,6 +252,20 @@ pub struct MintedKey {
     pub at: Timestamp,
     /// The ids of the keys that it replaces.
     pub supersedes: BTreeSet<RemoteId>,
+    /// The record of the delivery of its secret. `None` if the run was killed before it.
+    pub receipt: Option<Receipt>,
+}
+
+/// The record of the delivery of a key's secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    pub at: Timestamp,
+    /// The targets that got the secret, in words. Earlier versions of rolecall recorded none.
+    pub to: Vec<String>,
+    /// The targets that didn't get it.
+    pub not_to: Vec<String>,
+    /// The fingerprint of the secret. Earlier versions of rolecall recorded none.
+    pub fingerprint: Option<String>,
 }
 
 /// A key whose creation was sent, but whose answer was lost: the key may or may not exist.

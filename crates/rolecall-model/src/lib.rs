@@ -45,7 +45,7 @@ pub use desired::{
 pub use entity::{Entity, FirstInvitation, Key, Memberships, Organization, Role, Seen, Team, User};
 pub use facts::{
     AppliedChange, DisableAnswer, Facts, FinishedRun, HeldChange, Invitation, InvitationState, KnownMember,
-    LostMint, MintedKey, NotTaken, SentChange, SentDisable, Shown,
+    LostMint, MintedKey, NotTaken, Receipt, SentChange, SentDisable, Shown,
 };
 pub use finding::{Code, Finding, Severity, Warning};
 pub use guardrails::{Exception, Guardrail, Guardrails, Limit, Pattern, Removals};

@@ -13,7 +13,7 @@ mod drift_delta;
 mod ended;
 mod gate;
 mod guardrails;
-mod keys;
+pub mod keys;
 mod last_in_sync;
 mod ledger_updates;
 mod organization;

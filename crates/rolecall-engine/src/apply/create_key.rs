@@ -1,5 +1,6 @@
 //! Creates keys: delivers the secret of a new key, or retires the key at once if the delivery fails.
 
+use super::deliver::fingerprint;
 use super::executor::Execution;
 use super::response::step_from_result;
 use super::state::mints;
@@ -37,6 +38,7 @@ impl Execution<'_> {
                 Err(why) => failed.push((target, why)),
             }
         }
+        let fingerprint = (!to.is_empty()).then(|| fingerprint(&secret));
         drop(secret);
         let event = Event::Delivery {
             mutation: mutation.id.clone(),
@@ -45,6 +47,7 @@ impl Execution<'_> {
             arrived: !to.is_empty(),
             to: to.clone(),
             not_to: failed.iter().map(|(target, _)| target.clone()).collect(),
+            fingerprint,
         };
         if let Err(error) = self.append(event) {
             self.state.stopped = Some(Stop::Unrecorded(error.to_string()));

@@ -18,8 +18,8 @@ use jiff::Timestamp;
 use super::{Event, Record};
 use rolecall_model::{
     Action, Address, AppliedChange, Change, DisableAnswer, Effect, Email, Entity, Facts, FinishedRun, HeldChange,
-    Invitation, InvitationState, Key, Kind, KnownMember, LostMint, MintedKey, NotTaken, Outcome, RemoteId,
-    Renames, Seen, SentChange, SentDisable, Shown, User,
+    Invitation, InvitationState, Key, Kind, KnownMember, LostMint, MintedKey, NotTaken, Outcome, Receipt,
+    RemoteId, Renames, Seen, SentChange, SentDisable, Shown, User,
 };
 
 /// A mutation: its intent and what later records say about it.
@@ -32,6 +32,7 @@ struct SentMutation<'a> {
     /// The outcomes, from the first to the last correction. Empty if the run was killed before it knew.
     outcomes: Vec<RecordedOutcome>,
     id: Option<&'a RemoteId>,
+    receipt: Option<Receipt>,
     arrived: bool,
 }
 
@@ -198,6 +199,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
                     first_step,
                     outcomes: Vec::new(),
                     id: None,
+                    receipt: None,
                     arrived: false,
                 };
                 sent.insert(index, mutation_sent);
@@ -210,12 +212,14 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
                     sent.id = id.as_ref().or(sent.id);
                 }
             }
-            Event::Delivery { mutation, address, id, arrived, to: _, not_to: _ } => {
+            Event::Delivery { mutation, address, id, arrived, to, not_to, fingerprint } => {
                 let found = open.get(&(run.as_str(), mutation.as_str(), address));
                 let found = found.and_then(|index| sent.get_mut(index));
                 if let Some(sent) = found {
                     sent.id = Some(id);
                     sent.arrived = *arrived;
+                    let (to, not_to, fingerprint) = (to.clone(), not_to.clone(), fingerprint.clone());
+                    sent.receipt = Some(Receipt { at: *at, to, not_to, fingerprint });
                 }
             }
             Event::RunStarted { .. }
@@ -401,7 +405,8 @@ fn record_mint(sent: &SentMutation<'_>, key: &Key, facts: &mut Facts) {
         }
         supersedes.insert(old.clone());
     }
-    let minted = MintedKey { delivered: sent.arrived, requested: key.clone(), at: sent.at, supersedes };
+    let (requested, receipt) = (key.clone(), sent.receipt.clone());
+    let minted = MintedKey { delivered: sent.arrived, requested, at: sent.at, supersedes, receipt };
     facts.minted.insert(id.clone(), minted);
 }
 

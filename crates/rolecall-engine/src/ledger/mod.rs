@@ -24,7 +24,7 @@ use rolecall_model::{
 };
 
 /// The version of the ledger's format. A minor version only adds fields and events.
-pub const LEDGER_VERSION: &str = "2.2";
+pub const LEDGER_VERSION: &str = "2.3";
 
 /// One line of the ledger.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -101,6 +101,10 @@ pub enum Event {
         /// The targets that don't have it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         not_to: Vec<String>,
+        /// The fingerprint of the secret, such as `sha256:` and the first 16 hex digits of its SHA-256. It tells whether a
+        /// target still has this secret, and nobody can find the secret by it: a platform draws at least 128 random bits.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fingerprint: Option<String>,
     },
     /// A read showed an invited user, or didn't.
     Sighting {

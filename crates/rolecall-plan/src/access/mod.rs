@@ -120,7 +120,7 @@ pub struct Holder {
     pub note: Option<String>,
     /// The id of the user or key at the platform. It isn't shown, because the address has it where it is needed.
     #[serde(skip)]
-    id: Option<RemoteId>,
+    pub(crate) id: Option<RemoteId>,
 }
 
 /// The entry of a file for a holder.

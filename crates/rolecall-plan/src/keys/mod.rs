@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 mod mint;
 mod rotation;
+mod status;
 
 pub use mint::secret_target;
 
@@ -18,6 +19,7 @@ use rolecall_model::{
     LiveKey, ManualStep, Placed, Quirk, RemoteId, Severity, Until, list_of, quote,
 };
 pub use rotation::{near_rotations, newly_seen_keys};
+pub use status::{Delivered, KeyStage, KeyStatus, Keys, MadeBy, Step, StepKind, Target, TargetState, keys};
 
 /// The number of days before the expiry of rolecall's own key from which on a warning is given.
 const EXPIRES_SOON: i64 = 30;
@@ -260,7 +262,7 @@ fn decide_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveK
     };
     let (lost, kept): (Vec<&LiveKey>, Vec<&LiveKey>) = namesakes.iter().partition(|key| secret_lost(input, key));
     let mut decisions: Vec<Decision> =
-        lost.into_iter().map(|key| retired(key, address_of(key, true), Cause::SecretLost)).collect();
+        lost.iter().map(|key| retired(key, address_of(key, true), Cause::SecretLost)).collect();
     let rule = rotation::rule(input.desired, desired);
     let successor_of = |key: &LiveKey| {
         kept.iter().find_map(|other| {
@@ -293,15 +295,20 @@ fn decide_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveK
         decisions.extend(unwritten(input, desired, key, &address_of(key, current.len() > 1)));
     }
     let Some(requested) = resolve_key(input, desired).note(&mut decisions) else { return decisions };
+    // An earlier apply began to create this key, and its secret was lost.
+    let is_begun = lost.iter().any(|key| !differs(&requested, key));
+    let because = |cause| if is_begun { Cause::SecretLost } else { cause };
     match current.as_slice() {
-        [] => decisions.extend(mint(input, desired, &requested, None, Cause::Declared)),
+        [] => decisions.extend(mint(input, desired, &requested, None, because(Cause::Declared))),
         [key] if differs(&requested, key) => match input.facts.minted.get(&key.id) {
             // The platform didn't do what was requested. Requesting it again would only leave one more key each
             // time.
             Some(minted) if !requested.differs_from(&minted.requested) => {
                 decisions.push(Decision::Hold(address_of(key, false), not_taken(input, minted.at, None)));
             }
-            Some(_) | None => decisions.extend(mint(input, desired, &requested, Some(key), Cause::Declared)),
+            Some(_) | None => {
+                decisions.extend(mint(input, desired, &requested, Some(key), because(Cause::Declared)));
+            }
         },
         [key] => {
             decisions.extend(description(input, desired, key));
@@ -309,7 +316,9 @@ fn decide_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveK
             // are never three.
             let rule = rule.filter(|_| input.own_key() != Some(&key.id) && kept.len() == 1);
             match rule.map(|rule| (rotation::replaced(input, rule, key), rotation::born(input.facts, key))) {
-                Some((Some(cause), _)) => decisions.extend(mint(input, desired, &requested, Some(key), cause)),
+                Some((Some(cause), _)) => {
+                    decisions.extend(mint(input, desired, &requested, Some(key), because(cause)));
+                }
                 Some((None, None)) => {
                     decisions.push(Decision::Hold(address_of(key, false), HoldReason::KeyAgeUnknown));
                 }

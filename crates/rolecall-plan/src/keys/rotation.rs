@@ -22,19 +22,23 @@ pub(super) fn rule<'a>(desired: &'a Desired, key: &DesiredKey) -> Option<&'a Rot
 /// Returns the time from which the age of a key counts: its creation, as the API or the ledger tells it, or else the first
 /// time that an apply saw it. `None` if no apply has seen it.
 pub(super) fn born(facts: &Facts, key: &LiveKey) -> Option<Timestamp> {
-    let minted = facts.minted.get(&key.id).map(|minted| minted.at);
-    key.created.or(minted).or_else(|| facts.keys_seen.get(&key.id).copied())
+    created(facts, key).or_else(|| facts.keys_seen.get(&key.id).copied())
 }
 
-/// Returns the time at which the successor of a key is due.
-fn due(rule: &Rotation, born: Timestamp) -> Timestamp {
-    born.saturating_add(rule.max_age - rule.overlap).unwrap_or(Timestamp::MAX)
+/// Returns the time of a key's creation, as the API or the ledger tells it.
+pub(super) fn created(facts: &Facts, key: &LiveKey) -> Option<Timestamp> {
+    key.created.or_else(|| facts.minted.get(&key.id).map(|minted| minted.at))
+}
+
+/// Returns the time at which the successor of a key is due. `None` if nothing tells its age.
+pub(super) fn due(facts: &Facts, rule: &Rotation, key: &LiveKey) -> Option<Timestamp> {
+    Some(born(facts, key)?.saturating_add(rule.max_age - rule.overlap).unwrap_or(Timestamp::MAX))
 }
 
 /// Returns why a key is to be replaced now, if its age says so.
 pub(super) fn replaced(input: &PlanInput<'_>, rule: &Rotation, key: &LiveKey) -> Option<Cause> {
-    let born = born(input.facts, key)?;
-    (due(rule, born) <= input.now).then_some(Cause::DueForRotation { automatically: rule.automatically })
+    (due(input.facts, rule, key)? <= input.now)
+        .then_some(Cause::DueForRotation { automatically: rule.automatically })
 }
 
 /// Returns the time until which the predecessor of a key still works, if that is in the future.
@@ -57,8 +61,8 @@ pub fn near_rotations<'a>(
         named.filter_map(move |live| {
             let successor = successor(facts, &live.id);
             let (at, what) = match successor {
-                Some(successor) => (successor.at.saturating_add(rule.overlap).ok()?, EndingAccess::Overlap),
-                None => (due(rule, born(facts, live)?), EndingAccess::Age),
+                Some((_, successor)) => (successor.at.saturating_add(rule.overlap).ok()?, EndingAccess::Overlap),
+                None => (due(facts, rule, live)?, EndingAccess::Age),
             };
             let left = at.duration_since(now);
             let address = Address::key(&key.name);
@@ -75,6 +79,6 @@ pub fn newly_seen_keys(facts: &Facts, live: &Live) -> BTreeSet<Address> {
 }
 
 /// Returns the delivered successor of a key.
-fn successor<'a>(facts: &'a Facts, id: &RemoteId) -> Option<&'a MintedKey> {
-    facts.minted.values().find(|minted| minted.delivered && minted.supersedes.contains(id))
+pub(super) fn successor<'a>(facts: &'a Facts, id: &RemoteId) -> Option<(&'a RemoteId, &'a MintedKey)> {
+    facts.minted.iter().find(|(_, minted)| minted.delivered && minted.supersedes.contains(id))
 }

@@ -23,6 +23,16 @@ pub(super) fn with_variable(text: &str, name: &str, value: &str) -> Result<Zeroi
     Ok(Zeroizing::new(parts.concat()))
 }
 
+/// Returns the value of the variable, without its quotes. Fails like [`own_line`].
+pub(super) fn value<'a>(text: &'a str, name: &str) -> Result<Option<&'a str>, String> {
+    let line = own_line(text, name)?.and_then(|range| text.get(range));
+    Ok(line.and_then(assignment).map(|(_, value)| {
+        let quote = value.chars().next().filter(|c| ['"', '\''].contains(c));
+        let quoted = quote.and_then(|quote| value.get(1..)?.split(quote).next());
+        quoted.unwrap_or_else(|| value.split_whitespace().next().unwrap_or_default())
+    }))
+}
+
 /// Returns a value in quotes if it needs them, or `None` if no quotes mean the same to all readers.
 fn quoted(value: &str) -> Option<Zeroizing<String>> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+,=".contains(c);

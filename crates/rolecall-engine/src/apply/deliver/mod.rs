@@ -3,6 +3,7 @@
 
 mod env_file;
 mod program;
+mod receipt;
 
 use std::fs::{self, File};
 use std::io::{self, Seek as _, Write as _};
@@ -13,8 +14,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tempfile::NamedTempFile;
 
 use program::Program;
+pub(crate) use receipt::fingerprint;
 use rolecall_graphql::storage::private;
-use rolecall_model::{Action, Change, Delivery, Desired, DesiredKey, Entity, Key, KeyName, Placed};
+use rolecall_model::{Action, Change, Delivery, Desired, Entity, Key, KeyName, Placed};
 use rolecall_plan::secret_target;
 
 /// The settings for the deliveries of a run.
@@ -69,9 +71,7 @@ impl Deliveries {
         let (Action::Create, Some(Entity::Key(Key { name, .. }))) = (change.action, &change.after) else {
             return Ok(Vec::new());
         };
-        let is_this_key = |desired: &&DesiredKey| desired.name == *name && desired.id.is_none();
-        let deliveries =
-            desired.keys.iter().find(is_this_key).map(|desired| &*desired.deliver).unwrap_or_default();
+        let deliveries = desired.key(name).map(|desired| &*desired.deliver).unwrap_or_default();
         if deliveries.is_empty() {
             return Err("the file doesn't say where to deliver its secret".to_owned());
         }
@@ -123,20 +123,27 @@ impl Deliveries {
 
 /// Prepares a delivery in the sandbox. The secret that a program would get goes to a file with the name of the key.
 fn prepare_below(below: &Path, delivery: &Delivery, key: &KeyName, index: usize) -> Result<Way, String> {
+    let path = path_below(below, delivery, key, index);
+    match delivery {
+        Delivery::EnvFile { file: _, name } => prepare_env_file(&path, name),
+        Delivery::File(_) | Delivery::Command(_) | Delivery::Age { .. } => {
+            NewFile::prepare(&path, "", ROOM).map(|file| file.with(Content::Secret))
+        }
+    }
+}
+
+/// Returns the file of a delivery in the sandbox.
+fn path_below(below: &Path, delivery: &Delivery, key: &KeyName, index: usize) -> PathBuf {
     let number = if index == 0 { String::new() } else { format!(".{}", index + 1) };
     let named = PathBuf::from(format!("{key}{number}.secret"));
-    let (path, variable) = match delivery {
-        Delivery::File(path) => (path, None),
-        Delivery::EnvFile { file, name } => (file, Some(name)),
-        Delivery::Command(_) | Delivery::Age { .. } => (&named, None),
+    let path = match delivery {
+        Delivery::File(path) => path,
+        Delivery::EnvFile { file, name: _ } => file,
+        Delivery::Command(_) | Delivery::Age { .. } => &named,
     };
     // Only normal components are left, so that the path can't leave the folder.
     let inside: PathBuf = path.components().filter(|part| matches!(part, Component::Normal(_))).collect();
-    let path = below.join(inside);
-    match variable {
-        Some(name) => prepare_env_file(&path, name),
-        None => NewFile::prepare(&path, "", ROOM).map(|file| file.with(Content::Secret)),
-    }
+    below.join(inside)
 }
 
 fn prepare_env_file(path: &Path, name: &str) -> Result<Way, String> {

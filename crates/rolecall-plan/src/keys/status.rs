@@ -1,0 +1,383 @@
+//! Answers which keys an organisation has: how old each is, at which stage of its life, who made it, where its secret
+//! went, and what comes next.
+//!
+//! The stages are the planner's own decisions. The keys are planned, and each one has the stage of its change, or of
+//! what holds it. For example, the plan retires a key because its secret was lost, so the key is an orphan.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::super::PlanInput;
+use super::super::access::{Access, Holder, Unreadable, access};
+use super::super::gate::Gate;
+use super::super::ledger_updates::facts_after_read;
+use super::super::renames;
+use super::super::role_names::resolve_role_names;
+use super::{has_expired, plan_keys, rotation, secret_lost};
+use rolecall_model::{
+    Action, Address, Cause, Change, Completeness, DesiredKey, Entity, HoldClass, HoldReason, Identity, KeyName,
+    Kind, LiveKey, Receipt, RemoteId, Until,
+};
+
+/// The keys of one organisation.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Keys {
+    pub identity: Identity,
+    /// Sorted by address.
+    pub keys: Vec<KeyStatus>,
+    /// Rows of the list of keys that can't be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<Unreadable>,
+    /// The completeness of each list that was read.
+    pub completeness: BTreeMap<String, Completeness>,
+    /// True if there is a ledger. Without one, nobody knows who made a key, and where its secret is.
+    pub ledger_found: bool,
+    /// The number of requests that the read sent.
+    pub requests: usize,
+}
+
+/// A live key.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct KeyStatus {
+    pub name: KeyName,
+    pub id: RemoteId,
+    pub stage: KeyStage,
+    pub made_by: MadeBy,
+    /// The time of its creation, as the API or the ledger tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
+    /// The first time that an apply saw the key, if nothing tells when it was created. It may be older.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen_since: Option<Timestamp>,
+    /// The time since it was created, or at least since it was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_seconds: Option<i64>,
+    /// The next thing that happens to it. Absent if nothing is known to happen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<Step>,
+    /// The delivery of its secret, if the ledger has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered: Option<Delivered>,
+    /// The reasons why a plan skips something about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<HoldReason>,
+    /// True if `--expiring-within` asks for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expiring: bool,
+    /// Everything that the key may do, as `access` shows it, with its expiry, its entry and its note.
+    pub access: Holder,
+}
+
+/// The stage of a key's life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum KeyStage {
+    /// It works, and an entry names it.
+    Active,
+    /// It works, an entry names it, and the ledger shows that somebody else made it. It stays.
+    Foreign,
+    /// It works, and no entry names it. It stays.
+    Unmanaged,
+    /// By its age, an apply creates a successor.
+    DueForRotation,
+    /// An apply creates a successor, because the file asks for other values, or because an earlier successor was lost.
+    ToBeReplaced,
+    /// Its successor is delivered, and both work until this time.
+    Overlap {
+        until: Until,
+        successor: RemoteId,
+    },
+    /// The next apply retires it.
+    Retiring {
+        why: Cause,
+    },
+    /// rolecall created it, and its secret was never delivered. An apply retires it and creates another.
+    Orphaned,
+    Expired,
+    Disabled,
+}
+
+impl KeyStage {
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Foreign => "foreign",
+            Self::Unmanaged => "unmanaged",
+            Self::DueForRotation => "due for rotation",
+            Self::ToBeReplaced => "to be replaced",
+            Self::Overlap { .. } => "overlap",
+            Self::Retiring { .. } => "retiring",
+            Self::Orphaned => "orphaned",
+            Self::Expired => "expired",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// The maker of a key, as the ledger knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MadeBy {
+    Rolecall,
+    SomebodyElse,
+    /// There is no ledger.
+    Unknown,
+}
+
+/// The next thing that happens to a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Step {
+    pub is: StepKind,
+    /// The time at which it is due. Absent if it is due with the next apply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// True if `apply --leftovers` takes the step, so that a scheduled job needs no review for it.
+    pub scheduled: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepKind {
+    /// An apply creates a successor, or another key of this name.
+    CreateSuccessor,
+    /// An apply disables or deletes it.
+    Retire,
+    /// An apply enables it again.
+    Enable,
+    /// It stops working by itself.
+    Expire,
+}
+
+/// The delivery of a key's secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Delivered {
+    pub at: Timestamp,
+    /// The start of the SHA-256 of the secret. Earlier versions of rolecall recorded none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// The targets. Earlier versions of rolecall recorded none.
+    pub targets: Vec<Target>,
+}
+
+/// A target of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Target {
+    pub name: String,
+    /// True if it got the secret.
+    pub arrived: bool,
+    /// The state of its content. Absent if that can't be read: it isn't a file, or no entry names it any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub now: Option<TargetState>,
+}
+
+/// Tells whether a file or a variable still has the secret that was delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetState {
+    Unchanged,
+    Changed,
+    Missing,
+}
+
+impl KeyStatus {
+    /// Returns whether the key stops working, or its next step is due, until this time. A key that is disabled has no
+    /// such time.
+    pub fn is_due_by(&self, until: Timestamp) -> bool {
+        let is_due = |step: &Step| step.at.is_none_or(|at| at <= until);
+        self.stage != KeyStage::Disabled && self.next.as_ref().is_some_and(is_due)
+    }
+}
+
+/// Returns the keys of an organisation.
+pub fn keys(input: &PlanInput<'_>) -> Keys {
+    let Access { identity, holders, unreadable, completeness, requests, .. } = access(input);
+    let mut facts = input.facts.clone();
+    renames::all(input.desired, input.live).rename_in_facts(&mut facts);
+    let live = renames::renamed(input.desired, input.live);
+    let facts = facts_after_read(facts, &live, input.rules);
+    let desired = resolve_role_names(input.desired, &live).desired;
+    let input = &PlanInput { desired: &desired, live: &live, facts: &facts, ..*input };
+    let mut gate = Gate::new(input);
+    plan_keys(input, &mut gate);
+    let holders = holders.into_iter().filter(|holder| holder.address.kind == Kind::Key);
+    let status = |holder: Holder| {
+        let key = live.keys().iter().find(|key| Some(&key.id) == holder.id.as_ref())?;
+        Some(Planned { input, gate: &gate, key }.status(holder))
+    };
+    Keys {
+        identity,
+        keys: holders.filter_map(status).collect(),
+        unreadable: unreadable.into_iter().filter(|row| row.address.kind == Kind::Key).collect(),
+        completeness: completeness.into_iter().filter(|(list, _)| list == "keys").collect(),
+        ledger_found: facts.ledger_found,
+        requests,
+    }
+}
+
+/// A key, and what a plan of all keys decides.
+struct Planned<'a> {
+    input: &'a PlanInput<'a>,
+    gate: &'a Gate<'a>,
+    key: &'a LiveKey,
+}
+
+impl Planned<'_> {
+    fn status(&self, access: Holder) -> KeyStatus {
+        let Self { input: PlanInput { facts, now, .. }, key, .. } = self;
+        let created = rotation::created(facts, key);
+        let seen_since = rotation::born(facts, key).filter(|_| created.is_none());
+        let age = created.or(seen_since).map(|since| now.duration_since(since).as_secs().max(0));
+        let stage = self.stage(&access);
+        let minted = facts.minted.get(&key.id);
+        KeyStatus {
+            name: key.name.clone(),
+            id: key.id.clone(),
+            made_by: match (minted, facts.ledger_found) {
+                (Some(_), _) => MadeBy::Rolecall,
+                (None, _) if secret_lost(self.input, key) => MadeBy::Rolecall,
+                (None, true) => MadeBy::SomebodyElse,
+                (None, false) => MadeBy::Unknown,
+            },
+            created,
+            seen_since,
+            age_seconds: age,
+            next: self.next(&stage),
+            delivered: minted.and_then(|minted| minted.receipt.as_ref()).map(delivered),
+            skipped: self.skipped(&stage),
+            expiring: false,
+            stage,
+            access,
+        }
+    }
+
+    fn stage(&self, access: &Holder) -> KeyStage {
+        let Self { input, key, .. } = self;
+        let overlap = self.holds().find_map(|reason| match reason {
+            HoldReason::Overlap { until } => Some(*until),
+            _ => None,
+        });
+        match self.change().map(|change| (change.action, &change.cause)) {
+            _ if !key.enabled => KeyStage::Disabled,
+            _ if has_expired(input, key) => KeyStage::Expired,
+            _ if secret_lost(input, key) => KeyStage::Orphaned,
+            Some((Action::Create, Cause::DueForRotation { .. })) => KeyStage::DueForRotation,
+            Some((Action::Create, _)) => KeyStage::ToBeReplaced,
+            Some((_, why)) => KeyStage::Retiring { why: why.clone() },
+            None => match (overlap.zip(rotation::successor(input.facts, &key.id)), &access.entry) {
+                (Some((until, (successor, _))), _) => KeyStage::Overlap { until, successor: successor.clone() },
+                (None, None) if !access.own => KeyStage::Unmanaged,
+                (None, Some(_))
+                    if !access.own && input.facts.ledger_found && !input.facts.minted.contains_key(&key.id) =>
+                {
+                    KeyStage::Foreign
+                }
+                (None, _) => KeyStage::Active,
+            },
+        }
+    }
+
+    /// Returns the change of this key, or that of its successor.
+    fn change(&self) -> Option<&Change> {
+        let is_of_key = |change: &&Change| change.before.as_ref().and_then(Entity::id) == Some(&self.key.id);
+        self.gate.changes.iter().find(is_of_key)
+    }
+
+    /// Returns the creation of a key with this name that replaces no live key.
+    fn creation(&self) -> Option<&Change> {
+        let address = Address::key(&self.key.name);
+        let is_new = |change: &&Change| change.action == Action::Create && change.before.is_none();
+        self.gate.changes.iter().filter(is_new).find(|change| change.address == address)
+    }
+
+    fn holds(&self) -> impl Iterator<Item = &HoldReason> {
+        let is_of_key = |address: &Address| {
+            let is_this = address.id.as_ref().is_none_or(|id| *id == self.key.id);
+            address.kind == Kind::Key && *address.name == *self.key.name.as_str() && is_this
+        };
+        self.gate.holds.iter().filter(move |hold| is_of_key(&hold.address)).map(|hold| &hold.reason)
+    }
+
+    /// Returns why a plan skips something about the key, without what its stage says.
+    fn skipped(&self, stage: &KeyStage) -> Vec<HoldReason> {
+        let is_said = |reason: &&HoldReason| {
+            matches!(reason, HoldReason::Overlap { .. } | HoldReason::Superseded | HoldReason::Unmanaged { .. })
+                || reason.class() == HoldClass::Ignored
+        };
+        let works = !matches!(stage, KeyStage::Disabled | KeyStage::Expired);
+        self.holds().filter(|_| works).filter(|reason| !is_said(reason)).cloned().collect()
+    }
+
+    /// Returns the next thing that happens to the key: the next step of an apply, or its expiry if that is earlier.
+    fn next(&self, stage: &KeyStage) -> Option<Step> {
+        let key = self.key;
+        let expiry = key.expires.map(|expires| Step {
+            is: StepKind::Expire,
+            at: Timestamp::from_second(expires.as_second()).ok(),
+            scheduled: false,
+        });
+        match stage {
+            KeyStage::Disabled => self.change().map(|change| step(StepKind::Enable, None, change.is_leftover())),
+            KeyStage::Expired => {
+                let created = self.creation();
+                let replacement =
+                    created.map(|change| step(StepKind::CreateSuccessor, None, change.is_leftover()));
+                replacement.or(expiry.filter(|_| !self.is_replaced()))
+            }
+            _ => [self.planned_step(stage), expiry].into_iter().flatten().min_by_key(|step| step.at),
+        }
+    }
+
+    /// Returns the next step that an apply takes.
+    fn planned_step(&self, stage: &KeyStage) -> Option<Step> {
+        let Self { input: PlanInput { desired, facts, .. }, key, .. } = *self;
+        let entry = desired.key(&key.name).filter(|entry| !entry.absent);
+        let due = || {
+            let rule = rotation::rule(desired, entry?)?;
+            Some((rotation::due(facts, rule, key)?, rule.automatically))
+        };
+        match (stage, self.change()) {
+            (KeyStage::Overlap { until, .. }, _) => Some(step(StepKind::Retire, Some(until.instant()), true)),
+            (KeyStage::DueForRotation, Some(change)) => {
+                Some(step(StepKind::CreateSuccessor, due().map(|(at, _)| at), change.is_leftover()))
+            }
+            (KeyStage::ToBeReplaced, Some(change)) => {
+                Some(step(StepKind::CreateSuccessor, None, change.is_leftover()))
+            }
+            (KeyStage::Retiring { .. } | KeyStage::Orphaned, Some(change)) => {
+                Some(step(StepKind::Retire, None, change.is_leftover()))
+            }
+            (KeyStage::Active | KeyStage::Foreign, _) if !self.is_own() => {
+                due().map(|(at, automatically)| step(StepKind::CreateSuccessor, Some(at), automatically))
+            }
+            _ => None,
+        }
+    }
+
+    fn is_own(&self) -> bool {
+        self.input.own_key() == Some(&self.key.id)
+    }
+
+    /// Returns whether nobody needs this expired key: an entry says that it must not exist, or another key of its name
+    /// works.
+    fn is_replaced(&self) -> bool {
+        let Self { input, key, .. } = self;
+        let works = |other: &LiveKey| other.name == key.name && other.enabled && !has_expired(input, other);
+        let means_it =
+            |entry: &&DesiredKey| entry.name == key.name && entry.id.as_ref().is_none_or(|id| *id == key.id);
+        input.live.keys().iter().any(works) || input.desired.keys.iter().filter(means_it).any(|entry| entry.absent)
+    }
+}
+
+fn step(is: StepKind, at: Option<Timestamp>, scheduled: bool) -> Step {
+    Step { is, at, scheduled }
+}
+
+fn delivered(receipt: &Receipt) -> Delivered {
+    let Receipt { at, to, not_to, fingerprint } = receipt;
+    let target = |name: &String, arrived| Target { name: name.clone(), arrived, now: None };
+    let targets = to.iter().map(|name| target(name, true)).chain(not_to.iter().map(|name| target(name, false)));
+    Delivered { at: *at, fingerprint: fingerprint.clone(), targets: targets.collect() }
+}
