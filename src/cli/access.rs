@@ -1,5 +1,6 @@
 //! `rolecall access`
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
@@ -13,9 +14,9 @@ use super::reports::Reports;
 use super::session::{Readings, Session};
 use super::{CONNECTION, Connection, OUTPUT, WHICH_ACCESS, head};
 use crate::report::{ACCESS_VERSION, AccessReport, Format, Subject, clean};
-use rolecall_config::{Loaded, Source};
-use rolecall_model::{Kind, Part, Pattern, Permission, RoleName};
-use rolecall_plan::access::{Access, Filter};
+use rolecall_config::Loaded;
+use rolecall_model::{Completeness, Identity, Kind, Part, Pattern, Permission, RoleName, Unread};
+use rolecall_plan::access::{Access, Filter, broken};
 
 /// Show who has what, on every platform, and which line says so.
 ///
@@ -122,30 +123,17 @@ impl Asked {
 pub(super) async fn access(args: &AccessArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check(Format::OF_ACCESS)?;
     let loaded = loaded(args)?;
-    args.reports.ensure_not_an_input(&loaded.paths().collect::<Vec<&Path>>())?;
-    if loaded.has_errors() {
-        let sources: Vec<&Source> = loaded.files.iter().map(|file| &file.source).collect();
-        out.findings(&loaded.findings, &sources);
-        args.reports.refuse(&loaded.findings, &sources, out)?;
-        return Err(Failure::findings(Vec::new()));
-    }
+    args.reports.ensure_valid(&loaded, out)?;
     let session = Session::reading(loaded, &Kind::ALL.iter().copied().collect(), &args.connection, out)?;
     let Readings { read, failed: mut unread, exit } = session.read_all(out).await;
     let mut organizations: Vec<Access> =
         read.iter().map(|reading| reading.organization.access(&reading.live, &reading.facts)).collect();
     organizations.sort_by(|a, b| a.identity.cmp(&b.identity));
     unread.sort();
-    let incomplete: Vec<String> = organizations.iter().flat_map(incomplete).collect();
-    let partial = !incomplete.is_empty() || !unread.is_empty();
-    if partial && !args.partial {
-        let consequence = "Somebody may have access who isn't listed, so nothing is shown.".to_owned();
-        let message = incomplete.into_iter().chain([consequence]).collect::<Vec<_>>().join(" ");
-        let failure = Failure::error(message).hint("`--partial` shows what was read, and marks it as partial.");
-        return Err(Failure { exit: exit.and(Exit::Error), ..failure });
-    }
-    for list in &incomplete {
-        out.talk(&format!("{list}\n"));
-    }
+    let incomplete = organizations.iter().flat_map(|access| incomplete(&access.identity, &access.completeness));
+    let incomplete: Vec<String> = incomplete.collect();
+    let consequence = "Somebody may have access who isn't listed, so nothing is shown.";
+    let partial = ensure_complete(&incomplete, &unread, consequence, (args.partial, exit), out)?;
     ensure_answerable(&args.asked, &organizations, out)?;
     let filter = args.asked.filter();
     let report = AccessReport {
@@ -177,12 +165,33 @@ fn loaded(args: &AccessArgs) -> Result<Loaded, Failure> {
 }
 
 /// Returns a sentence about each list of an organisation that is incomplete.
-fn incomplete(access: &Access) -> Vec<String> {
-    let name = format!("{} {}", access.identity.provider, clean(&access.identity.organization));
+pub(super) fn incomplete(identity: &Identity, lists: &BTreeMap<String, Completeness>) -> Vec<String> {
+    let name = format!("{} {}", identity.provider, clean(&identity.organization));
     let sentence = |(list, why): (&str, &str)| {
         format!("The list of {list} of {name} is incomplete: {}.", clean(why.trim_end_matches('.')))
     };
-    access.incomplete().map(sentence).collect()
+    broken(lists).map(sentence).collect()
+}
+
+/// Returns whether a report is partial, because a list is incomplete or an organisation was not read. Fails then, unless a
+/// partial report is `allowed`. The message says the consequence.
+pub(super) fn ensure_complete(
+    incomplete: &[String],
+    unread: &[Unread],
+    consequence: &str,
+    (allowed, exit): (bool, Exit),
+    out: &Out,
+) -> Result<bool, Failure> {
+    let partial = !incomplete.is_empty() || !unread.is_empty();
+    if partial && !allowed {
+        let message = incomplete.iter().map(String::as_str).chain([consequence]).collect::<Vec<_>>().join(" ");
+        let failure = Failure::error(message).hint("`--partial` shows what was read, and marks it as partial.");
+        return Err(Failure { exit: exit.and(Exit::Error), ..failure });
+    }
+    for list in incomplete {
+        out.talk(&format!("{list}\n"));
+    }
+    Ok(partial)
 }
 
 /// Checks that at least one platform tells what roles allow, if that is asked. Names the others.

@@ -9,7 +9,7 @@ use super::exit::{Exit, Failure};
 use super::files::{self, Readers};
 use super::notify::Notify;
 use super::out::Out;
-use super::reports::Reports;
+use super::reports::{Reports, check_metrics};
 use super::session::Session;
 use super::{Connection, OUTPUT, Paths, Planning};
 use crate::report::{self, Format, Subject};
@@ -48,14 +48,9 @@ pub(super) struct DriftArgs {
 
 pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check(Format::OF_PLANS)?;
-    let session = Session::open(
-        args.paths.load(args.connection.commands),
-        &args.planning,
-        &args.connection,
-        &args.reports,
-        &[],
-        out,
-    )?;
+    let loaded = args.paths.load(args.connection.commands);
+    check_metrics(args.metrics_file.as_ref(), &loaded)?;
+    let session = Session::open(loaded, &args.planning, &args.connection, &args.reports, &[], out)?;
     let notifier = args.notify.check(&args.connection)?;
     let (plan, mut exit) = session.survey_all(out).await;
     for organization in &plan.organizations {

@@ -12,8 +12,9 @@ Exit codes:
     1  error: usage, files, a declined prompt, an incomplete list, an answer that
        rolecall doesn't understand
     2  differences: `plan --detailed-exitcode` found changes, `drift` found
-       changes or something that needs attention, `pull` has something to write, or
-       `onboard` or `offboard` has something left to do
+       changes or something that needs attention, `pull` has something to write,
+       `onboard` or `offboard` has something left to do, or a key is due
+       (`keys --expiring-within`)
     3  refused by a guardrail, or a deletion was not confirmed; nothing was sent.
        `validate --trusted`: somebody has to approve
     4  the approved plan is out of date; nothing was sent

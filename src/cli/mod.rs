@@ -22,6 +22,7 @@ mod import;
 mod import_people;
 mod init;
 mod interrupt;
+mod keys;
 mod man;
 mod notify;
 mod offboard;
@@ -132,6 +133,7 @@ enum Verb {
     Onboard(onboard::OnboardArgs),
     Offboard(offboard::OffboardArgs),
     Access(access::AccessArgs),
+    Keys(keys::KeysArgs),
     Render(render::RenderArgs),
     Show(show::ShowArgs),
     Schema(schema::SchemaArgs),
@@ -297,6 +299,7 @@ async fn run(verb: Verb, out: &mut Out) -> Result<Exit, Failure> {
         Verb::Onboard(args) => onboard::onboard(&args, out).await,
         Verb::Offboard(args) => offboard::offboard(&args, out).await,
         Verb::Access(args) => access::access(&args, out).await,
+        Verb::Keys(args) => keys::keys(&args, out).await,
         Verb::Render(args) => render::render(&args, out),
         Verb::Show(args) => show::show(&args, out),
         Verb::Schema(args) => Ok(schema::schema(&args, out)),

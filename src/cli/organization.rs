@@ -12,6 +12,7 @@ use rolecall_model::{
     Address, Desired, Facts, HoldReason, Identity, Inventory, Live, OrganizationPlan, Pattern, Sealed, Warning,
 };
 use rolecall_plan::access::{Access, access};
+use rolecall_plan::keys::{Keys, keys};
 use rolecall_plan::{PlanInput, Planned, Selection, near_endings, near_rotations, plan, select};
 
 /// The approved changes that are still valid.
@@ -96,6 +97,20 @@ impl Organization<'_> {
     /// Returns who has what in the organisation.
     pub fn access(&self, live: &Live, facts: &Facts) -> Access {
         access(&self.input(live, facts, None))
+    }
+
+    /// Returns the keys of the organisation. Files and variables that got a secret are read.
+    pub fn keys(&self, live: &Live, facts: &Facts) -> Keys {
+        let mut found = keys(&self.input(live, facts, None));
+        for key in &mut found.keys {
+            let Some(delivered) = &mut key.delivered else { continue };
+            let Some(fingerprint) = &delivered.fingerprint else { continue };
+            for target in delivered.targets.iter_mut().filter(|target| target.arrived) {
+                let deliveries = &self.connected.deliveries;
+                target.now = deliveries.state(self.desired, &key.name, &target.name, fingerprint);
+            }
+        }
+        found
     }
 
     /// Plans the organisation. `approved`: plan only these changes.

@@ -11,7 +11,7 @@ use super::files::{self, Readers, write_text};
 use super::offer::{self, Offer};
 use super::out::{self, Out};
 use crate::report::{Format, Layout, Subject, render};
-use rolecall_config::Source;
+use rolecall_config::{Loaded, Source};
 use rolecall_model::{Finding, list_of};
 
 /// Options that choose the format on stdout, and further formats in files.
@@ -92,6 +92,19 @@ impl Reports {
         self.files.iter().try_for_each(|file| ensure_not_an_input(&file.path, inputs))
     }
 
+    /// Checks that no report overwrites a file that the run reads, and that the files have no errors. Prints and reports
+    /// the findings otherwise.
+    pub fn ensure_valid(&self, loaded: &Loaded, out: &mut Out) -> Result<(), Failure> {
+        self.ensure_not_an_input(&loaded.paths().collect::<Vec<&Path>>())?;
+        if loaded.has_errors() {
+            let sources: Vec<&Source> = loaded.sources().collect();
+            out.findings(&loaded.findings, &sources);
+            self.refuse(&loaded.findings, &sources, out)?;
+            return Err(Failure::findings(Vec::new()));
+        }
+        Ok(())
+    }
+
     /// Writes every format that was asked for. If one of the files can't be written, the others still are.
     pub fn write(&self, subject: Subject<'_>, out: &mut Out) -> Result<(), Failure> {
         let printed = match render(subject, self.format, self.layout()) {
@@ -129,6 +142,13 @@ impl Reports {
             }
         }
     }
+}
+
+/// Checks that metrics don't overwrite a file that the run reads, and that they can be written.
+pub(super) fn check_metrics(path: Option<&PathBuf>, loaded: &Loaded) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    ensure_not_an_input(path, &loaded.paths().collect::<Vec<&Path>>())?;
+    files::check_writable(path)
 }
 
 /// Checks that `path` is not one of the files that the run reads.

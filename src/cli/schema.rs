@@ -5,7 +5,7 @@ use schemars::{Schema, SchemaGenerator};
 
 use super::exit::Exit;
 use super::out::Out;
-use crate::report::{self, AccessReport, Findings, Notice, Outcomes, PersonReport, PullReport};
+use crate::report::{self, AccessReport, Findings, KeysReport, Notice, Outcomes, PersonReport, PullReport};
 use rolecall_engine::ledger::Record;
 use rolecall_model::{Plan, ProviderName};
 
@@ -37,6 +37,8 @@ pub enum SchemaName {
     Notice,
     /// Who has what, which `access --format json` writes.
     Access,
+    /// The keys, which `keys --format json` writes.
+    Keys,
     /// The changes of the files, which `pull --format json` writes.
     Pull,
     /// One person everywhere, which `offboard --format json` and `onboard --format json` write.
@@ -52,6 +54,7 @@ pub const SCHEMAS: &[(SchemaName, &str)] = &[
     (SchemaName::Outcomes, "outcomes.schema.json"),
     (SchemaName::Notice, "notice.schema.json"),
     (SchemaName::Access, "access.schema.json"),
+    (SchemaName::Keys, "keys.schema.json"),
     (SchemaName::Pull, "pull.schema.json"),
     (SchemaName::Person, "person.schema.json"),
 ];
@@ -68,6 +71,7 @@ pub fn schema_text(name: SchemaName) -> String {
         SchemaName::Outcomes => SchemaGenerator::default().into_root_schema_for::<Outcomes>(),
         SchemaName::Notice => SchemaGenerator::default().into_root_schema_for::<Notice<'_>>(),
         SchemaName::Access => SchemaGenerator::default().into_root_schema_for::<AccessReport>(),
+        SchemaName::Keys => SchemaGenerator::default().into_root_schema_for::<KeysReport>(),
         SchemaName::Pull => SchemaGenerator::default().into_root_schema_for::<PullReport>(),
         SchemaName::Person => SchemaGenerator::default().into_root_schema_for::<PersonReport>(),
     };

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 
 use super::access::{self, AccessReport};
 use super::graph::{Graph, dot, mermaid};
+use super::keys::{self, KeysReport};
 use super::layout::Layout;
 use super::origin::Reading;
 use super::outcomes::{Outcomes, outcomes_text};
@@ -28,7 +29,7 @@ pub enum Format {
     Sarif,
     /// Annotations as GitHub's workflow commands
     Github,
-    /// Comma-separated values of `access`, one row a grant
+    /// Comma-separated values of `access` and `keys`
     Csv,
     /// A page for browsers, which loads nothing else
     Html,
@@ -53,6 +54,8 @@ pub enum Subject<'a> {
     Ledger(&'a [Record]),
     /// Who has what. `why`: the text says why each grant is there.
     Access { report: &'a AccessReport, why: bool },
+    /// The keys, with their stages.
+    Keys(&'a KeysReport),
 }
 
 impl Format {
@@ -79,6 +82,9 @@ impl Format {
 
     /// The forms of reports of access.
     pub const OF_ACCESS: &[Self] = &[Self::Text, Self::Json, Self::Csv, Self::Markdown, Self::Html];
+
+    /// The forms of keys.
+    pub const OF_KEYS: &[Self] = &[Self::Text, Self::Json, Self::Csv];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -135,11 +141,24 @@ pub fn render(subject: Subject<'_>, format: Format, layout: Layout) -> Option<St
         (Subject::Access { report, .. }, Format::Csv) => access::csv(report),
         (Subject::Access { report, .. }, Format::Markdown) => access::markdown(report),
         (Subject::Access { report, .. }, Format::Html) => access::html(report),
+        (Subject::Keys(report), Format::Text) => keys::text(report, layout),
+        (Subject::Keys(report), Format::Json) => super::json(report),
+        (Subject::Keys(report), Format::Csv) => keys::csv(report),
         // A record of a ledger has no place in a file, so there is no SARIF.
         (Subject::Ledger(_), Format::Sarif | Format::Csv | Format::Html | Format::Dot | Format::Mermaid)
         | (
             Subject::Access { .. },
             Format::Junit | Format::Sarif | Format::Github | Format::Dot | Format::Mermaid,
+        )
+        | (
+            Subject::Keys(_),
+            Format::Markdown
+            | Format::Junit
+            | Format::Sarif
+            | Format::Github
+            | Format::Html
+            | Format::Dot
+            | Format::Mermaid,
         )
         | (Subject::Findings { .. }, Format::Csv | Format::Html | Format::Dot | Format::Mermaid)
         | (Subject::Outcomes(_), Format::Csv | Format::Dot | Format::Mermaid)

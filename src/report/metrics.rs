@@ -7,7 +7,11 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use rolecall_model::{Change, Hold, HoldClass, Kind, OrganizationPlan, Plan, ProviderName, RemoteId};
+use super::keys::KeysReport;
+use rolecall_model::{
+    Address, Change, Expiry, Hold, HoldClass, Identity, Kind, OrganizationPlan, Plan, ProviderName, RemoteId,
+};
+use rolecall_plan::keys::{KeyStage, KeyStatus};
 
 /// A value with the labels that a series has in addition to the common ones.
 type Series = (Vec<(&'static str, String)>, i64);
@@ -76,11 +80,7 @@ pub fn metrics(plan: &Plan, now: Timestamp, unread: &[(ProviderName, RemoteId)],
     for Metric { name, help, series } in METRICS {
         push_head(&mut text, name, help);
         for organization in &plan.organizations {
-            let identity = &organization.sealed.identity;
-            for (labels, value) in series(organization) {
-                let line = series_of(name, identity.provider, &identity.organization, &labels);
-                let _ = writeln!(text, "{line} {value}");
-            }
+            push_series(&mut text, name, &organization.sealed.identity, series(organization));
         }
     }
     push_head(&mut text, SUCCESS, "When the organisation was last read and planned.");
@@ -100,6 +100,48 @@ pub fn metrics(plan: &Plan, now: Timestamp, unread: &[(ProviderName, RemoteId)],
         let _ = writeln!(text, "{line}");
     }
     text
+}
+
+/// A metric of keys: its name, its description, and its value for a key.
+type KeyMetric = (&'static str, &'static str, fn(&KeyStatus, Timestamp) -> Option<i64>);
+
+const KEY_METRICS: [KeyMetric; 3] = [
+    ("rolecall_key_age_seconds", "The age of a key, or how long it has been seen at least.", |key, _| {
+        key.age_seconds
+    }),
+    ("rolecall_key_expires_timestamp_seconds", "When a key ends, where the platform tells.", |key, _| {
+        key.access.expires.map(Expiry::as_second)
+    }),
+    (
+        "rolecall_key_next_step_timestamp_seconds",
+        "When the next step of a key is due, or the key ends. What the next apply does is due now.",
+        |key, now| key.next.as_ref().map(|next| next.at.unwrap_or(now).as_second()),
+    ),
+];
+
+/// Writes the metrics of keys. A disabled key has none.
+pub fn key_metrics(report: &KeysReport) -> String {
+    let mut text = String::new();
+    for (name, help, value) in KEY_METRICS {
+        push_head(&mut text, name, help);
+        for organization in &report.organizations {
+            let keys = organization.keys.iter().filter(|key| key.stage != KeyStage::Disabled);
+            let series = keys.filter_map(|key| {
+                let address = Address::key(&key.name).with_id(&key.id);
+                Some((vec![("key", address.to_string())], value(key, report.at)?))
+            });
+            push_series(&mut text, name, &organization.identity, series);
+        }
+    }
+    text
+}
+
+/// Writes the values of one metric for an organisation.
+fn push_series(text: &mut String, name: &str, identity: &Identity, series: impl IntoIterator<Item = Series>) {
+    for (labels, value) in series {
+        let line = series_of(name, identity.provider, &identity.organization, &labels);
+        let _ = writeln!(text, "{line} {value}");
+    }
 }
 
 fn push_head(text: &mut String, name: &str, help: &str) {

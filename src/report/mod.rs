@@ -2,6 +2,7 @@
 
 mod access;
 mod applied;
+mod csv;
 mod drift;
 mod fields;
 mod findings;
@@ -11,6 +12,7 @@ mod graph;
 mod guardrails;
 mod html;
 mod junit;
+mod keys;
 mod layout;
 mod ledger;
 mod link;
@@ -35,9 +37,10 @@ pub use access::{ACCESS_VERSION, AccessReport};
 pub use applied::{step_line, summary};
 pub use findings::{Findings, findings, warning};
 pub use format::{Format, Subject, render};
+pub use keys::{KEYS_VERSION, KeysReport};
 pub use layout::Layout;
 pub use link::{ci_page, page};
-pub use metrics::metrics;
+pub use metrics::{key_metrics, metrics};
 pub use mutations::mutations;
 pub use notice::{Notice, NoticeFormat, notice};
 pub use outcomes::{Applied, Outcomes, Undone};

@@ -179,6 +179,7 @@ fn a_format_that_a_verb_lacks_is_refused_before_anything_is_read() {
         &["apply", "--auto-approve", "--report", "mermaid=a.mmd"],
         &["validate", "--report", "html=a.html"],
         &["access", "--format", "sarif"],
+        &["keys", "--format", "html"],
     ] {
         let sandbox = if args[0] == "validate" { &[][..] } else { &["--sandbox"] };
         let said = env.run(&[args, sandbox, &["hive.yaml"]].concat());
@@ -203,7 +204,7 @@ fn json_has_a_schema() {
 }
 
 /// Reads comma-separated values as a spreadsheet does.
-fn cells(text: &str) -> Vec<Vec<String>> {
+pub(crate) fn cells(text: &str) -> Vec<Vec<String>> {
     let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {

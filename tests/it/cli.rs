@@ -33,6 +33,7 @@ fn the_help_of_every_verb() {
         "apply",
         "drift",
         "access",
+        "keys",
         "pull",
         "show",
         "schema",
@@ -387,6 +388,7 @@ fn completions_and_pages_know_every_verb() {
         "drift",
         "pull",
         "access",
+        "keys",
         "show",
         "schema",
         "completions",
@@ -547,10 +549,22 @@ fn no_secret_leaves_its_path() {
         &["-vv", "drift", "--report", "html=drift.out", "org.yaml"],
         &["-vv", "show", "plan.json", "--report", "html=plan.out", "--report", "dot=dot.out"],
         &["-vv", "show", "plan.json", "--format", "mermaid"],
+        &[
+            "-vv",
+            "keys",
+            "--full",
+            "--report",
+            "csv=k.csv",
+            "--report",
+            "json=k.out",
+            "--metrics-file",
+            "k.prom",
+            "org.yaml",
+        ],
     ] {
         said.push_str(&env.run(args).all());
     }
-    for file in ["apply.out", "drift.out", "plan.out", "dot.out"] {
+    for file in ["apply.out", "drift.out", "plan.out", "dot.out", "k.csv", "k.out", "k.prom"] {
         said.push_str(&env.read(file));
     }
     said.push_str(&env.read("plan.json"));

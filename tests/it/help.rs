@@ -25,7 +25,7 @@ const HEADINGS: &[&str] = &[
 ];
 
 /// A small window of a terminal.
-const LINES: usize = 30;
+const LINES: usize = 32;
 
 fn built() -> Command {
     let mut command = Cli::command();

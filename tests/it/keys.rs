@@ -2,12 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use rolecall_engine::apply::Report;
-use rolecall_model::{Action, Cause, Change, OrganizationPlan, Site};
+use jiff::SignedDuration;
+use rolecall::cli::{SchemaName, schema_text};
+use rolecall::report::{Format, KEYS_VERSION, KeysReport, Layout, Subject, key_metrics, render};
+use rolecall_model::{Action, Cause, Change, Expiry, OrganizationPlan, ProviderName, Site};
 use rolecall_plan::PlanInput;
 use rolecall_plan::keys::{KeyStage, Keys, MadeBy, StepKind, keys};
+use serde_json::Value;
 
-use crate::support::rig::{Fate, Platform, Rig, addresses};
+use crate::access::cells;
+use crate::support::cli::{Env, Said, example};
+use crate::support::rig::{Fate, Platform, Rig, addresses, now};
 use crate::support::{bitpanda, hive};
 
 const AT_HIVE: &str =
@@ -102,10 +107,283 @@ fn a_key_that_somebody_else_made_is_foreign_and_stays() {
     };
     assert_eq!((of(&rig, "ci").stage, of(&rig, "ci").made_by), (KeyStage::Active, MadeBy::Unknown), "no ledger");
     rig.set_file("keys: [{ name: ci, roles: [A] }, { name: new, roles: [A], expires: 2031-01-01T00:00:00Z, deliver: { file: new } }]\n");
-    let applied: Report = rig.apply();
-    assert_eq!(applied.steps.len(), 1);
+    assert_eq!(rig.apply().steps.len(), 1);
     assert_eq!((of(&rig, "ci").stage, of(&rig, "ci").made_by), (KeyStage::Foreign, MadeBy::SomebodyElse));
     assert_eq!((of(&rig, "new").stage, of(&rig, "new").made_by), (KeyStage::Active, MadeBy::Rolecall));
     assert_eq!(of(&rig, "other").stage, KeyStage::Unmanaged);
     assert!(addresses(&rig.plan()).is_empty());
+}
+
+fn days(days: i64) -> SignedDuration {
+    SignedDuration::from_hours(24 * days)
+}
+
+#[test]
+fn a_key_goes_through_the_stages_of_its_rotation() {
+    let rule = "max_age: 90d, overlap: 3d, rotate: automatically }]";
+    let mut rig = hive::Rig::new(hive::world(), &AT_HIVE.replace("}]", &format!(", {rule}")));
+    rig.apply();
+    let next = |rig: &hive::Rig| {
+        let found = report(rig).keys;
+        let mut of_ci = found.into_iter().filter(|key| key.name.as_str() == "ci");
+        of_ci.find_map(|key| {
+            key.next.map(|next| (next.is, next.at.map(|at| (at - now()).get_seconds() / 86400), next.scheduled))
+        })
+    };
+    assert_eq!((stages(&rig), next(&rig)), (vec!["active"], Some((StepKind::CreateSuccessor, Some(87), true))));
+    rig.now = now() + days(87);
+    assert_eq!(stages(&rig), ["due for rotation"]);
+    assert_eq!(next(&rig), Some((StepKind::CreateSuccessor, Some(87), true)));
+    rig.apply();
+    let mut found = stages(&rig);
+    found.sort_unstable();
+    assert_eq!(found, ["active", "overlap"]);
+    rig.now = now() + days(90);
+    assert!(stages(&rig).contains(&"retiring"));
+}
+
+#[test]
+fn a_key_is_to_be_replaced_or_expired_as_the_plan_says() {
+    let mut world = bitpanda::world();
+    world.keys.push(bitpanda::key("k", "ci", &["A"], "s"));
+    let mut rig = bitpanda::Rig::new(world, &AT_BITPANDA.replace("[A]", "[B]"));
+    assert_eq!(stages(&rig), ["to be replaced"]);
+    rig.set_file("keys: [{ name: ci, absent: true }]\n");
+    assert_eq!(stages(&rig), ["retiring"]);
+    rig.set_file("manage: { keys: all }\n");
+    assert_eq!(stages(&rig), ["retiring"]);
+    rig.set_file("guardrails: { protected: [key/ci] }\nmanage: { keys: all }\n");
+    assert_eq!(stages(&rig), ["unmanaged"]);
+    assert_eq!(report(&rig).keys.iter().flat_map(|key| &key.skipped).count(), 1);
+    rig.set_file("keys: [{ name: ci, id: k, roles: [A] }]\n");
+    rig.world().keys.iter_mut().for_each(|key| key.enabled = key.id != "k");
+    let key = report(&rig).keys.into_iter().find(|key| key.name.as_str() == "ci").unwrap();
+    assert_eq!((key.stage.clone(), key.next.as_ref().unwrap().is), (KeyStage::Disabled, StepKind::Enable));
+    assert!(!key.is_due_by(rig.now));
+    // An expired key needs attention until another one of its name works.
+    rig.world().keys.iter_mut().for_each(|key| key.enabled = true);
+    rig.world()
+        .keys
+        .iter_mut()
+        .filter(|key| key.id == "k")
+        .for_each(|key| key.expires = Expiry::new(now() - days(1)));
+    rig.set_file(AT_BITPANDA);
+    let key = report(&rig).keys.into_iter().find(|key| key.name.as_str() == "ci").unwrap();
+    assert_eq!((key.stage.clone(), key.next.as_ref().unwrap().is), (KeyStage::Expired, StepKind::CreateSuccessor));
+    assert!(key.is_due_by(rig.now));
+    rig.apply();
+    let due: Vec<bool> = report(&rig).keys.iter().map(|key| key.is_due_by(rig.now)).collect();
+    assert!(due.iter().all(|due| !due), "{due:?}");
+}
+
+/// Creates a folder with the examples of all platforms, and applies those that have keys.
+fn applied() -> Env {
+    let env = Env::new();
+    for provider in ProviderName::ALL {
+        let name = format!("{provider}.yaml");
+        env.write(&name, example(&name));
+    }
+    let said = env.run(&["apply", "--sandbox", "--auto-approve", "hive.yaml", "bitpanda.yaml"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    env
+}
+
+fn shown(env: &Env, args: &[&str]) -> Said {
+    env.run(&[&["keys", "--sandbox"], args].concat())
+}
+
+#[test]
+fn the_keys_of_all_platforms_are_shown_with_their_secrets() {
+    let env = applied();
+    let said = shown(&env, &["."]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    let text = &said.stdout;
+    for words in [
+        "ci-publisher  active\n",
+        "backend-service-key  foreign\n",
+        "made by   somebody else, not rolecall\n",
+        "secret    keys/ci-publisher.key: delivered on $TODAY, unchanged\n              sha256:",
+        "paradime acme0analytics00   no keys: The API has no operations for keys.",
+        "rapidapi platform-management   no keys: The API has no operations for keys.",
+        "2 disabled keys (`--full` lists them)",
+        "7 keys: 4 active, 1 foreign, 2 disabled.\n",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+    assert_eq!(shown(&env, &["--full", "."]).stdout.matches("  disabled\n").count(), 2);
+    // Nothing is asked of a platform without keys, so its credential isn't needed.
+    let said = env.run(&["keys", "paradime.yaml", "rapidapi.yaml"]);
+    assert!(said.code == 0 && said.stdout.ends_with("\n0 keys.\n"), "{}", said.all());
+}
+
+#[test]
+fn a_target_that_has_something_else_is_seen() {
+    let env = applied();
+    let secret = ".rolecall/sandbox/delivered/acme/keys/ci-publisher.key";
+    let line = |env: &Env| {
+        let text = shown(env, &["hive.yaml"]).stdout;
+        text.lines().find(|line| line.contains("secret ")).unwrap().to_owned()
+    };
+    env.write(secret, format!("{}\n", env.read(secret)));
+    assert!(line(&env).ends_with(", unchanged"), "an editor ends the line");
+    env.write(secret, "other");
+    assert!(line(&env).ends_with(", and has something else now"));
+    std::fs::remove_file(env.path(secret)).unwrap();
+    assert!(line(&env).ends_with(", and is missing now"));
+    // Where the entry doesn't name the target any more, nothing is read.
+    env.write(
+        "hive.yaml",
+        env.read("hive.yaml").replace("{ file: keys/ci-publisher.key }", "{ file: keys/new.key }"),
+    );
+    assert!(line(&env).ends_with("keys/ci-publisher.key: delivered on $TODAY"));
+}
+
+#[test]
+fn a_variable_that_has_something_else_is_seen() {
+    let env = Env::new();
+    let deliver = "{ env_file: ci.env, name: TOKEN }";
+    env.write("hive.yaml", example("hive.yaml").replace("{ file: keys/ci-publisher.key }", deliver));
+    assert_eq!(env.run(&["apply", "--sandbox", "--auto-approve", "hive.yaml"]).code, 0);
+    let file = ".rolecall/sandbox/delivered/acme/ci.env";
+    let text = env.read(file);
+    let secret = text.trim().strip_prefix("TOKEN=").unwrap();
+    let cases = [
+        (format!("A=1\n{text}"), ", unchanged"),
+        (format!("export TOKEN='{secret}' # ours\n"), ", unchanged"),
+        (format!("TOKEN=\"{secret}\"\nB=2"), ", unchanged"),
+        (format!("TOKEN={secret} # ours\n"), ", unchanged"),
+        (format!("TOKEN={secret}x\n"), ", and has something else now"),
+        (format!("{text}{text}"), ", and has something else now"),
+        ("A=1\n".to_owned(), ", and is missing now"),
+    ];
+    for (text, state) in cases {
+        env.write(file, &text);
+        let said = shown(&env, &["hive.yaml"]).stdout;
+        let line = said.lines().find(|line| line.contains("the variable TOKEN in ci.env: ")).unwrap();
+        assert!(line.ends_with(state), "{line}");
+        assert!(!said.contains(secret));
+    }
+}
+
+#[test]
+fn expiring_within_ends_with_2_and_marks_the_keys() {
+    let env = applied();
+    let at = |time: &str, within: &str| {
+        let said = shown(&env, &["--now", time, "--expiring-within", within, "."]);
+        (said.code, said.stdout.matches(&format!("; due within {within}")).count())
+    };
+    // The key of the example ends on 2098-04-30, and another one a year later.
+    assert_eq!(at("2098-04-01", "14d"), (0, 0));
+    assert_eq!(at("2098-04-01", "30d"), (2, 1));
+    assert_eq!(at("2098-04-30T20:00:00Z", "1h"), (2, 1));
+    assert_eq!(at("2098-05-30", "1h"), (2, 1), "it has expired");
+    assert_eq!(at("2098-04-01", "400d"), (2, 2));
+    assert_eq!(shown(&env, &["--now", "2098-05-30", "."]).code, 0, "nobody asked");
+    let said = shown(&env, &["--expiring-within", "14", "."]);
+    assert!(said.code == 1 && said.stderr.contains("such as 14d or 36h"), "{}", said.all());
+}
+
+/// A killed run has left only its intent in the ledger.
+#[test]
+fn a_key_of_a_killed_run_is_an_orphan_until_a_scheduled_job_replaces_it() {
+    let env = applied();
+    let ledger = ".rolecall/sandbox/ledger/hive-acme.jsonl";
+    let text = env.read(ledger);
+    let intent = text
+        .lines()
+        .position(|line| line.contains("createOrganizationAccessToken") || line.contains("\"key/ci-publisher\""));
+    let lines: Vec<&str> = text.lines().take(intent.unwrap() + 1).collect();
+    env.write(ledger, format!("{}\n", lines.join("\n")));
+    let said = shown(&env, &["--expiring-within", "1d", "hive.yaml"]);
+    assert_eq!(said.code, 2, "{}", said.all());
+    assert!(
+        said.stdout.contains("ci-publisher  orphaned: its secret was never delivered; due within 1d\n"),
+        "{}",
+        said.stdout
+    );
+    assert!(
+        said.stdout.contains("next      the next apply retires it; `apply --leftovers` is enough\n"),
+        "{}",
+        said.stdout
+    );
+    let plan = env.run(&["plan", "--sandbox", "hive.yaml"]).stdout;
+    assert!(plan.contains("the secret of an earlier key was never delivered"), "{plan}");
+    let said = env.run(&["apply", "--sandbox", "--auto-approve", "--leftovers", "hive.yaml"]);
+    assert!(said.code == 0, "{}", said.all());
+    let said = shown(&env, &["hive.yaml"]);
+    assert!(
+        said.stdout.contains("ci-publisher  active\n") && !said.stdout.contains("orphaned"),
+        "{}",
+        said.stdout
+    );
+}
+
+#[test]
+fn json_has_a_schema() {
+    let schema: Value = serde_json::from_str(&schema_text(SchemaName::Keys)).unwrap();
+    let env = applied();
+    let said = shown(&env, &["--format", "json", "--expiring-within", "36500d", "."]);
+    let document: Value = serde_json::from_str(&said.stdout).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    assert_eq!(document["expiring_within"], "36500d");
+    let keys = document["organizations"][1]["keys"].as_array().unwrap();
+    let ci = keys.iter().find(|key| key["name"] == "ci-publisher").unwrap();
+    assert_eq!((&ci["stage"]["is"], &ci["made_by"]), (&Value::from("active"), &Value::from("rolecall")));
+    assert_eq!(ci["delivered"]["targets"][0]["now"], "unchanged");
+}
+
+/// Returns the report of an organisation with a key of this name, which expires.
+fn report_of(name: &str) -> KeysReport {
+    let mut world = bitpanda::world();
+    world.keys.push(bitpanda::key("k", name, &["=role"], "s"));
+    let rig = bitpanda::Rig::new(world, "");
+    KeysReport {
+        format_version: KEYS_VERSION.to_owned(),
+        generator: "rolecall".to_owned(),
+        at: now(),
+        partial: false,
+        expiring_within: None,
+        organizations: vec![report(&rig)],
+        without_keys: Vec::new(),
+        unread: Vec::new(),
+    }
+}
+
+#[test]
+fn csv_is_one_row_a_key_and_no_cell_is_a_formula() {
+    for name in ["=HYPERLINK(\"http://x\",\"y\")", "+1", "-1", "@sum", "plain, \"quoted\""] {
+        let report = report_of(name);
+        let rows = cells(&render(Subject::Keys(&report), Format::Csv, Layout::default()).unwrap());
+        assert!(rows.len() == report.organizations[0].keys.len() + 1, "{rows:?}");
+        assert!(rows.iter().all(|row| row.len() == rows[0].len()), "{rows:#?}");
+        assert!(rows.iter().flatten().all(|cell| !cell.starts_with(['=', '+', '-', '@', '\t', '\r'])), "{rows:?}");
+        assert!(rows.iter().any(|row| row[2].ends_with(name)), "{rows:?}");
+    }
+}
+
+#[test]
+fn metrics_have_the_age_the_expiry_and_the_next_step() {
+    let env = applied();
+    let said = shown(&env, &["--metrics-file", "keys.prom", "."]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    let text = env.read("keys.prom");
+    let ids = "provider=\"bitpanda\",organization=\"f8588dc7-e1ce-4d92-a473-809a0a357ad9\",key=\"key/backend-service-key#ak_7d0e5b9c21f84a63\"";
+    for line in [
+        format!("rolecall_key_expires_timestamp_seconds{{{ids}}} 4081265999"),
+        format!("rolecall_key_next_step_timestamp_seconds{{{ids}}} 4081265999"),
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+    assert!(text.contains("\nrolecall_key_age_seconds{provider=\"hive\""), "{text}");
+    assert!(!text.contains("ak_19c4a7e2d05b6f38"), "a disabled key has no metrics");
+    let text = key_metrics(&report_of("a\"b\\c"));
+    assert!(text.contains("key=\"key/a\\\"b\\\\c#k\"} 1893456000"), "{text}");
+    let before = env.read("hive.yaml");
+    for verb in ["keys", "drift"] {
+        let said = env.run(&[verb, "--sandbox", "--metrics-file", "hive.yaml", "hive.yaml"]);
+        assert!(said.code == 1 && said.stderr.contains("would be overwritten"), "{}", said.all());
+        assert_eq!(env.read("hive.yaml"), before);
+    }
 }

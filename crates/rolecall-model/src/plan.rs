@@ -41,7 +41,7 @@ pub struct Undescribed {
     pub file: String,
 }
 
-/// An organisation that could not be planned, and the reason.
+/// An organisation that was not read or not planned, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Unread {
     pub provider: ProviderName,

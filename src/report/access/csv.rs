@@ -1,9 +1,7 @@
 //! Writes who has what as comma-separated values (RFC 4180): one row for each grant.
 
-use std::borrow::Cow;
-
 use super::{AccessReport, Extent, Since, through};
-use crate::report::style::clean;
+use crate::report::csv::row;
 use rolecall_model::RoleName;
 use rolecall_plan::access::{Access, Grant, Holder, Unreadable};
 
@@ -38,12 +36,12 @@ pub(in crate::report) fn csv(report: &AccessReport) -> String {
         let grants = holder.grants.iter().map(Some);
         let no_grant = holder.grants.is_empty().then_some(None);
         for grant in grants.chain(no_grant) {
-            text.push_str(&row(cells(access, holder, grant).into_iter()));
+            text.push_str(&row(cells(access, holder, grant)));
         }
     }
     for access in &report.organizations {
         for found in &access.unreadable {
-            text.push_str(&row(unreadable_cells(access, found).into_iter()));
+            text.push_str(&row(unreadable_cells(access, found)));
         }
     }
     text
@@ -109,22 +107,4 @@ fn cells(access: &Access, holder: &Holder, grant: Option<&Grant>) -> [String; CO
         optional(holder.tolerated.as_ref()),
         optional(holder.note.as_ref()),
     ]
-}
-
-fn row(cells: impl Iterator<Item = String>) -> String {
-    let cells: Vec<String> = cells.map(|text| cell(&text)).collect();
-    format!("{}\r\n", cells.join(","))
-}
-
-/// Writes one cell. A spreadsheet takes a text that begins with one of these characters for a formula, so such a text gets
-/// an apostrophe.
-fn cell(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = clean(text);
-    let text = if is_formula { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text.as_str()) };
-    if text.contains(['"', ',', '\r', '\n', ';']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.into_owned()
-    }
 }

@@ -98,7 +98,6 @@ fn is_unmanaged(holder: &Holder) -> bool {
     holder.address.kind != Kind::Team && holder.is_unmanaged()
 }
 
-/// Returns the name of an organisation.
 /// Returns what the files say about a holder besides the access: when it ends, what is tolerated, and the note.
 fn remarks(holder: &Holder) -> Vec<String> {
     let ending = holder.endings.iter().map(|ending| format!("{} until {}", clean(&ending.what), ending.until));
@@ -109,6 +108,7 @@ fn remarks(holder: &Holder) -> Vec<String> {
     alias.chain(ending).chain(tolerated).chain(note).collect()
 }
 
+/// Returns the name of an organisation.
 fn organization(access: &Access) -> String {
     super::style::called(access.identity.provider, &access.identity.organization)
 }
@@ -119,13 +119,13 @@ fn name<'a>(held: &[InOrganization<'a>]) -> Option<&'a str> {
 }
 
 /// Several grants that differ only in the role, as one line.
-struct Line<'a> {
+pub(super) struct Line<'a> {
     roles: Vec<String>,
     grant: &'a Grant,
 }
 
 /// Returns the grants of a holder. Those that differ only in the role are one line, and so are all teams of an admin.
-fn lines(holder: &Holder) -> Vec<Line<'_>> {
+pub(super) fn lines(holder: &Holder) -> Vec<Line<'_>> {
     let mut lines: Vec<Line<'_>> = Vec::new();
     for grant in &holder.grants {
         let is_alike = |line: &&mut Line<'_>| {
@@ -149,7 +149,7 @@ const LISTED: usize = 4;
 
 impl Line<'_> {
     /// Returns what the grants are, in words, such as `Developer on shop/*`.
-    fn in_words(&self) -> String {
+    pub fn in_words(&self) -> String {
         let Grant { team, through, permissions, .. } = self.grant;
         let what = match (through, permissions) {
             (Through::Ownership, _) => "owner".to_owned(),
@@ -192,7 +192,7 @@ fn through(grant: &Grant) -> &'static str {
 }
 
 /// Returns the line of a file that states a grant, or `not in any file`.
-fn stated(holder: &Holder, place: Option<&Place>) -> String {
+pub(super) fn stated(holder: &Holder, place: Option<&Place>) -> String {
     match (place, &holder.entry, &holder.acknowledged) {
         (Some(place), _, _) => place.to_string(),
         (None, Some(entry), _) if entry.absent => format!("must be removed: {}", entry.place),

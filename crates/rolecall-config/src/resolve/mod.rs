@@ -35,6 +35,7 @@ use rolecall_model::{
     Address, Code, Email, Ending, EndingAccess, Finding, KeyName, PeopleDirectory, PersonGroups, ProviderName,
     RemoteId, RoleName, Rotation, Rules, Span, TeamName,
 };
+pub use rotation::length_of_time;
 use rotation::take_rotation;
 
 /// Returns the address of an entity by its name in a file.

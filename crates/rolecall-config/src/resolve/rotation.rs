@@ -80,12 +80,17 @@ pub fn take_rotation(entry: &mut Located, sources: Sources<'_>, findings: &mut V
     })
 }
 
-/// Parses a time such as `90d` or `36h`.
+/// Parses a length of time such as `90d` or `36h`. `None` if it is none.
+pub fn length_of_time(text: &str) -> Option<SignedDuration> {
+    let span: Span = text.parse().ok()?;
+    let length = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    Some(length).filter(|length| !length.is_negative())
+}
+
+/// Parses the length of time of a field.
 fn duration(text: &Located, sources: Sources<'_>, findings: &mut Vec<Finding>) -> Option<SignedDuration> {
     let typed = text.text()?;
-    let span: Option<Span> = typed.parse().ok();
-    let days = SpanRelativeTo::days_are_24_hours();
-    let found = span.and_then(|span| span.to_duration(days).ok()).filter(|it| !it.is_negative());
+    let found = length_of_time(typed);
     if found.is_none() {
         let message = format!("{} is not a length of time.", quote(typed));
         let finding = Finding::error(Code::InvalidValue, sources.place(text.mark), message);

@@ -326,10 +326,7 @@ impl Access {
 
     /// Returns the lists that are incomplete, each with the reason.
     pub fn incomplete(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.completeness.iter().filter_map(|(list, completeness)| match completeness {
-            Completeness::Broken { why } => Some((list.as_str(), why.as_str())),
-            Completeness::Proven | Completeness::Assumed { .. } => None,
-        })
+        broken(&self.completeness)
     }
 
     /// Returns whether a grant allows something at a part of the organisation, at something within it, or at something
@@ -361,6 +358,14 @@ impl Access {
     fn abilities_by_grants(&self, holder: &Holder) -> BTreeSet<Ability> {
         holder.grants.iter().flat_map(|grant| ability::of(self, grant)).collect()
     }
+}
+
+/// Returns the lists that are incomplete, each with the reason.
+pub fn broken(lists: &BTreeMap<String, Completeness>) -> impl Iterator<Item = (&str, &str)> {
+    lists.iter().filter_map(|(list, completeness)| match completeness {
+        Completeness::Broken { why } => Some((list.as_str(), why.as_str())),
+        Completeness::Proven | Completeness::Assumed { .. } => None,
+    })
 }
 
 /// Adds what the files say about holders besides their access.

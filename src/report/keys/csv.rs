@@ -1,0 +1,87 @@
+//! Writes keys as comma-separated values: one row for each key.
+
+use super::{KeysReport, maker, stage};
+use crate::report::access::{Line, lines};
+use crate::report::csv::row;
+use rolecall_plan::keys::{KeyStatus, Keys, StepKind, TargetState};
+
+const COLUMNS: [&str; 21] = [
+    "provider",
+    "organization",
+    "name",
+    "id",
+    "stage",
+    "details",
+    "expiring",
+    "made_by",
+    "age_days",
+    "created",
+    "seen_since",
+    "expires",
+    "next",
+    "next_at",
+    "may",
+    "privileged",
+    "delivered_to",
+    "not_delivered_to",
+    "fingerprint",
+    "entry",
+    "note",
+];
+
+pub(in crate::report) fn csv(report: &KeysReport) -> String {
+    let mut text = row(COLUMNS.map(ToOwned::to_owned));
+    for organization in &report.organizations {
+        for key in &organization.keys {
+            text.push_str(&row(cells(organization, key)));
+        }
+    }
+    text
+}
+
+fn cells(organization: &Keys, key: &KeyStatus) -> [String; COLUMNS.len()] {
+    fn optional<T: ToString>(value: Option<T>) -> String {
+        value.map(|value| value.to_string()).unwrap_or_default()
+    }
+    let yes = |is: bool| (if is { "yes" } else { "no" }).to_owned();
+    let may: Vec<String> = lines(&key.access).iter().map(Line::in_words).collect();
+    let targets = |arrived: bool| {
+        let targets = key.delivered.iter().flat_map(|delivered| &delivered.targets);
+        let words = targets.filter(|target| target.arrived == arrived).map(|target| match target.now {
+            Some(TargetState::Unchanged) => format!("{} (unchanged)", target.name),
+            Some(TargetState::Changed) => format!("{} (changed)", target.name),
+            Some(TargetState::Missing) => format!("{} (missing)", target.name),
+            None => target.name.clone(),
+        });
+        words.collect::<Vec<_>>().join("; ")
+    };
+    let next = key.next.as_ref().map(|next| match next.is {
+        StepKind::CreateSuccessor => "create successor",
+        StepKind::Retire => "retire",
+        StepKind::Enable => "enable",
+        StepKind::Expire => "expire",
+    });
+    [
+        organization.identity.provider.to_string(),
+        organization.identity.organization.to_string(),
+        key.name.to_string(),
+        key.id.to_string(),
+        key.stage.as_str().to_owned(),
+        stage(key),
+        yes(key.expiring),
+        maker(key).to_owned(),
+        optional(key.age_seconds.map(|seconds| seconds / (24 * 60 * 60))),
+        optional(key.created),
+        optional(key.seen_since),
+        optional(key.access.expires),
+        optional(next),
+        optional(key.next.as_ref().and_then(|next| next.at)),
+        may.join("; "),
+        yes(key.access.privileged),
+        targets(true),
+        targets(false),
+        optional(key.delivered.as_ref().and_then(|delivered| delivered.fingerprint.as_ref())),
+        optional(key.access.entry.as_ref().map(|entry| &entry.place)),
+        optional(key.access.note.as_ref()),
+    ]
+}
