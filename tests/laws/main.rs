@@ -10,6 +10,7 @@ mod edit;
 mod every_order;
 mod hive;
 mod import;
+mod keys;
 mod lawful;
 mod offboard;
 mod origin;
@@ -773,6 +774,16 @@ macro_rules! laws {
                 #[test]
                 fn a_broken_list_proves_nothing(world in P::worlds(true), file in P::files(), how in any::<u8>()) {
                     crate::a_broken_list_proves_nothing::<P>(world, &file, how)?;
+                }
+
+                #[test]
+                fn the_report_of_keys_says_what_the_plan_does(
+                    world in P::worlds(true),
+                    file in P::files(),
+                    died in proptest::option::of((0..12_usize, any::<bool>())),
+                    seed in any::<u64>(),
+                ) {
+                    keys::the_report_says_what_the_plan_does::<P>(world, &file, died, seed)?;
                 }
 
                 #[test]
