@@ -39,6 +39,8 @@ pub(super) struct Connected {
     /// The id of the key that rolecall signs in with, if the credential shows it.
     pub caller: Option<RemoteId>,
     pub site: Site,
+    /// Whether the platform is reached over TLS.
+    pub is_encrypted: bool,
     /// The folder of everything that is kept between runs.
     folder: PathBuf,
     /// The name of the sandbox's world. `None` for a platform.
@@ -55,25 +57,29 @@ pub(super) struct Connected {
 }
 
 impl Connected {
+    /// Returns the files that an apply on this organisation may hold locked.
+    pub fn lock_files(&self, id: &RemoteId) -> Vec<PathBuf> {
+        if let Some(world) = &self.world {
+            // Each folder has a sandbox of its own.
+            return vec![self.folder.join(format!("cache/{world}.lock"))];
+        }
+        let provider = self.provider.capabilities().provider;
+        let name = format!("{provider}-{}-{}.lock", short_digest(&self.platform), file_name(id));
+        user_folders().iter().map(|folder| folder.join(&name)).collect()
+    }
+
     /// Acquires the lock that an apply holds on an organisation. Applies in other folders of this machine have to
     /// find it, so it is in a folder of the user. The id names the organisation, because files may use its slug.
     pub fn lock(&self, id: &RemoteId) -> Result<OrganizationLock, LedgerError> {
-        let provider = self.provider.capabilities().provider;
-        let name = format!("{provider}-{}-{}.lock", short_digest(&self.platform), file_name(id));
-        let folders = match &self.world {
-            // Each folder has a sandbox of its own.
-            Some(world) => return OrganizationLock::acquire(&self.folder.join(format!("cache/{world}.lock"))),
-            None => user_folders(),
-        };
         let mut failed = None;
-        for folder in folders {
-            match OrganizationLock::acquire(&folder.join(&name)) {
-                Err(why @ LedgerError::Io { .. }) => failed = Some(why),
+        for file in self.lock_files(id) {
+            match OrganizationLock::acquire(&file) {
+                Err(why @ LedgerError::Io { .. }) if self.world.is_none() => failed = Some(why),
                 locked => return locked,
             }
         }
         Err(failed.unwrap_or_else(|| LedgerError::Io {
-            path: name,
+            path: "the lock of the organisation".to_owned(),
             why: io::Error::other("there is no folder for it: set HOME or XDG_RUNTIME_DIR"),
         }))
     }
@@ -184,6 +190,7 @@ impl ConnectionConfig<'_> {
         let (credential_fingerprint, platform) =
             (credential_fingerprint(&endpoint, &contexts), platform(&endpoint, desired));
         let hidden = if provider.has(Quirk::SecretPath) { secret_parts(&endpoint) } else { Vec::new() };
+        let is_encrypted = endpoint.scheme() == "https";
         let settings = HttpSettings {
             client: ClientSettings {
                 // Requests to loopback skip the proxy. Plain HTTP is allowed for them only because they don't
@@ -231,6 +238,7 @@ impl ConnectionConfig<'_> {
             quotas,
             caller,
             site,
+            is_encrypted,
             folder: folder.to_owned(),
             world,
             ledger,

@@ -44,11 +44,16 @@ pub(super) fn host(desired: &Desired, rules: &dyn Rules) -> Result<(), Finding> 
     trust(&value.to_lowercase(), place.clone(), rules)
 }
 
+/// Returns the hosts that the environment allows besides the vendors'.
+pub(super) fn allowed_hosts() -> Vec<String> {
+    let allowed = variable(ALLOWED_HOSTS).unwrap_or_default().to_lowercase();
+    allowed.split(',').map(|name| bare(name.trim()).to_owned()).filter(|name| !name.is_empty()).collect()
+}
+
 /// Checks that a host is one of the vendor, or that the environment allows it.
 fn trust(host: &str, place: Place, rules: &dyn Rules) -> Result<(), Finding> {
-    let allowed = variable(ALLOWED_HOSTS).unwrap_or_default().to_lowercase();
-    let trusted = rules.capabilities().vendor_hosts.contains(&host)
-        || allowed.split(',').any(|name| bare(name.trim()) == bare(host));
+    let trusted =
+        rules.capabilities().vendor_hosts.contains(&host) || allowed_hosts().iter().any(|name| name == bare(host));
     if trusted {
         return Ok(());
     }

@@ -11,6 +11,7 @@ mod confirm;
 mod connect;
 mod connection_pool;
 mod credential;
+mod doctor;
 mod drift;
 #[cfg(feature = "sandbox")]
 mod embedded;
@@ -22,6 +23,7 @@ mod import;
 mod import_people;
 mod init;
 mod interrupt;
+mod job;
 mod keys;
 mod man;
 mod notify;
@@ -129,6 +131,7 @@ enum Verb {
     Plan(plan::PlanArgs),
     Apply(apply::ApplyArgs),
     Drift(drift::DriftArgs),
+    Doctor(doctor::DoctorArgs),
     Pull(pull::PullArgs),
     Onboard(onboard::OnboardArgs),
     Offboard(offboard::OffboardArgs),
@@ -295,6 +298,7 @@ async fn run(verb: Verb, out: &mut Out) -> Result<Exit, Failure> {
         Verb::Plan(args) => plan::plan(&args, out).await,
         Verb::Apply(args) => apply::apply(&args, out).await,
         Verb::Drift(args) => drift::drift(&args, out).await,
+        Verb::Doctor(args) => doctor::doctor(&args, out).await,
         Verb::Pull(args) => pull::pull(&args, out).await,
         Verb::Onboard(args) => onboard::onboard(&args, out).await,
         Verb::Offboard(args) => offboard::offboard(&args, out).await,

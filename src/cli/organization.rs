@@ -9,11 +9,13 @@ use super::exit::Failure;
 use super::selection;
 use rolecall_engine::ledger::{Ledger, Record};
 use rolecall_model::{
-    Address, Desired, Facts, HoldReason, Identity, Inventory, Live, OrganizationPlan, Pattern, Sealed, Warning,
+    Address, Desired, Facts, Guardrail, HoldReason, Identity, Inventory, Live, OrganizationPlan, Pattern, Refusal,
+    Sealed, Warning,
 };
 use rolecall_plan::access::{Access, access};
 use rolecall_plan::keys::{Keys, keys};
 use rolecall_plan::{PlanInput, Planned, Selection, near_endings, near_rotations, plan, select};
+use rolecall_providers::{Answered, Permitted};
 
 /// The approved changes that are still valid.
 pub(super) struct Approved<'a> {
@@ -73,6 +75,31 @@ impl Organization<'_> {
         let Connected { provider, reader, .. } = &self.connected;
         let found = provider.survey(reader, self.desired, live).await;
         found.map_err(|error| Failure::unread(&self.name(), *provider, &error))
+    }
+
+    /// Returns what the credential may do, of what an apply of the file may need.
+    pub async fn permissions(&self, live: &Live) -> Vec<Answered> {
+        let Connected { provider, reader, .. } = &self.connected;
+        provider.permissions(reader, self.desired, live).await
+    }
+
+    /// Returns a refusal for each permission that the changes need and that the credential lacks.
+    pub async fn lacking(&self, sealed: &Sealed, live: &Live) -> Vec<Refusal> {
+        if sealed.mutations.is_empty() {
+            return Vec::new();
+        }
+        let mut refusals = Vec::new();
+        for (permission, permitted) in self.permissions(live).await {
+            let Permitted::No(why) = permitted else { continue };
+            let needing = sealed.mutations.iter().filter(|it| permission.operations.contains(&&*it.operation));
+            let addresses: BTreeSet<Address> = needing.map(|mutation| mutation.change.clone()).collect();
+            if addresses.is_empty() {
+                continue;
+            }
+            let message = format!("This credential lacks {}: {why}. {}", permission.name, permission.grant);
+            refusals.push(Refusal::new(Guardrail::Credential, message, addresses.into_iter().collect()));
+        }
+        refusals
     }
 
     fn input<'b>(&'b self, live: &'b Live, facts: &'b Facts, approved: Option<&Approved<'b>>) -> PlanInput<'b> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::base::BaseOptions;
 use super::exit::{Exit, Failure};
@@ -11,7 +11,7 @@ use super::out::Out;
 use super::reports::{Reports, ensure_not_an_input};
 use super::selection::Selected;
 use super::session::Session;
-use super::{Connection, OUTPUT, Paths, Planning};
+use super::{CONNECTION, Connection, OUTPUT, Paths, Planning};
 use crate::report::{self, Format, Subject};
 use rolecall_model::Plan;
 
@@ -25,6 +25,7 @@ use rolecall_model::Plan;
   rolecall plan access/ --report markdown=comment.md   writes a comment, too
   rolecall plan access/ --base origin/main             says which changes are asked for here
   rolecall plan access/ --base main --with fix-ci      plans two branches together
+  rolecall plan access/ --as apply                     says what the apply's credential lacks
   rolecall plan --target user/jane@acme.example        plans one user
   rolecall plan --format json | jq '.organizations[].sealed.changes[].address'
 
@@ -44,6 +45,10 @@ pub(super) struct PlanArgs {
     out: Option<PathBuf>,
     #[command(flatten)]
     reports: Reports,
+    /// Also ask whether this credential may send the changes, for a job that has the credential of the apply. It still
+    /// changes nothing.
+    #[arg(long = "as", value_enum, value_name = "VERB", help_heading = CONNECTION)]
+    as_verb: Option<AsVerb>,
     /// End with exit code 2 if the plan has changes.
     #[arg(long, help_heading = OUTPUT)]
     detailed_exitcode: bool,
@@ -54,12 +59,18 @@ pub(super) struct PlanArgs {
     connection: Connection,
 }
 
+/// The verb whose credential a plan is made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum AsVerb {
+    Apply,
+}
+
 fn open<'a>(args: &'a PlanArgs, out: &mut Out) -> Result<Session<'a>, Failure> {
     args.reports.check(Format::OF_PLANS)?;
     let named = [(args.out.as_ref(), "the file of `--out`")];
     let (loaded, base) = args.base.load(&args.paths, &args.planning, args.connection.commands)?;
     let session = Session::open(loaded, &args.planning, &args.connection, &args.reports, &named, out)?;
-    Ok(session.selecting(&args.selected)?.comparing(base))
+    Ok(session.selecting(&args.selected)?.comparing(base).asking_permissions(args.as_verb.is_some()))
 }
 
 pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure> {

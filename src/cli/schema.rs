@@ -5,7 +5,9 @@ use schemars::{Schema, SchemaGenerator};
 
 use super::exit::Exit;
 use super::out::Out;
-use crate::report::{self, AccessReport, Findings, KeysReport, Notice, Outcomes, PersonReport, PullReport};
+use crate::report::{
+    self, AccessReport, DoctorReport, Findings, KeysReport, Notice, Outcomes, PersonReport, PullReport,
+};
 use rolecall_engine::ledger::Record;
 use rolecall_model::{Plan, ProviderName};
 
@@ -41,6 +43,8 @@ pub enum SchemaName {
     Keys,
     /// The changes of the files, which `pull --format json` writes.
     Pull,
+    /// What plan and apply can do here, which `doctor --format json` writes.
+    Doctor,
     /// One person everywhere, which `offboard --format json` and `onboard --format json` write.
     Person,
 }
@@ -56,6 +60,7 @@ pub const SCHEMAS: &[(SchemaName, &str)] = &[
     (SchemaName::Access, "access.schema.json"),
     (SchemaName::Keys, "keys.schema.json"),
     (SchemaName::Pull, "pull.schema.json"),
+    (SchemaName::Doctor, "doctor.schema.json"),
     (SchemaName::Person, "person.schema.json"),
 ];
 
@@ -73,6 +78,7 @@ pub fn schema_text(name: SchemaName) -> String {
         SchemaName::Access => SchemaGenerator::default().into_root_schema_for::<AccessReport>(),
         SchemaName::Keys => SchemaGenerator::default().into_root_schema_for::<KeysReport>(),
         SchemaName::Pull => SchemaGenerator::default().into_root_schema_for::<PullReport>(),
+        SchemaName::Doctor => SchemaGenerator::default().into_root_schema_for::<DoctorReport>(),
         SchemaName::Person => SchemaGenerator::default().into_root_schema_for::<PersonReport>(),
     };
     report::json(&schema)

@@ -35,6 +35,8 @@ pub(super) struct Session<'a> {
     selected: Selected,
     /// The version of the files that each plan is compared with.
     base: Option<Base>,
+    /// Whether each plan says what its credential lacks for an apply.
+    asks_permissions: bool,
     /// The `organization` of the first file for each organisation, by its platform and its own id there.
     claimed: Mutex<BTreeMap<OrganizationKey, Placed<RemoteId>>>,
 }
@@ -143,6 +145,7 @@ impl<'a> Session<'a> {
             pool: ConnectionPool::default(),
             selected: Selected::default(),
             base: None,
+            asks_permissions: false,
             claimed: Mutex::default(),
         };
         out.findings(&session.loaded.findings, &session.sources());
@@ -160,6 +163,11 @@ impl<'a> Session<'a> {
     pub fn selecting(self, selected: &Selected) -> Result<Self, Failure> {
         selected.check(&self.desired())?;
         Ok(Self { selected: selected.clone(), ..self })
+    }
+
+    /// Asks for every plan whether the credential may send it.
+    pub fn asking_permissions(self, asks_permissions: bool) -> Self {
+        Self { asks_permissions, ..self }
     }
 
     /// Compares every plan with the one of another version of the files.
@@ -202,7 +210,8 @@ impl<'a> Session<'a> {
         self.loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect()
     }
 
-    async fn connect<'b>(&'b self, desired: &'b Desired, resume: bool) -> Result<Organization<'b>, Failure> {
+    /// Connects to one organisation.
+    pub async fn connect<'b>(&'b self, desired: &'b Desired, resume: bool) -> Result<Organization<'b>, Failure> {
         let connected = if self.connection.sandbox {
             sandbox(desired, self.connection, &self.pool, resume).await?
         } else {
@@ -424,6 +433,9 @@ impl<'a> Session<'a> {
         let planned = organization.plan(&live, &facts, None)?;
         out.findings(&planned.findings, &self.sources());
         let mut plan = organization.selected(planned.plan, &live, &facts)?;
+        if self.asks_permissions {
+            plan.refusals.extend(organization.lacking(&plan.sealed, &live).await);
+        }
         if let (Some(base), Some(head)) = (&self.base, self.loaded.version(organization.desired)) {
             let head = Version { desired: organization.desired, ..head };
             let findings = base.compare(&mut plan, organization, &head, (&live, &facts));

@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 
 use super::access::{self, AccessReport};
+use super::doctor::{self, DoctorReport};
 use super::graph::{Graph, dot, mermaid};
 use super::keys::{self, KeysReport};
 use super::layout::Layout;
@@ -56,6 +57,8 @@ pub enum Subject<'a> {
     Access { report: &'a AccessReport, why: bool },
     /// The keys, with their stages.
     Keys(&'a KeysReport),
+    /// What plan and apply can do here.
+    Doctor(&'a DoctorReport),
 }
 
 impl Format {
@@ -85,6 +88,9 @@ impl Format {
 
     /// The forms of keys.
     pub const OF_KEYS: &[Self] = &[Self::Text, Self::Json, Self::Csv];
+
+    /// The forms of what `doctor` finds.
+    pub const OF_DOCTOR: &[Self] = &[Self::Text, Self::Json];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -144,22 +150,15 @@ pub fn render(subject: Subject<'_>, format: Format, layout: Layout) -> Option<St
         (Subject::Keys(report), Format::Text) => keys::text(report, layout),
         (Subject::Keys(report), Format::Json) => super::json(report),
         (Subject::Keys(report), Format::Csv) => keys::csv(report),
+        (Subject::Doctor(report), Format::Text) => doctor::text(report, layout),
+        (Subject::Doctor(report), Format::Json) => super::json(report),
         // A record of a ledger has no place in a file, so there is no SARIF.
         (Subject::Ledger(_), Format::Sarif | Format::Csv | Format::Html | Format::Dot | Format::Mermaid)
         | (
             Subject::Access { .. },
             Format::Junit | Format::Sarif | Format::Github | Format::Dot | Format::Mermaid,
         )
-        | (
-            Subject::Keys(_),
-            Format::Markdown
-            | Format::Junit
-            | Format::Sarif
-            | Format::Github
-            | Format::Html
-            | Format::Dot
-            | Format::Mermaid,
-        )
+        | (Subject::Keys(_) | Subject::Doctor(_), _)
         | (Subject::Findings { .. }, Format::Csv | Format::Html | Format::Dot | Format::Mermaid)
         | (Subject::Outcomes(_), Format::Csv | Format::Dot | Format::Mermaid)
         | (Subject::Plan(_) | Subject::Drift(_), Format::Csv) => return None,

@@ -3,6 +3,7 @@
 mod access;
 mod applied;
 mod csv;
+mod doctor;
 mod drift;
 mod fields;
 mod findings;
@@ -35,6 +36,7 @@ mod text;
 
 pub use access::{ACCESS_VERSION, AccessReport};
 pub use applied::{step_line, summary};
+pub use doctor::{Answer, Check, DOCTOR_VERSION, DoctorReport, Examined, Topic};
 pub use findings::{Findings, findings, warning};
 pub use format::{Format, Subject, render};
 pub use keys::{KEYS_VERSION, KeysReport};

@@ -32,6 +32,7 @@ fn the_help_of_every_verb() {
         "plan",
         "apply",
         "drift",
+        "doctor",
         "access",
         "keys",
         "pull",

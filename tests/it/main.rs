@@ -11,6 +11,7 @@ mod deliveries;
 mod directory;
 mod distribution;
 mod docs;
+mod doctor;
 mod documents;
 mod drift;
 mod edit;

@@ -121,6 +121,17 @@ fn only_apply_can_make_a_request_that_writes() {
     assert_eq!(writers, ["engine/apply/writer.rs"]);
 }
 
+/// A probe is a mutation, so only a provider's own file may choose what it names: nothing that exists.
+#[test]
+fn only_questions_about_permissions_can_make_a_probe() {
+    let makers: Vec<String> = sources()
+        .into_iter()
+        .filter(|(file, text)| file != "graphql/document.rs" && code(text).any(|line| line.contains("Probe::new")))
+        .map(|(file, _)| file)
+        .collect();
+    assert_eq!(makers, ["providers/paradime/permissions.rs", "providers/rapidapi/permissions.rs"]);
+}
+
 /// The crate that plans has no client, no runtime and no clock.
 #[test]
 fn planning_is_pure() {

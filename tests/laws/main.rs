@@ -16,6 +16,7 @@ mod offboard;
 mod origin;
 mod paradime;
 mod people;
+mod permission;
 mod pull;
 mod rapidapi;
 mod rotation;

@@ -18,7 +18,7 @@ use rolecall_model::{
     Address, Desired, Finding, Limit, Live, OrganizationPlan, ProviderName, Removals, Rules, Site,
 };
 use rolecall_plan::{Approval, ApprovalProgress, PlanInput, Planned, plan, renamed, resume};
-use rolecall_providers::{ReadError, Secrets};
+use rolecall_providers::{Answered, ReadError, Secrets};
 use rolecall_sandbox::{Engine, Headers, InProcess, Sandbox, Store};
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
@@ -343,6 +343,11 @@ impl<P: Platform> Rig<P> {
 
     pub fn read(&self) -> Result<Live, ReadError> {
         paused(async { rolecall_providers::of(P::NAME).read(&self.reader(), &self.desired).await })
+    }
+
+    /// Asks what the credential may do.
+    pub fn permissions(&self, live: &Live) -> Vec<Answered> {
+        paused(async { rolecall_providers::of(P::NAME).permissions(&self.reader(), &self.desired, live).await })
     }
 
     pub fn try_plan(&self) -> Result<OrganizationPlan, Vec<Finding>> {

@@ -246,7 +246,7 @@ impl<'a> Answer<'a> {
     ///
     /// Fails if it is none: the credential was refused, the rate was limited, or the body isn't GraphQL.
     pub fn open(response: &'a Response, redactor: &'a Redactor) -> Result<Self, CallError> {
-        let Response { status, content_type, retry_after, rate_limit: _, body } = response;
+        let Response { status, content_type, retry_after, rate_limit: _, clock_skew: _, body } = response;
         let retry_after = &retry_after.or_else(|| response.requested_wait());
         match status {
             403 | 429 if response.is_rate_limited() => {

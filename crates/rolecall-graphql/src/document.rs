@@ -1,5 +1,7 @@
 //! Named operations. A query and a mutation are two types, so that a reader can't be handed a mutation.
 
+use serde_json::Value;
+
 use super::Joinable;
 
 /// The name of a credential that a connection has. Each operation is sent with one of them. The names are the
@@ -30,6 +32,22 @@ impl Query {
     #[must_use]
     pub const fn within(self, context: Context) -> Self {
         Self { context, ..self }
+    }
+}
+
+/// A mutation that can't have an effect, because its variables name nothing that exists. The answer tells whether the
+/// platform lets the credential send it. A provider builds one in its `permissions.rs` and nothing else may,
+/// which `tests/it/walls.rs` checks.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    pub(super) mutation: Mutation,
+    pub(super) variables: Value,
+}
+
+impl Probe {
+    /// Returns a probe. `variables` must name nothing that can exist, or be an empty list of things to change.
+    pub fn new(mutation: Mutation, variables: Value) -> Self {
+        Self { mutation, variables }
     }
 }
 

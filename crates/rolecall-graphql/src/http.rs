@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client};
 use secrecy::{ExposeSecret, SecretString};
@@ -79,7 +79,10 @@ impl HttpTransport {
             return Err(TransportError::Redirected(host.to_owned()));
         }
         let content_type = header(CONTENT_TYPE).map(ToOwned::to_owned);
-        let retry_after = header(RETRY_AFTER).and_then(|text| retry_after(text, jiff::Timestamp::now()));
+        let now = jiff::Timestamp::now();
+        let retry_after = header(RETRY_AFTER).and_then(|text| retry_after(text, now));
+        let date = header(DATE).and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
+        let clock_skew = date.map(|date| date.timestamp().duration_since(now));
         let rate_limit = rate_limit(|name| header(HeaderName::from_static(name)));
         let mut body = Vec::new();
         while let Some(chunk) =
@@ -90,7 +93,7 @@ impl HttpTransport {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Response { status: status.as_u16(), content_type, retry_after, rate_limit, body })
+        Ok(Response { status: status.as_u16(), content_type, retry_after, rate_limit, clock_skew, body })
     }
 }
 

@@ -19,7 +19,7 @@ use answer::decode;
 pub use answer::{Answer, CallError, PossibleEffect, parse};
 pub use backpressure::BackpressureTransport;
 pub use batch::{BatchLimits, BatchPart, Joinable, batch_document, fitting_count, split_response};
-pub use document::{Context, Mutation, Query};
+pub use document::{Context, Mutation, Probe, Query};
 pub use graphql_error::{GraphQlError, GraphQlErrors};
 pub use http::{ClientSettings, Contexts, HttpSettings, HttpTransport, certificate_problem, client};
 pub use quota::{Quota, Quotas};

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    Backoff, CallError, Query, ReadCheckpoint, Redactor, Request, ResponseCache, Transport, decode, parse,
+    Backoff, CallError, Probe, Query, ReadCheckpoint, Redactor, Request, ResponseCache, Transport, decode, parse,
+    write,
 };
 
 /// Sends queries. Planning holds this and nothing else, so planning can't change anything.
@@ -52,6 +54,7 @@ pub struct Reader {
     run_cache: RunCache,
     response_cache: Option<Arc<dyn ResponseCache>>,
     checkpoint: Option<Arc<dyn ReadCheckpoint>>,
+    clock_skew: Mutex<Option<SignedDuration>>,
 }
 
 /// Answers and errors that don't change within a run, by the key of their request. Readers of one platform may
@@ -93,6 +96,7 @@ impl Reader {
             run_cache: RunCache::default(),
             response_cache: None,
             checkpoint: None,
+            clock_skew: Mutex::default(),
         }
     }
 
@@ -205,22 +209,36 @@ impl Reader {
         Ok((answer, value))
     }
 
+    /// Sends a mutation that can't have an effect, once. Returns the data of the answer.
+    pub async fn probe(&self, probe: &Probe) -> Result<Value, CallError> {
+        let Probe { mutation, variables } = probe;
+        self.exchange(&write::mutation(mutation, variables.clone())).await
+    }
+
+    /// Returns by how much the server's clock is ahead of ours, by its latest answer that told the time.
+    pub fn clock_skew(&self) -> Option<SignedDuration> {
+        *self.clock_skew.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn send<T: DeserializeOwned>(&self, query: &Query, variables: Value) -> Result<T, CallError> {
         let request = Request::query(query, variables);
-        self.backoff
-            .run(query.name, CallError::is_transient, || async {
-                self.requests.fetch_add(1, Ordering::Relaxed);
-                let answer = self.transport.send(&request).await;
-                let mut response = answer.map_err(|error| self.redactor.clean_error(error))?;
-                self.redactor.clean_body(&mut response.body);
-                tracing::info!(
-                    operation = query.name,
-                    status = response.status,
-                    bytes = response.body.len(),
-                    "read"
-                );
-                parse(&response, &self.redactor)
-            })
-            .await
+        self.backoff.run(query.name, CallError::is_transient, || self.exchange(&request)).await
+    }
+
+    async fn exchange<T: DeserializeOwned>(&self, request: &Request) -> Result<T, CallError> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let answer = self.transport.send(request).await;
+        let mut response = answer.map_err(|error| self.redactor.clean_error(error))?;
+        if response.clock_skew.is_some() {
+            *self.clock_skew.lock().unwrap_or_else(PoisonError::into_inner) = response.clock_skew;
+        }
+        self.redactor.clean_body(&mut response.body);
+        tracing::info!(
+            operation = request.operation_name,
+            status = response.status,
+            bytes = response.body.len(),
+            "read"
+        );
+        parse(&response, &self.redactor)
     }
 }

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde::Serialize;
 use serde_json::Value;
 use thiserror::Error;
@@ -48,13 +49,15 @@ pub struct Response {
     pub retry_after: Option<Duration>,
     /// The rest of the limit, if the headers tell it.
     pub rate_limit: Option<RateLimit>,
+    /// By how much the server's clock is ahead of ours, if the headers tell it.
+    pub clock_skew: Option<SignedDuration>,
     pub body: Vec<u8>,
 }
 
 impl Response {
     /// Returns a response without any header.
     pub fn new(status: u16, body: Vec<u8>) -> Self {
-        Self { status, content_type: None, retry_after: None, rate_limit: None, body }
+        Self { status, content_type: None, retry_after: None, rate_limit: None, clock_skew: None, body }
     }
 
     /// Returns the time that the platform asks to wait, if it does: by `Retry-After`, or by a limit that is used up.

@@ -42,6 +42,8 @@ pub enum Guardrail {
     Directory,
     /// Stops a plan if rolecall can't tell that the live organisation is the one in the file.
     Organization,
+    /// Stops a plan if the credential lacks what its changes need. Only `plan --as apply` asks.
+    Credential,
 }
 
 impl Guardrail {
@@ -55,6 +57,7 @@ impl Guardrail {
             Self::Manage => "manage",
             Self::Directory => "directory",
             Self::Organization => "organization",
+            Self::Credential => "credential",
         }
     }
 }

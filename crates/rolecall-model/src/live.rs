@@ -53,6 +53,8 @@ pub struct Live {
     pub apps: Vec<App>,
     /// The rows of all lists that can't be read.
     pub unreadable: Vec<UnreadableRow>,
+    /// The permissions that the credential is known to lack. The platform's folder names them, and only it asks for them.
+    pub lacks: BTreeSet<&'static str>,
     /// Facts that the API doesn't show.
     pub gaps: Vec<Gap>,
     /// The number of requests that the read sent, including retries.
@@ -335,9 +337,25 @@ impl Live {
             catalogue: None,
             apps: Vec::new(),
             unreadable: Vec::new(),
+            lacks: BTreeSet::new(),
             gaps: Vec::new(),
             requests: 0,
         }
+    }
+
+    /// Returns the completeness of each list that was read, by the name of the list.
+    pub fn completeness(&self) -> BTreeMap<String, Completeness> {
+        let Self { teams, roles, users, invitations, keys, .. } = self;
+        let lists = [
+            ("teams", teams.as_ref().map(|list| &list.completeness)),
+            ("roles", roles.as_ref().map(|list| &list.completeness)),
+            ("users", Some(&users.completeness)),
+            ("invitations", invitations.as_ref().map(|list| &list.completeness)),
+            ("keys", keys.as_ref().map(|list| &list.completeness)),
+        ];
+        let read =
+            |(list, completeness): (&str, Option<&Completeness>)| Some((list.to_owned(), completeness?.clone()));
+        lists.into_iter().filter_map(read).collect()
     }
 
     pub fn teams(&self) -> &[LiveTeam] {

@@ -33,7 +33,7 @@ mod unmatched;
 mod users;
 mod verify;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
@@ -53,9 +53,8 @@ use collection::PlannedState;
 use gate::Gate;
 use role_names::Resolved;
 use rolecall_model::{
-    Address, Code, Completeness, Desired, Email, Facts, Finding, Gap, HoldReason, Identity, Kind, Live,
-    OrganizationPlan, Permission, Quirk, RemoteId, RoleName, Rules, Scope, Sealed, Site, UnreadableRow, Warning,
-    list_of,
+    Address, Code, Desired, Email, Facts, Finding, Gap, HoldReason, Identity, Kind, Live, OrganizationPlan,
+    Permission, Quirk, RemoteId, RoleName, Rules, Scope, Sealed, Site, UnreadableRow, Warning, list_of,
 };
 
 /// Everything that planning depends on. The same input always gives the same plan.
@@ -208,7 +207,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     };
     let seal = seal(&sealed);
     let (refusals, overrides) = guardrails::apply_exceptions(input, refusals, &seal, &admins);
-    let completeness = completeness(live);
+    let completeness = live.completeness();
     let last_in_sync = last_in_sync::last_in_sync(&facts, asked, &sealed, &completeness);
     let plan = OrganizationPlan {
         seal,
@@ -286,18 +285,6 @@ fn wrong_organization(input: &PlanInput<'_>) -> Finding {
         ),
     )
     .hint("Nothing was sent. Check the endpoint and the credential.")
-}
-
-fn completeness(live: &Live) -> BTreeMap<String, Completeness> {
-    let Live { teams, roles, users, invitations, keys, .. } = live;
-    let lists = [
-        ("teams", teams.as_ref().map(|list| &list.completeness)),
-        ("roles", roles.as_ref().map(|list| &list.completeness)),
-        ("users", Some(&users.completeness)),
-        ("invitations", invitations.as_ref().map(|list| &list.completeness)),
-        ("keys", keys.as_ref().map(|list| &list.completeness)),
-    ];
-    lists.into_iter().filter_map(|(list, completeness)| Some((list.to_owned(), completeness?.clone()))).collect()
 }
 
 fn gaps(input: &PlanInput<'_>) -> Vec<Gap> {

@@ -5,6 +5,7 @@ pub mod bitpanda;
 mod distinct;
 pub mod hive;
 pub mod paradime;
+mod permission;
 pub mod rapidapi;
 mod rows;
 
@@ -14,6 +15,8 @@ use std::pin::Pin;
 
 use secrecy::SecretString;
 use thiserror::Error;
+
+pub use permission::{Answered, Permission, Permitted};
 
 use rolecall_config::Format;
 use rolecall_graphql::{BatchLimits, CallError, Contexts, Mutation, Quota, Reader, Redactor, Response};
@@ -54,6 +57,9 @@ pub struct UnfitCredential {
     /// Advice for the user.
     pub hint: &'static str,
 }
+
+/// The future result of [`Provider::permissions`].
+pub type Permissions<'a> = Pin<Box<dyn Future<Output = Vec<Answered>> + Send + 'a>>;
 
 /// The future result of [`Provider::survey`].
 pub type Survey<'a> = Pin<Box<dyn Future<Output = Result<Inventory, ReadError>> + Send + 'a>>;
@@ -119,6 +125,10 @@ pub trait Provider: Rules {
     fn survey<'a>(&'a self, _: &'a Reader, _: &'a Desired, _: &'a Live) -> Survey<'a> {
         Box::pin(std::future::ready(Ok(Inventory::default())))
     }
+
+    /// Tells for each mutation that an apply of this file may need whether the credential may send it: by what a read
+    /// has shown, or by asking with a query or a [`Probe`](rolecall_graphql::Probe). Nothing changes.
+    fn permissions<'a>(&'a self, reader: &'a Reader, desired: &'a Desired, live: &'a Live) -> Permissions<'a>;
 
     /// Returns the documents of all mutations, by the names of their fields.
     fn mutations(&self) -> &'static [(&'static str, Mutation)];

@@ -57,6 +57,11 @@ impl OrganizationLock {
         Ok(Self { file, released })
     }
 
+    /// Returns whether an apply holds this lock file. A file that doesn't exist or can't be read isn't held.
+    pub fn is_held(path: &Path) -> bool {
+        File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     /// Returns whether nobody else had the lock since this time, so that a read which began then shows what is
     /// live. An apply that was killed has left no time.
     pub fn was_free_since(&self, at: Timestamp) -> bool {

@@ -298,7 +298,7 @@ fn of_resolved(input: &PlanInput<'_>) -> Access {
         },
         holders,
         unreadable: holders::unreadable(input),
-        completeness: super::completeness(live),
+        completeness: live.completeness(),
         gaps: gaps(input),
         apps: live.apps.clone(),
         permissions: permissions.collect(),

@@ -7,6 +7,7 @@
 mod config;
 mod documents;
 mod mutation_result;
+mod permissions;
 mod read;
 mod rules;
 mod wire;
@@ -16,7 +17,7 @@ use std::pin::Pin;
 
 pub use documents::{DOCUMENTED_QUERIES, GUESSED_TYPES, MUTATIONS};
 
-use super::{Definition, MutationResult, Provider, ReadError, Secrets, Traffic, UnfitCredential};
+use super::{Definition, MutationResult, Permissions, Provider, ReadError, Secrets, Traffic, UnfitCredential};
 use rolecall_config::{Format, Head};
 use rolecall_graphql::{CallError, Context, Contexts, Mutation, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, Rules};
@@ -60,6 +61,10 @@ impl Provider for Bitpanda {
         _: &'a Desired,
     ) -> Pin<Box<dyn Future<Output = Result<Live, ReadError>> + Send + 'a>> {
         Box::pin(read::read(reader))
+    }
+
+    fn permissions<'a>(&'a self, _: &'a Reader, desired: &'a Desired, _: &'a Live) -> Permissions<'a> {
+        Box::pin(std::future::ready(permissions::permissions(desired)))
     }
 
     fn mutations(&self) -> &'static [(&'static str, Mutation)] {

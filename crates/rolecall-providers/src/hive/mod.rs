@@ -7,6 +7,7 @@ mod config;
 mod documents;
 mod list;
 mod mutation_result;
+mod permissions;
 mod read;
 mod resources;
 mod rules;
@@ -21,7 +22,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use documents::{MUTATIONS, QUERIES};
 
-use super::{Definition, MutationResult, Provider, ReadError, Secrets, Traffic, UnfitCredential, Verdict};
+use super::{
+    Definition, MutationResult, Permissions, Provider, ReadError, Secrets, Traffic, UnfitCredential, Verdict,
+};
 use rolecall_config::{Format, Head};
 use rolecall_graphql::{BatchLimits, CallError, Context, Contexts, Mutation, Quota, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, RemoteId, Rules};
@@ -74,6 +77,10 @@ impl Provider for Hive {
         desired: &'a Desired,
     ) -> Pin<Box<dyn Future<Output = Result<Live, ReadError>> + Send + 'a>> {
         Box::pin(read::read(reader, desired))
+    }
+
+    fn permissions<'a>(&'a self, _: &'a Reader, desired: &'a Desired, live: &'a Live) -> Permissions<'a> {
+        Box::pin(std::future::ready(permissions::permissions(desired, live)))
     }
 
     fn mutations(&self) -> &'static [(&'static str, Mutation)] {

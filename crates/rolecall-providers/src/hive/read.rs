@@ -13,6 +13,7 @@ use super::documents::{
     ACCESS_TOKENS_PAGE, FEATURES, INVITATIONS_PAGE, MEMBERS_PAGE, ORGANIZATION, ORGANIZATION_WITHOUT_TYPE,
 };
 use super::list::{Collected, completeness_of, follow, gap_in_members, nodes};
+use super::permissions::MEMBER_MODIFY;
 use super::resources::from_wire;
 use super::rules::DESCRIBE;
 use super::wire::{
@@ -92,6 +93,7 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
             keys: permissions(found.available_organization_access_token_permission_groups),
         }),
         unreadable,
+        lacks: (!may_modify).then_some(MEMBER_MODIFY).into_iter().collect(),
         gaps,
         requests: reader.requests() - requests_before,
         ..Live::of(RemoteId::seen(found.slug), users)

@@ -7,12 +7,12 @@ pub(super) const LIST_USERS: Query = Query::new("ListUsers", include_str!("graph
 /// All queries.
 pub const QUERIES: &[Query] = &[LIST_USERS];
 
+pub(super) const UPDATE_USER_ACCOUNT_TYPE: Mutation =
+    Mutation::new("UpdateUserAccountType", include_str!("graphql/update_user_account_type.graphql"));
+
 /// All mutations, by the names of their fields.
 pub const MUTATIONS: &[(&str, Mutation)] = &[
     ("disableUser", Mutation::new("DisableUser", include_str!("graphql/disable_user.graphql"))),
     ("inviteUser", Mutation::new("InviteUser", include_str!("graphql/invite_user.graphql"))),
-    (
-        "updateUserAccountType",
-        Mutation::new("UpdateUserAccountType", include_str!("graphql/update_user_account_type.graphql")),
-    ),
+    ("updateUserAccountType", UPDATE_USER_ACCOUNT_TYPE),
 ];

@@ -9,6 +9,7 @@ mod account_type;
 mod config;
 mod documents;
 mod mutation_result;
+mod permissions;
 mod read;
 mod rules;
 mod wire;
@@ -20,7 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use documents::{MUTATIONS, QUERIES};
 
-use super::{Definition, MutationResult, Provider, ReadError, Secrets, Traffic, UnfitCredential};
+use super::{Definition, MutationResult, Permissions, Provider, ReadError, Secrets, Traffic, UnfitCredential};
 use rolecall_config::{Format, Head};
 use rolecall_graphql::{CallError, Context, Contexts, Mutation, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, Rules};
@@ -80,6 +81,10 @@ impl Provider for Paradime {
         desired: &'a Desired,
     ) -> Pin<Box<dyn Future<Output = Result<Live, ReadError>> + Send + 'a>> {
         Box::pin(read::read(reader, desired))
+    }
+
+    fn permissions<'a>(&'a self, reader: &'a Reader, desired: &'a Desired, _: &'a Live) -> Permissions<'a> {
+        Box::pin(permissions::permissions(reader, desired))
     }
 
     fn mutations(&self) -> &'static [(&'static str, Mutation)] {

@@ -67,6 +67,9 @@ pub const QUERIES: &[Query] = &[
 /// The further queries for each generation: the client of August 2023, and the documentation.
 pub const QUERIES_BY_GENERATION: [&[Query]; 2] = [&[USERS_LISTED], &[ORGANIZATION, USERS]];
 
+pub(super) const DELETE_USER_INVITES: Mutation =
+    changing("DeleteUserInvites", document!("delete_user_invites.graphql"));
+
 /// All mutations, by the names of their fields.
 pub const MUTATIONS: &[(&str, Mutation)] = &[
     ("addUserToTeams", changing("AddUserToTeams", document!("add_user_to_teams.graphql"))),
@@ -75,7 +78,7 @@ pub const MUTATIONS: &[(&str, Mutation)] = &[
     ("createUserInvites", changing("CreateUserInvites", document!("create_user_invites.graphql"))),
     ("deleteOrganization", changing("DeleteOrganization", document!("delete_organization.graphql"))),
     ("deleteTeam", changing("DeleteTeam", document!("delete_team.graphql"))),
-    ("deleteUserInvites", changing("DeleteUserInvites", document!("delete_user_invites.graphql"))),
+    ("deleteUserInvites", DELETE_USER_INVITES),
     (
         "removeTeamUserFromAllOrgTeams",
         changing("RemoveTeamUserFromAllOrgTeams", document!("remove_team_user_from_all_org_teams.graphql")),

@@ -11,6 +11,7 @@ mod generation;
 mod lower;
 mod mutation_result;
 mod number;
+mod permissions;
 mod read;
 mod rules;
 mod settings;
@@ -27,7 +28,9 @@ use secrecy::{ExposeSecret, SecretString};
 pub use context::OPERATIONS;
 pub use documents::{MUTATIONS, QUERIES, QUERIES_BY_GENERATION};
 
-use super::{Definition, MutationResult, Provider, ReadError, Secrets, Survey, Traffic, UnfitCredential};
+use super::{
+    Definition, MutationResult, Permissions, Provider, ReadError, Secrets, Survey, Traffic, UnfitCredential,
+};
 use context::{CHANGES, EITHER, IDENTITY_KEY, PERSONAL, PERSONAL_KEY, TEAM, TEAM_KEY};
 use rolecall_config::{Format, Head};
 use rolecall_graphql::{CallError, Contexts, Mutation, Quota, Reader, Redactor, Response};
@@ -112,6 +115,10 @@ impl Provider for RapidApi {
 
     fn survey<'a>(&'a self, reader: &'a Reader, desired: &'a Desired, live: &'a Live) -> Survey<'a> {
         Box::pin(read::survey(reader, desired, live))
+    }
+
+    fn permissions<'a>(&'a self, reader: &'a Reader, desired: &'a Desired, live: &'a Live) -> Permissions<'a> {
+        Box::pin(permissions::permissions(reader, desired, live))
     }
 
     fn mutations(&self) -> &'static [(&'static str, Mutation)] {
