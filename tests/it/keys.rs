@@ -210,7 +210,11 @@ fn the_keys_of_all_platforms_are_shown_with_their_secrets() {
     ] {
         assert!(text.contains(words), "{words}\n{text}");
     }
-    assert_eq!(shown(&env, &["--full", "."]).stdout.matches("  disabled\n").count(), 2);
+    let full = shown(&env, &["--full", "."]).stdout;
+    assert_eq!(full.matches("  disabled\n").count(), 2);
+    for all in [full, shown(&env, &["--format", "csv", "."]).stdout] {
+        assert!(all.contains("accessToken:modify, member:describe, member:modify, "), "{all}");
+    }
     // Nothing is asked of a platform without keys, so its credential isn't needed.
     let said = env.run(&["keys", "paradime.yaml", "rapidapi.yaml"]);
     assert!(said.code == 0 && said.stdout.ends_with("\n0 keys.\n"), "{}", said.all());

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{AccessReport, InOrganization, is_unmanaged, lines, name, organization, remarks, since, stated};
+use super::{
+    AccessReport, InOrganization, LISTED, is_unmanaged, lines, name, organization, remarks, since, stated,
+};
 use crate::report::html::Html;
 use rolecall_model::{Completeness, Kind, Permission, Unread};
 use rolecall_plan::access::{Access, Grant, Holder};
@@ -111,7 +113,7 @@ fn push_holder(page: &mut Html, access: &Access, holder: &Holder) {
     let since = holder.since.as_ref().map(since).unwrap_or_default();
     for (index, line) in lines.iter().enumerate() {
         page.raw(if index == 0 { "" } else { "<tr>" });
-        page.element("<td data-label=\"Access\">", line.in_words(), "");
+        page.element("<td data-label=\"Access\">", line.in_words(LISTED), "");
         push_permissions(page, line.grant);
         page.raw("</td>");
         push_place(page, holder, Some(line.grant));

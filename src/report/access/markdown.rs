@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{AccessReport, InOrganization, is_unmanaged, lines, organization, remarks, since, stated};
+use super::{AccessReport, InOrganization, LISTED, is_unmanaged, lines, organization, remarks, since, stated};
 use crate::report::markdown::{code, prose};
 use rolecall_model::{Kind, Unread};
 use rolecall_plan::access::Holder;
@@ -71,7 +71,7 @@ fn push_table(text: &mut String, heading: &str, held: &[InOrganization<'_>]) {
         let lines = lines(holder);
         for line in &lines {
             let place = place(holder, &stated(holder, line.grant.place.as_ref()));
-            let _ = writeln!(text, "{head} {} | {place} | {since} |", prose(line.in_words()));
+            let _ = writeln!(text, "{head} {} | {place} | {since} |", prose(line.in_words(LISTED)));
         }
         if lines.is_empty() {
             let place = holder.entry.as_ref().map(|entry| code(&entry.place)).unwrap_or_default();

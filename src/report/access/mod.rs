@@ -145,25 +145,26 @@ pub(super) fn lines(holder: &Holder) -> Vec<Line<'_>> {
 }
 
 /// The number of permissions or parts that a line lists. Of more, it says how many there are.
-const LISTED: usize = 4;
+pub(super) const LISTED: usize = 4;
 
 impl Line<'_> {
-    /// Returns what the grants are, in words, such as `Developer on shop/*`.
-    pub fn in_words(&self) -> String {
+    /// Returns what the grants are, in words, such as `Developer on shop/*`. Of more than this number of permissions or
+    /// parts, it says how many there are.
+    pub fn in_words(&self, listed: usize) -> String {
         let Grant { team, through, permissions, .. } = self.grant;
         let what = match (through, permissions) {
             (Through::Ownership, _) => "owner".to_owned(),
             (Through::Administration, _) => return "admin of every team".to_owned(),
             (Through::Assigned | Through::Invitation, _) if !self.roles.is_empty() => self.roles.join(", "),
-            (Through::Assigned | Through::Invitation, Some(permissions)) if permissions.len() > LISTED => {
+            (Through::Assigned | Through::Invitation, Some(permissions)) if permissions.len() > listed => {
                 plural(permissions.len(), "permission")
             }
             (Through::Assigned | Through::Invitation, Some(permissions)) => {
-                first(permissions.iter(), LISTED, ToString::to_string)
+                first(permissions.iter(), listed, ToString::to_string)
             }
             (Through::Assigned | Through::Invitation, None) => "a member".to_owned(),
         };
-        let on = on(self.grant, LISTED);
+        let on = on(self.grant, listed);
         let team = team.as_ref().map(|team| format!(" in the team {team}")).unwrap_or_default();
         if on.is_empty() { format!("{what}{team}") } else { format!("{what}{team} on {on}") }
     }

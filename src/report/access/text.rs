@@ -79,10 +79,10 @@ impl Writer {
         for (index, line) in lines.iter().enumerate() {
             let mut body = Vec::new();
             if index == 0 {
-                body.push(format!("{subject}{}", clean(line.in_words())));
+                body.push(format!("{subject}{}", clean(line.in_words(LISTED))));
                 body.extend(notes.iter().cloned());
             } else {
-                body.push(clean(line.in_words()));
+                body.push(clean(line.in_words(LISTED)));
             }
             body.push(painted_place(holder, line.grant));
             self.layout.push(text, &head(if index == 0 { &organization } else { "" }), &body.join("; "));

@@ -1,7 +1,7 @@
 //! Writes keys as comma-separated values: one row for each key.
 
 use super::{KeysReport, maker, stage};
-use crate::report::access::{Line, lines};
+use crate::report::access::lines;
 use crate::report::csv::row;
 use rolecall_plan::keys::{KeyStatus, Keys, StepKind, TargetState};
 
@@ -44,7 +44,7 @@ fn cells(organization: &Keys, key: &KeyStatus) -> [String; COLUMNS.len()] {
         value.map(|value| value.to_string()).unwrap_or_default()
     }
     let yes = |is: bool| (if is { "yes" } else { "no" }).to_owned();
-    let may: Vec<String> = lines(&key.access).iter().map(Line::in_words).collect();
+    let may: Vec<String> = lines(&key.access).iter().map(|line| line.in_words(usize::MAX)).collect();
     let targets = |arrived: bool| {
         let targets = key.delivered.iter().flat_map(|delivered| &delivered.targets);
         let words = targets.filter(|target| target.arrived == arrived).map(|target| match target.now {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{KeysReport, age, distance, maker, next, place, secrets, stage};
-use crate::report::access::lines;
+use crate::report::access::{LISTED, lines};
 use crate::report::layout::{Layout, pad};
 use crate::report::style::{BOLD, DIM, REMOVE, WARN, called, clean, paint, plural};
 use rolecall_model::Unread;
@@ -82,7 +82,8 @@ fn push_key(text: &mut String, report: &KeysReport, key: &KeyStatus, layout: Lay
         layout.push(text, &format!("    {}  ", paint(DIM, pad(label, LABELS))), body);
     };
     push("id", &clean(&key.id));
-    let grants: Vec<String> = lines(access).iter().map(|line| clean(line.in_words())).collect();
+    let listed = if layout.full { usize::MAX } else { LISTED };
+    let grants: Vec<String> = lines(access).iter().map(|line| clean(line.in_words(listed))).collect();
     let privileged = access.privileged.then(|| paint(WARN, "privileged"));
     let grants = if grants.is_empty() { vec!["nothing".to_owned()] } else { grants };
     push("may", &grants.into_iter().chain(privileged).collect::<Vec<_>>().join("; "));
