@@ -58,6 +58,8 @@ fn drift_that_nobody_asked_for_can_be_refused_or_left_as_it_is() {
     assert!(team.comments()[0].contains("not-asked-for"), "{}", team.comments()[0]);
 
     team.settings.env.insert("REQUIRE_ASKED".to_owned(), "false".to_owned());
+    // The credential may send everything, so this refuses nothing.
+    team.settings.env.insert("AS_APPLY".to_owned(), "true".to_owned());
     team.settings.env.insert("ONLY_ASKED".to_owned(), "true".to_owned());
     team.plan(&pull).is("plan", Ended::Success);
     let before = team.changes_left();
