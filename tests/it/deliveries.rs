@@ -393,6 +393,48 @@ fn age_encrypts_for_all_recipients_without_a_shell_and_without_allow_commands() 
     }
 }
 
+/// Encrypts with each real program that this machine has, and decrypts what it wrote.
+#[cfg(unix)]
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn what_a_real_age_or_rage_encrypts_its_own_program_decrypts() {
+    use std::process::{Command, Stdio};
+    let found = |name: &str| {
+        let all = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&all).find(|folder| folder.join(name).is_file())
+    };
+    for name in ["age", "rage"] {
+        let (Some(program), Some(keygen)) = (found(name), found(&format!("{name}-keygen"))) else {
+            eprintln!("skipped: there is no {name} on this machine");
+            continue;
+        };
+        // Only this program is on the path of rolecall.
+        let folder = TempDir::new().unwrap();
+        std::os::unix::fs::symlink(program.join(name), folder.path().join(name)).unwrap();
+        let identity = folder.path().join("identity");
+        let made = Command::new(keygen.join(format!("{name}-keygen"))).arg("-o").arg(&identity).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let text = fs::read_to_string(&identity).unwrap();
+        let recipient = text.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
+        let deliver = format!("[{{ age: ['{recipient}'], file: keys/ci.age }}, {{ file: keys/plain }}]");
+        let (env, _server) = env_with(&deliver, folder.path());
+        let said = env.run(APPLY);
+        assert_eq!(said.code, 0, "{}", said.all());
+        let secret = env.read("keys/plain");
+        is_silent(&env, &said, &secret);
+        assert!(!env.read("keys/ci.age").contains(&secret));
+        let decrypt = Command::new(program.join(name))
+            .args(["--decrypt", "--identity"])
+            .arg(&identity)
+            .arg(env.path("keys/ci.age"))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(decrypt.status.success(), "{}", String::from_utf8_lossy(&decrypt.stderr));
+        assert_eq!(String::from_utf8(decrypt.stdout).unwrap(), secret, "{name}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn an_age_that_can_not_encrypt_is_noticed_before_anything_is_sent() {
