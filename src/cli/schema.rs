@@ -43,7 +43,7 @@ pub enum SchemaName {
     Keys,
     /// The changes of the files, which `pull --format json` writes.
     Pull,
-    /// What plan and apply can do here, which `doctor --format json` writes.
+    /// Checks of what plan and apply can do here, which `doctor --format json` writes.
     Doctor,
     /// One person everywhere, which `offboard --format json` and `onboard --format json` write.
     Person,

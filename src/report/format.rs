@@ -57,7 +57,7 @@ pub enum Subject<'a> {
     Access { report: &'a AccessReport, why: bool },
     /// The keys, with their stages.
     Keys(&'a KeysReport),
-    /// What plan and apply can do here.
+    /// Checks of what plan and apply can do here.
     Doctor(&'a DoctorReport),
 }
 
