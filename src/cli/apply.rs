@@ -432,7 +432,7 @@ impl Run<'_> {
             backoff: connected.backoff,
             quotas: &connected.quotas,
             parallelism: self.args.parallelism.unwrap_or_else(|| connected.provider.traffic().parallelism),
-            caller: connected.caller.as_ref(),
+            caller: Some(&connected.caller),
             deliveries: &connected.deliveries,
             approved: approved.as_deref(),
             run,

@@ -16,13 +16,13 @@ use super::credential;
 use super::exit::{Failure, sentence};
 use super::files;
 use rolecall_config::is_loopback;
-use rolecall_engine::apply::Deliveries;
+use rolecall_engine::apply::{Deliveries, sign_in};
 use rolecall_engine::ledger::{LedgerError, OrganizationLock};
 use rolecall_graphql::storage::{Cache, private};
 use rolecall_graphql::{
     Backoff, ClientSettings, Context, Contexts, HttpSettings, Quota, Quotas, Reader, Redactor, Transport,
 };
-use rolecall_model::{Code, Desired, Finding, ProviderName, Quirk, RemoteId, Rules, Site};
+use rolecall_model::{Code, Desired, Finding, ProviderName, Quirk, RemoteId, Rules, SignIn, Site};
 use rolecall_providers::{Provider, Secrets};
 
 /// The name and version of rolecall, as platforms and plans get it.
@@ -36,8 +36,8 @@ pub(super) struct Connected {
     pub redactor: Redactor,
     pub backoff: Backoff,
     pub quotas: Arc<Quotas>,
-    /// The id of the key that rolecall signs in with, if the credential shows it.
-    pub caller: Option<RemoteId>,
+    /// The key that rolecall signs in with, as far as the credential tells.
+    pub caller: SignIn,
     pub site: Site,
     /// Whether the platform is reached over TLS.
     pub is_encrypted: bool,
@@ -217,7 +217,7 @@ impl ConnectionConfig<'_> {
             .open(credential_fingerprint, settings, limited, resume)
             .map_err(|why| Failure::error(sentence(why)))?;
         let PlatformConnection { transport, quotas, run_cache, cache, checkpoint } = opened;
-        let caller = provider.own_key(&secrets);
+        let caller = sign_in(provider, &secrets);
         let redactor = Redactor::new(secrets.all().chain(hidden));
         let backoff = Backoff::with_seed(seed());
         let mut reader = Reader::new(transport.clone(), redactor.clone(), backoff).with_run_cache(run_cache);

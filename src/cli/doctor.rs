@@ -168,7 +168,7 @@ fn is_unreached(error: &ReadError) -> bool {
 /// Returns whose the credential is, and when it ends, as far as that is known.
 fn owner(organization: &Organization<'_>, live: &Live) -> Check {
     let Organization { desired, connected, .. } = organization;
-    let key = connected.caller.as_ref().or(desired.own_key.as_ref().map(|own| &own.value));
+    let key = connected.caller.id.as_ref().or(desired.own_key.as_ref().map(|own| &own.value));
     let live_key = key.and_then(|id| live.keys().iter().find(|live| live.id == *id));
     let says = match (&live.caller, key, &desired.own_user) {
         (Some(caller), _, _) if !caller.emails.is_empty() => {

@@ -184,7 +184,7 @@ pub(super) async fn read(
         live,
         facts,
         site: &organization.connected.site,
-        own_key: organization.connected.caller.as_ref().or(desired.own_key.as_deref()),
+        own_key: organization.connected.caller.id.as_ref().or(desired.own_key.as_deref()),
         now: Timestamp::now(),
     });
     if !wanted.partial && !imported.incomplete.is_empty() {

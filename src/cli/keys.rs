@@ -14,8 +14,8 @@ use super::reports::{Reports, check_metrics};
 use super::session::{Readings, Session};
 use super::{Connection, OUTPUT, Paths, access};
 use crate::report::{Format, KEYS_VERSION, KeysReport, Subject, key_metrics};
-use rolecall_config::{Loaded, LoadedFile, length_of_time};
-use rolecall_model::{Desired, Kind, ManualStep, Rules, Unread};
+use rolecall_config::{Loaded, LoadedFile};
+use rolecall_model::{Desired, Kind, ManualStep, Rules, Unread, length_of_time};
 use rolecall_plan::keys::Keys;
 
 /// Show every key: its age, its stage, its secret and its next step.

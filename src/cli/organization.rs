@@ -112,7 +112,7 @@ impl Organization<'_> {
             asserted: &self.asserted,
             only: approved.map(|approved| approved.still_valid),
             approved: approved.and_then(|approved| approved.seal),
-            caller: self.connected.caller.as_ref(),
+            caller: Some(&self.connected.caller),
             now: self.now(),
         }
     }

@@ -162,7 +162,7 @@ fn pull_one<'a>(
         live,
         facts,
         site: &organization.connected.site,
-        caller: organization.connected.caller.as_ref(),
+        caller: Some(&organization.connected.caller),
         now: args.paths.now(),
         options: &options,
     };

@@ -291,13 +291,15 @@ fn user(before: Option<&User>, after: &User) -> Vec<FieldChange> {
 }
 
 fn key(before: Option<&Key>, after: &Key) -> Vec<FieldChange> {
-    let Key { id: _, name: _, description, roles: _, permissions: _, resources: _, expires, enabled } = after;
+    let Key { id: _, name: _, description, roles: _, permissions: _, resources: _, expires, lifetime, enabled } =
+        after;
+    let lifetime = lifetime.map(|lifetime| format!("{lifetime} after its creation"));
     let mut fields = vec![
         plain("description", before.and_then(|key| key.description.clone()), description.clone()),
         plain(
             "expires",
             before.and_then(|key| key.expires.as_ref().map(ToString::to_string)),
-            expires.as_ref().map(ToString::to_string),
+            lifetime.or_else(|| expires.as_ref().map(ToString::to_string)),
         ),
     ];
     if let Some(before) = before {

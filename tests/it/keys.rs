@@ -32,7 +32,7 @@ fn report<P: Platform>(rig: &Rig<P>) -> Keys {
         asserted: &BTreeSet::new(),
         only: None,
         approved: None,
-        caller: rolecall_providers::of(P::NAME).own_key(&P::secrets()).as_ref(),
+        caller: Some(&rolecall_engine::apply::sign_in(rolecall_providers::of(P::NAME), &P::secrets())),
         now: rig.now,
     })
 }

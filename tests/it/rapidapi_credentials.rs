@@ -126,8 +126,8 @@ credentials: { personal_key: { env: KEY }, team_key: { env: TEAM_KEY }, identity
         ])
     }
 
-    fn engine(world: World) -> RapidApi {
-        Hub::engine(world)
+    fn engine(world: World, clock: rolecall_sandbox::Clock) -> RapidApi {
+        Hub::engine(world, clock)
     }
 
     fn world(engine: &RapidApi) -> MutexGuard<'_, World> {

@@ -15,7 +15,7 @@ use crate::{Law, planned};
 
 /// Calls with the input of a plan for this organisation, of which everything is read.
 fn with_input<P: Lawful, T>(rig: &Rig<P>, live: &Live, then: impl FnOnce(&PlanInput<'_>) -> T) -> T {
-    let caller = rolecall_providers::of(P::NAME).own_key(&P::secrets());
+    let caller = rolecall_engine::apply::sign_in(rolecall_providers::of(P::NAME), &P::secrets());
     then(&PlanInput {
         desired: &rig.desired,
         live,
@@ -25,7 +25,7 @@ fn with_input<P: Lawful, T>(rig: &Rig<P>, live: &Live, then: impl FnOnce(&PlanIn
         asserted: &BTreeSet::new(),
         only: None,
         approved: None,
-        caller: caller.as_ref(),
+        caller: Some(&caller),
         now: now(),
     })
 }

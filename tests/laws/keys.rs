@@ -12,7 +12,7 @@ use crate::support::rig::{Fate, Rig};
 use crate::{Law, planned};
 
 fn report<P: Lawful>(rig: &Rig<P>) -> Keys {
-    let caller = rolecall_providers::of(P::NAME).own_key(&P::secrets());
+    let caller = rolecall_engine::apply::sign_in(rolecall_providers::of(P::NAME), &P::secrets());
     keys(&PlanInput {
         desired: &rig.desired,
         live: &rig.read().unwrap(),
@@ -22,7 +22,7 @@ fn report<P: Lawful>(rig: &Rig<P>) -> Keys {
         asserted: &BTreeSet::new(),
         only: None,
         approved: None,
-        caller: caller.as_ref(),
+        caller: Some(&caller),
         now: rig.now,
     })
 }

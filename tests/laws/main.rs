@@ -167,7 +167,7 @@ fn the_same_world_and_file_give_the_same_seal<P: Lawful>(world: P::World, file: 
     let other = P::rig(P::shuffled(&world, seed), &file.shuffled(seed));
     let one = P::rig(world, file);
     let later: Timestamp = "2026-11-21T23:04:05Z".parse().unwrap();
-    let caller = rolecall_providers::of(P::NAME).own_key(&P::secrets());
+    let caller = rolecall_engine::apply::sign_in(rolecall_providers::of(P::NAME), &P::secrets());
     let seal = |rig: &Rig<P>, now: Timestamp| {
         let input = PlanInput {
             desired: &rig.desired,
@@ -178,7 +178,7 @@ fn the_same_world_and_file_give_the_same_seal<P: Lawful>(world: P::World, file: 
             asserted: &BTreeSet::new(),
             only: None,
             approved: None,
-            caller: caller.as_ref(),
+            caller: Some(&caller),
             now,
         };
         plan(&input).map(|planned| planned.plan.seal).map_err(|findings| findings.len())

@@ -27,14 +27,14 @@ fn text_of<P: Lawful>(file: &FileBody) -> String {
 }
 
 fn pulled<P: Lawful>(text: &str, live: &Live, rig: &Rig<P>, options: &PullOptions) -> Option<Pulled> {
-    let caller = rolecall_providers::of(P::NAME).own_key(&P::secrets());
+    let caller = rolecall_engine::apply::sign_in(rolecall_providers::of(P::NAME), &P::secrets());
     let loaded = load_text("access.yaml", text, rolecall_providers::format);
     let input = Pull {
         provider: P::NAME,
         live,
         facts: &rig.ledger.facts(),
         site: &Site::host("sandbox"),
-        caller: caller.as_ref(),
+        caller: Some(&caller),
         now: now(),
         options,
     };

@@ -1,6 +1,6 @@
 //! Support for tests with Bitpanda Custody.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::MutexGuard;
 
 use rolecall_model::ProviderName;
 use rolecall_providers::Secrets;
@@ -8,7 +8,7 @@ use rolecall_sandbox::bitpanda::{Bitpanda, World, WorldKey, WorldUser};
 use rolecall_sandbox::digest;
 use secrecy::SecretString;
 
-use super::rig::{self, now};
+use super::rig;
 
 pub const ORGANIZATION: &str = "org-1";
 pub const OWN_SECRET: &str = "own-secret";
@@ -27,8 +27,8 @@ impl rig::Platform for Custody {
         Secrets::new([("api_key", SecretString::from(OWN_SECRET))])
     }
 
-    fn engine(world: World) -> Bitpanda {
-        Bitpanda::new(world, Arc::new(now))
+    fn engine(world: World, clock: rolecall_sandbox::Clock) -> Bitpanda {
+        Bitpanda::new(world, clock)
     }
 
     fn world(engine: &Bitpanda) -> MutexGuard<'_, World> {

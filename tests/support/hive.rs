@@ -1,6 +1,6 @@
 //! Support for tests with GraphQL Hive.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::MutexGuard;
 
 use jiff::Timestamp;
 use rolecall_model::ProviderName;
@@ -33,8 +33,8 @@ impl rig::Platform for Console {
         Secrets::new([("token", SecretString::from(OWN_CREDENTIAL.trim_start_matches("Bearer ")))])
     }
 
-    fn engine(world: World) -> Hive {
-        Hive::new(world, Arc::new(now))
+    fn engine(world: World, clock: rolecall_sandbox::Clock) -> Hive {
+        Hive::new(world, clock)
     }
 
     fn world(engine: &Hive) -> MutexGuard<'_, World> {

@@ -1,6 +1,6 @@
 //! Support for tests with Paradime.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::MutexGuard;
 
 use rolecall_model::ProviderName;
 use rolecall_providers::Secrets;
@@ -10,7 +10,7 @@ use rolecall_sandbox::paradime::{
 };
 use secrecy::SecretString;
 
-use super::rig::{self, now};
+use super::rig;
 
 pub struct Workspace;
 
@@ -39,8 +39,8 @@ impl rig::Platform for Workspace {
         ])
     }
 
-    fn engine(world: World) -> Paradime {
-        Paradime::new(world, Arc::new(now))
+    fn engine(world: World, clock: rolecall_sandbox::Clock) -> Paradime {
+        Paradime::new(world, clock)
     }
 
     fn world(engine: &Paradime) -> MutexGuard<'_, World> {

@@ -1,7 +1,7 @@
 //! Support for tests with RapidAPI.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, MutexGuard};
+use std::sync::MutexGuard;
 
 use rolecall_engine::apply::{FinalState, Report, record_observed};
 use rolecall_model::{Address, Effect, Finding, OrganizationPlan, Outcome, ProviderName};
@@ -36,8 +36,8 @@ impl Platform for Hub {
         ])
     }
 
-    fn engine(world: World) -> RapidApi {
-        RapidApi::new(world, Arc::new(now))
+    fn engine(world: World, clock: rolecall_sandbox::Clock) -> RapidApi {
+        RapidApi::new(world, clock)
     }
 
     fn world(engine: &RapidApi) -> MutexGuard<'_, World> {

@@ -1,7 +1,7 @@
 //! An organisation in memory with a sandbox, a connection, a ledger and deliveries. There is no network, and time
 //! stands still.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -11,16 +11,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rolecall_config::{Source, check_source};
-use rolecall_engine::apply::{Apply, Deliveries, Report, Shutdown, Step};
+use rolecall_engine::apply::{Apply, Deliveries, Report, Shutdown, Step, sign_in};
 use rolecall_engine::ledger::{Event, Ledger};
-use rolecall_graphql::{Backoff, Quotas, Reader, Redactor, Request, Response, Transport, TransportError};
+use rolecall_graphql::{Backoff, Context, Quotas, Reader, Redactor, Request, Response, Transport, TransportError};
 use rolecall_model::{
     Address, Desired, Finding, Limit, Live, OrganizationPlan, ProviderName, Removals, Rules, Site,
 };
 use rolecall_plan::{Approval, ApprovalProgress, PlanInput, Planned, plan, renamed, resume};
 use rolecall_providers::{Answered, ReadError, Secrets};
-use rolecall_sandbox::{Engine, Headers, InProcess, Sandbox, Store};
-use secrecy::ExposeSecret;
+use rolecall_sandbox::{Clock, Engine, Headers, InProcess, Sandbox, Store};
+use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 
 /// Returns the current time of every test.
@@ -37,7 +37,7 @@ pub trait Platform: 'static {
     const HEAD: &'static str;
     /// Returns rolecall's own credentials.
     fn secrets() -> Secrets;
-    fn engine(world: Self::World) -> Self::Engine;
+    fn engine(world: Self::World, clock: Clock) -> Self::Engine;
     fn world(engine: &Self::Engine) -> MutexGuard<'_, Self::World>;
 }
 
@@ -80,8 +80,11 @@ pub struct Rig<P: Platform> {
     pub desired: Desired,
     pub ledger: Ledger,
     pub deliveries: Deliveries,
-    /// The time that rolecall sees. The sandbox's clock stands still.
+    /// The time that rolecall sees. The sandbox's clock stands still, unless [`Rig::set_time`] sets both.
     pub now: Timestamp,
+    platform_time: Arc<Mutex<Timestamp>>,
+    /// The credentials that rolecall signs in with.
+    secrets: Secrets,
     /// The number of requests in flight at once. `None` uses the platform's default.
     pub parallelism: Option<usize>,
     /// The seal of the approved plan of the next runs.
@@ -264,6 +267,15 @@ fn text_response(status: u16, text: &str) -> Response {
     Response::new(status, text.as_bytes().to_vec())
 }
 
+/// Returns the headers with these credentials.
+fn headers<P: Platform>(secrets: &Secrets, desired: &Desired) -> BTreeMap<Context, Headers> {
+    let contexts = rolecall_providers::of(P::NAME).headers(secrets, desired).unwrap();
+    let headers = |headers: &[(&'static str, SecretString)]| {
+        Headers::new(headers.iter().map(|(name, value)| (*name, value.expose_secret())))
+    };
+    contexts.iter().map(|(context, of_it)| (*context, headers(of_it))).collect()
+}
+
 /// Parses a file that has to be valid. There is no limit on removals unless the file sets one, because the worlds
 /// are small.
 pub fn desired(yaml: &str) -> Desired {
@@ -277,16 +289,13 @@ pub fn desired(yaml: &str) -> Desired {
 
 impl<P: Platform> Rig<P> {
     pub fn new(world: P::World, body: &str) -> Self {
-        let sandbox = Arc::new(Sandbox::new(P::engine(world), Store::Memory));
-        let provider = rolecall_providers::of(P::NAME);
+        let platform_time = Arc::new(Mutex::new(now()));
+        let time = Arc::clone(&platform_time);
+        let clock: Clock = Arc::new(move || *time.lock().unwrap());
+        let sandbox = Arc::new(Sandbox::new(P::engine(world, clock), Store::Memory));
         let desired_state = desired(&format!("{}{body}", P::HEAD));
-        let contexts =
-            provider.headers(&P::secrets(), &desired_state).unwrap().into_iter().map(|(context, headers)| {
-                let headers = headers.iter().map(|(name, value)| (*name, value.expose_secret()));
-                (context, Headers::new(headers))
-            });
         let wire = Arc::new(Wire {
-            inner: InProcess::new(Arc::clone(&sandbox), contexts.collect()),
+            inner: InProcess::new(Arc::clone(&sandbox), headers::<P>(&P::secrets(), &desired_state)),
             sandbox: Arc::clone(&sandbox),
             fates: Mutex::new(Vec::new()),
             decide: Mutex::new(None),
@@ -306,6 +315,8 @@ impl<P: Platform> Rig<P> {
             ledger: Ledger::default(),
             deliveries,
             now: now(),
+            platform_time,
+            secrets: P::secrets(),
             parallelism: None,
             dies_at_line: None,
             approved: None,
@@ -313,6 +324,19 @@ impl<P: Platform> Rig<P> {
             runs: 0,
             folder,
         }
+    }
+
+    /// Signs in with other credentials from now on.
+    pub fn sign_in<'s>(&mut self, secrets: impl IntoIterator<Item = (&'static str, &'s str)>) {
+        let secrets = secrets.into_iter().map(|(name, secret)| (name, SecretString::from(secret)));
+        self.secrets = Secrets::new(secrets);
+        self.wire.inner.set_headers(headers::<P>(&self.secrets, &self.desired));
+    }
+
+    /// Sets the time that rolecall and the platform see.
+    pub fn set_time(&mut self, at: Timestamp) {
+        self.now = at;
+        *self.platform_time.lock().unwrap() = at;
     }
 
     pub fn rules() -> &'static dyn Rules {
@@ -378,7 +402,7 @@ impl<P: Platform> Rig<P> {
         asserted: &BTreeSet<Address>,
         only: Option<&BTreeSet<Address>>,
     ) -> Result<Planned, Vec<Finding>> {
-        let caller = rolecall_providers::of(P::NAME).own_key(&P::secrets());
+        let caller = sign_in(rolecall_providers::of(P::NAME), &self.secrets);
         let input = PlanInput {
             desired: &self.desired,
             live,
@@ -388,7 +412,7 @@ impl<P: Platform> Rig<P> {
             asserted,
             only,
             approved: None,
-            caller: caller.as_ref(),
+            caller: Some(&caller),
             now: self.now,
         };
         plan(&input)
@@ -458,7 +482,7 @@ impl<P: Platform> Rig<P> {
         let (reader, shutdown) = (self.reader(), Shutdown::default());
         let provider = rolecall_providers::of(P::NAME);
         let live = provider.read(&reader, &self.desired).await.unwrap();
-        let caller = provider.own_key(&P::secrets());
+        let caller = sign_in(provider, &self.secrets);
         let apply = Apply {
             provider,
             desired: &self.desired,
@@ -469,7 +493,7 @@ impl<P: Platform> Rig<P> {
             backoff: Backoff::with_seed(1),
             quotas: &Quotas::default(),
             parallelism: self.parallelism.unwrap_or_else(|| provider.traffic().parallelism),
-            caller: caller.as_ref(),
+            caller: Some(&caller),
             deliveries: &self.deliveries,
             approved: self.approved.as_deref(),
             run: &format!("run-{}", self.runs),

@@ -390,7 +390,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        let mut entries = self.known_entries(Some((fields, resolve::common_fields(name))))?;
+        let mut entries = self.known_entries(Some((fields, resolve::common_fields(name, fields))))?;
         // serde reports only the first missing field. An entry for each of them reports all.
         for field in fields {
             if !entries.iter().any(|entry| entry.name == *field) {

@@ -40,7 +40,7 @@ pub use person::{
 };
 pub use pull::{Check, Gone, Pull, PullInput, PullOptions, Pulled, Stated, pull, stated};
 pub use redact::shows_credential;
-pub use resolve::{Answers, Commands, Disk, Files, NoFiles, NotRun, length_of_time};
+pub use resolve::{Answers, Commands, Disk, Files, NoFiles, NotRun};
 pub use schema::schema;
 pub use source::{Excerpt, MAX_BYTES, Mark, Source};
 pub use trust::needing_approval;

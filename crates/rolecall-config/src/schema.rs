@@ -86,20 +86,41 @@ impl Definitions<'_> {
             entry["then"]["properties"]["until"] = json!(false);
         }
         if section == "keys" {
+            let has_expiry = entry["properties"].get("expires").is_some();
             let texts = [
                 (
                     "max_age",
                     "When the key gets this old, its successor has taken its place. Default: it may be of any age.",
+                    true,
                 ),
-                ("overlap", "The key and its successor both work for this time. Default: until the next apply."),
+                (
+                    "overlap",
+                    "The key and its successor both work for this time. Default: until the next apply.",
+                    true,
+                ),
+                (
+                    "lifetime",
+                    "A new key expires so long after its creation. A live key may have any expiry. If it is absent, `expires` applies.",
+                    has_expiry,
+                ),
+                (
+                    "rotate_before",
+                    "The successor is created so long before the key expires. It needs `lifetime`. Default: no successor is created because of the expiry.",
+                    has_expiry,
+                ),
             ];
+            let texts = texts.into_iter().filter(|(_, _, is_here)| *is_here);
+            let mut names: Vec<&str> = texts.clone().map(|(name, ..)| name).collect();
             let fields = &mut entry["properties"];
-            for (name, text) in texts {
+            for (name, text, _) in texts {
                 fields[name] = described("Duration", text);
             }
             let text = "With `automatically`, a scheduled `apply --leftovers` creates a successor that is due. Otherwise a reviewed apply does. Default: `reviewed`.";
             fields["rotate"] = json!({ "description": text, "enum": ["automatically", "reviewed"] });
-            for name in ["max_age", "overlap", "rotate"] {
+            let text = "If `true`, the key also gets a successor while rolecall signs in with it. A person then stores the new secret where `credentials` points. Default: `false`.";
+            fields["rotate_own"] = json!({ "description": text, "type": "boolean" });
+            names.extend(["rotate", "rotate_own"]);
+            for name in names {
                 entry["then"]["properties"][name] = json!(false);
             }
             let duration = json!({

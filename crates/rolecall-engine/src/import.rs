@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use rolecall_config::{ImportInput, Imported, Problem, Source, check_source};
-use rolecall_model::{Cause, Facts, Finding, Kind, Live, ProviderName, RemoteId, Scope, Site};
+use rolecall_model::{Cause, Facts, Finding, Kind, Live, ProviderName, RemoteId, Scope, SignIn, Site};
 use rolecall_plan::{PlanInput, plan};
 
 /// The input from which a file is written.
@@ -42,6 +42,7 @@ fn problems(input: &Import<'_>, text: &str) -> Vec<Problem> {
         |finding: Finding| Problem { line: Some(finding.place.line), change: None, message: finding.message };
     let mut problems: Vec<Problem> = findings.into_iter().map(of_finding).collect();
     let Some(desired) = desired else { return problems };
+    let caller = input.own_key.map(|id| SignIn { id: Some(id.clone()), ..SignIn::default() });
     let planned = plan(&PlanInput {
         desired: &desired,
         live: input.live,
@@ -51,7 +52,7 @@ fn problems(input: &Import<'_>, text: &str) -> Vec<Problem> {
         asserted: &BTreeSet::new(),
         only: None,
         approved: None,
-        caller: input.own_key,
+        caller: caller.as_ref(),
         now: input.now,
     });
     match planned {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rolecall_config::{
     EditedFile, Loaded, LoadedFile, PullInput, PullOptions, Pulled, Source, Stated, reload, stated,
 };
-use rolecall_model::{Desired, Facts, Finding, Live, OrganizationPlan, ProviderName, RemoteId, Site};
+use rolecall_model::{Desired, Facts, Finding, Live, OrganizationPlan, ProviderName, SignIn, Site};
 use rolecall_plan::{PlanInput, plan};
 
 /// The input from which a file is pulled.
@@ -19,7 +19,7 @@ pub struct Pull<'a> {
     pub facts: &'a Facts,
     pub site: &'a Site,
     /// The id of the key that rolecall signs in with, if the credential shows it.
-    pub caller: Option<&'a RemoteId>,
+    pub caller: Option<&'a SignIn>,
     pub now: Timestamp,
     pub options: &'a PullOptions,
 }
@@ -47,7 +47,7 @@ pub fn pull<'f>(
     let Pull { provider, live, caller, now, options, .. } = *input;
     let all = Loaded { files: vec![file.clone()], included: included.to_vec(), ..Loaded::default() };
     let (desired, _) = planned(input, &all, &[])?;
-    let own_key = caller.or(desired.own_key.as_deref());
+    let own_key = caller.and_then(|caller| caller.key(input.facts)).or(desired.own_key.as_deref());
     let format = rolecall_providers::format(provider);
     let parts = included.iter().filter(|part| file.includes.contains(&part.number) && !part.is_data);
     let parts: Vec<(&Source, Stated)> = parts.map(|part| (part, stated(&part.text))).collect();

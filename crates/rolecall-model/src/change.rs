@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Entity, Permission, RemoteId, RoleName, Until};
+use super::{Address, Entity, Lifetime, Permission, RemoteId, RoleName, Until};
 
 /// The difference between one entity's live value and its desired value, and why it is planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -260,6 +261,8 @@ pub enum Stage {
     Narrow,
     /// Removes entities.
     Remove,
+    /// Creates the successor of the key that rolecall signs in with, or removes that successor's predecessor.
+    Own,
 }
 
 /// A mutation as the provider returns it for a change, before it has an id and dependencies. See
@@ -310,6 +313,30 @@ pub fn id_of(address: &Address) -> Value {
 /// Returns the placeholder for the same id as a number.
 pub fn number_of(address: &Address) -> Value {
     serde_json::json!({ NUMBER_OF: address })
+}
+
+/// The key of a placeholder in variables: `{"$expiry": LIFETIME}` stands for the time at which a key expires that is
+/// created now.
+const EXPIRY: &str = "$expiry";
+
+/// Returns the placeholder for the expiry of a key with this lifetime.
+///
+/// The expiry depends on the time at which the key is created. A plan that somebody approves today can be sent next week,
+/// so it contains the lifetime, which somebody can review. The expiry is filled in when the mutation is sent.
+pub fn expiry_after(lifetime: Lifetime) -> Value {
+    serde_json::json!({ EXPIRY: lifetime })
+}
+
+/// Fills in the expiries of keys that are created at this time.
+pub fn fill_expiries(value: &mut Value, created: Timestamp) {
+    match value {
+        Value::Object(fields) => match fields.get(EXPIRY).map(Lifetime::deserialize) {
+            Some(Ok(lifetime)) if fields.len() == 1 => *value = serde_json::json!(lifetime.from(created)),
+            Some(_) | None => fields.values_mut().for_each(|value| fill_expiries(value, created)),
+        },
+        Value::Array(items) => items.iter_mut().for_each(|value| fill_expiries(value, created)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// One GraphQL mutation.

@@ -9,8 +9,8 @@ use jiff::SignedDuration;
 use serde::{Serialize, Serializer};
 
 use super::{
-    Address, Email, Ending, Expiry, Guardrails, Identity, KeyName, Kind, Limit, Pattern, Permission, Place,
-    Placed, ProviderName, Reach, RemoteId, RoleName, Slug, TeamName, Until,
+    Address, Email, Ending, Expiry, Guardrails, Identity, KeyName, Kind, Lifetime, Limit, Pattern, Permission,
+    Place, Placed, ProviderName, Reach, RemoteId, RoleName, Slug, TeamName, Until,
 };
 
 /// The desired state of one organisation, as a checked file says it.
@@ -56,7 +56,7 @@ pub struct Desired {
     pub memberships: BTreeMap<Address, PersonGroups>,
     /// The people of people files who have another address on this platform, by that address.
     pub people: BTreeMap<Email, Email>,
-    /// The rules by which keys are replaced when they are old.
+    /// The rules that say how long keys live, and when they are replaced.
     pub rotations: BTreeMap<Address, Rotation>,
     /// The directories that people come from.
     pub directories: Vec<PeopleDirectory>,
@@ -75,16 +75,29 @@ pub struct Desired {
     pub reads: BTreeSet<Kind>,
 }
 
-/// The rule by which a key is replaced when it is old.
+/// The rule that says how long a key lives, and when it is replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rotation {
     pub place: Place,
+    /// The time from the creation of a key to its expiry.
+    pub lifetime: Option<Lifetime>,
     /// The age at which a key is retired.
-    pub max_age: SignedDuration,
+    pub max_age: Option<SignedDuration>,
+    /// The time before the expiry of a key at which its successor is due.
+    pub rotate_before: Option<SignedDuration>,
     /// The time for which a key and its successor both work.
     pub overlap: SignedDuration,
     /// True if a scheduled run may take each step without a review.
     pub automatically: bool,
+    /// True if the rule also applies to the key that rolecall signs in with.
+    pub own: bool,
+}
+
+impl Rotation {
+    /// Returns whether keys get successors by this rule.
+    pub fn rotates(&self) -> bool {
+        self.max_age.is_some() || self.rotate_before.is_some()
+    }
 }
 
 /// A directory that people come from.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::change::is_false;
-use super::{Email, Expiry, KeyName, Permission, RemoteId, Resources, RoleName, TeamName};
+use super::{Email, Expiry, KeyName, Lifetime, Permission, RemoteId, Resources, RoleName, TeamName};
 
 /// The full value of an entity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -135,6 +135,9 @@ pub struct Key {
     pub resources: Option<Resources>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Expiry>,
+    /// The key expires so long after it is created. Only a key that doesn't exist yet has this, instead of `expires`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<Lifetime>,
     pub enabled: bool,
 }
 

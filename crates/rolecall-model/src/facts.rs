@@ -268,6 +268,36 @@ pub struct Receipt {
     pub fingerprint: Option<String>,
 }
 
+impl MintedKey {
+    fn fingerprint(&self) -> Option<&str> {
+        self.receipt.as_ref()?.fingerprint.as_deref()
+    }
+}
+
+/// The key that rolecall signs in with, as far as its credential tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SignIn {
+    /// The id of the key, if the credential contains it.
+    pub id: Option<RemoteId>,
+    /// The fingerprints of the credentials. The ledger has those of the keys that rolecall created.
+    pub fingerprints: BTreeSet<String>,
+}
+
+impl SignIn {
+    /// Returns the id of the key, from the credential or from the ledger.
+    pub fn key<'a>(&'a self, facts: &'a Facts) -> Option<&'a RemoteId> {
+        let is_it = |minted: &MintedKey| minted.fingerprint().is_some_and(|it| self.fingerprints.contains(it));
+        let created = || facts.minted.iter().find(|(_, minted)| is_it(minted)).map(|(id, _)| id);
+        self.id.as_ref().or_else(created)
+    }
+
+    /// Returns whether the ledger shows that the credential is not that of this key.
+    pub fn is_another(&self, id: &RemoteId, facts: &Facts) -> bool {
+        let known = facts.minted.get(id).and_then(MintedKey::fingerprint);
+        known.is_some_and(|known| !self.fingerprints.contains(known))
+    }
+}
+
 /// A key whose creation was sent, but whose answer was lost: the key may or may not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LostMint {

@@ -124,6 +124,15 @@ pub enum HoldReason {
     Overlap { until: Until },
     /// Nothing tells how old the key is. Its age counts from the next apply.
     KeyAgeUnknown,
+    /// rolecall signs in with this key, whose successor is delivered. Both work until this time, and longer if nobody has
+    /// done the step. `None` if the time has passed.
+    OwnKeySuperseded {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Until>,
+        step: String,
+    },
+    /// The key is due for rotation, and rolecall signs in with it. The file doesn't say that rolecall rotates its own key.
+    OwnKeyDue,
     /// An earlier update cleared values that it didn't contain, so this one would clear them too.
     WouldLose { fields: String },
     /// rolecall signs in with this key, or through this team or organisation.
@@ -321,6 +330,8 @@ impl HoldReason {
             | Self::AwaitingApproval { .. }
             | Self::Superseded
             | Self::Overlap { .. }
+            | Self::OwnKeySuperseded { until: Some(_), .. }
+            | Self::OwnKeyDue
             | Self::KeyAgeUnknown => HoldClass::Waiting,
             Self::InvitationVanished { .. }
             | Self::InvitationEnded { .. }
@@ -340,6 +351,7 @@ impl HoldReason {
             | Self::MaybeDisabled { .. }
             | Self::WouldLose { .. }
             | Self::OwnAccess
+            | Self::OwnKeySuperseded { until: None, .. }
             | Self::MaybeOwnAccess
             | Self::Protected { .. }
             | Self::ManualStep { .. }

@@ -172,6 +172,16 @@ impl fmt::Display for HoldReason {
             Self::Overlap { until } => {
                 write!(f, "Its successor is delivered, and both work until {until}. A later plan then retires this key.")
             }
+            Self::OwnKeySuperseded { until, step } => {
+                let until = until.map_or_else(String::new, |until| format!(" Both work until {until}, or longer."));
+                write!(
+                    f,
+                    "The successor of this key is delivered.{until} {step} A later run that signs in with the successor retires this key."
+                )
+            }
+            Self::OwnKeyDue => f.write_str(
+                "The key is due for rotation, and rolecall signs in with it. Add `rotate_own: true` to the entry, or replace the key manually: create another one, and store it where `credentials` points.",
+            ),
             Self::KeyAgeUnknown => f.write_str(
                 "The API doesn't tell how old this key is. For `max_age`, its age counts from the next apply.",
             ),

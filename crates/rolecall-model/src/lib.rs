@@ -35,7 +35,8 @@ pub use capabilities::{
     Quirk, UserRemoval,
 };
 pub use change::{
-    Action, Cause, Change, Effect, LoweredMutation, Mutation, Reference, Stage, id_of, number_of, reference,
+    Action, Cause, Change, Effect, LoweredMutation, Mutation, Reference, Stage, expiry_after, fill_expiries,
+    id_of, number_of, reference,
 };
 pub use desired::{
     Allowance, Credential, Delivery, Desired, DesiredKey, DesiredOrganization, DesiredProject, DesiredResources,
@@ -45,7 +46,7 @@ pub use desired::{
 pub use entity::{Entity, FirstInvitation, Key, Memberships, Organization, Role, Seen, Team, User};
 pub use facts::{
     AppliedChange, DisableAnswer, Facts, FinishedRun, HeldChange, Invitation, InvitationState, KnownMember,
-    LostMint, MintedKey, NotTaken, Receipt, SentChange, SentDisable, Shown,
+    LostMint, MintedKey, NotTaken, Receipt, SentChange, SentDisable, Shown, SignIn,
 };
 pub use finding::{Code, Finding, Severity, Warning};
 pub use guardrails::{Exception, Guardrail, Guardrails, Limit, Pattern, Removals};
@@ -69,6 +70,6 @@ pub use plan::{
 pub use renames::Renames;
 pub use resources::{ProjectReach, Reach, Resources, TargetReach};
 pub use rules::{Rules, Variables};
-pub use time::Expiry;
+pub use time::{Expiry, Lifetime, length_of_time};
 pub use until::{Ending, EndingAccess, NearEnding, Until};
 pub use words::{distance, list_of, nearest, nearest_email, quote, sentence};

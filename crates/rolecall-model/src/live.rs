@@ -506,6 +506,6 @@ impl LiveKey {
     pub fn entity(&self) -> Key {
         let Self { id, name, description, roles, permissions, resources, expires, enabled, created: _ } =
             self.clone();
-        Key { id: Some(id), name, description, roles, permissions, resources, expires, enabled }
+        Key { id: Some(id), name, description, roles, permissions, resources, expires, lifetime: None, enabled }
     }
 }

@@ -1,10 +1,10 @@
-//! The [`Expiry`] of a key, compared to the second.
+//! The [`Expiry`] of a key, compared to the second, and its [`Lifetime`].
 
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -101,5 +101,67 @@ impl JsonSchema for Expiry {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
+/// The time from the creation of a key to its expiry, in whole seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lifetime(i64);
+
+impl Lifetime {
+    /// Creates a lifetime, without the fraction of a second.
+    pub fn new(duration: SignedDuration) -> Self {
+        Self(duration.as_secs())
+    }
+
+    pub fn duration(self) -> SignedDuration {
+        SignedDuration::from_secs(self.0)
+    }
+
+    /// Returns the expiry of a key that is created at this time.
+    pub fn from(self, created: Timestamp) -> Expiry {
+        Expiry::from_second(created.as_second().saturating_add(self.0))
+    }
+}
+
+/// Parses a length of time such as `90d` or `36h`. Days have 24 hours. Returns `None` for anything else, and for a negative
+/// time.
+pub fn length_of_time(text: &str) -> Option<SignedDuration> {
+    let span: Span = text.parse().ok()?;
+    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    (!duration.is_negative()).then_some(duration)
+}
+
+/// Writes the largest unit in which it is a whole number, such as `90d` or `36h`.
+impl fmt::Display for Lifetime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [(DAY, "d"), (60 * 60, "h"), (60, "m"), (1, "s")];
+        let (seconds, unit) = units.into_iter().find(|(seconds, _)| self.0 % seconds == 0).unwrap_or((1, "s"));
+        f.pad(&format!("{}{unit}", self.0 / seconds))
+    }
+}
+
+impl Serialize for Lifetime {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Lifetime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let duration = length_of_time(&text);
+        let wrong = || de::Error::custom("this is not a length of time; write it like `90d`");
+        duration.map(Self::new).ok_or_else(wrong)
+    }
+}
+
+impl JsonSchema for Lifetime {
+    fn schema_name() -> Cow<'static, str> {
+        "Lifetime".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9]+[dhms]$" })
     }
 }

@@ -133,7 +133,7 @@ pub enum EndingAccess {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         role: Option<RoleName>,
     },
-    /// The time until the successor of a key is due, by its age.
+    /// The time until the successor of a key is due, by its age or by its expiry.
     Age,
     /// The time for which a key works beside its successor.
     Overlap,

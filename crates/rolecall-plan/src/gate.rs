@@ -279,11 +279,18 @@ fn own_access_hold(input: &PlanInput<'_>, change: &Change) -> Option<HoldReason>
     if let Some(user) = change.before.as_ref().and_then(Entity::user) {
         return reduces_own_access(input, change, user).then_some(HoldReason::OwnUser);
     }
+    if let (Action::Create, Some(Entity::Key(before)), Some(Entity::Key(after))) =
+        (change.action, &change.before, &change.after)
+    {
+        let is_own = input.own_key().is_some_and(|own| before.id.as_ref() == Some(own));
+        let loses = is_privileged(input, before) && !is_privileged(input, after);
+        return (is_own && loses).then_some(HoldReason::OwnAccess);
+    }
     let (Action::Disable | Action::Delete, Some(key)) = (change.action, change.entity()?.key()) else {
         return None;
     };
     match input.own_key() {
-        Some(own) => (key.id.as_ref() == Some(own)).then_some(HoldReason::OwnAccess),
+        Some(_) => key.id.as_ref().is_some_and(|id| input.is_own_key(id)).then_some(HoldReason::OwnAccess),
         None => is_privileged(input, key).then_some(HoldReason::MaybeOwnAccess),
     }
 }

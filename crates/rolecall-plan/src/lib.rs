@@ -40,7 +40,7 @@ use jiff::Timestamp;
 pub use approve::{Approval, ApprovalProgress, Stale, compare, resume};
 pub use drift_delta::{DriftDelta, ReportedDrift, Sighting, drift_delta};
 pub use ended::near_endings;
-pub use keys::{near_rotations, newly_seen_keys, retirement, secret_target};
+pub use keys::{near_rotations, newly_seen_keys, retirement, secret_target, swap};
 pub use last_in_sync::{desired_hash, differing};
 pub use ledger_updates::{Observed, ledger_updates, newly_listed};
 pub use origin::{compare_with_base, unasked};
@@ -54,7 +54,7 @@ use gate::Gate;
 use role_names::Resolved;
 use rolecall_model::{
     Address, Code, Desired, Email, Facts, Finding, Gap, HoldReason, Identity, Kind, Live, OrganizationPlan,
-    Permission, Quirk, RemoteId, RoleName, Rules, Scope, Sealed, Site, UnreadableRow, Warning, list_of,
+    Permission, Quirk, RemoteId, RoleName, Rules, Scope, Sealed, SignIn, Site, UnreadableRow, Warning, list_of,
 };
 
 /// Everything that planning depends on. The same input always gives the same plan.
@@ -71,8 +71,8 @@ pub struct PlanInput<'a> {
     pub only: Option<&'a BTreeSet<Address>>,
     /// The seal of the approved plan, if exactly that plan is about to be sent.
     pub approved: Option<&'a str>,
-    /// The id of the key that rolecall signs in with, if the credential reveals it.
-    pub caller: Option<&'a RemoteId>,
+    /// The key that rolecall signs in with, as far as the credential tells.
+    pub caller: Option<&'a SignIn>,
     /// The current time, which decides what has expired.
     pub now: Timestamp,
 }
@@ -80,7 +80,12 @@ pub struct PlanInput<'a> {
 impl PlanInput<'_> {
     /// Returns the id of the key that rolecall signs in with: from the credential, or else from `own` in the file.
     fn own_key(&self) -> Option<&RemoteId> {
-        self.caller.or(self.desired.own_key.as_deref())
+        self.caller.and_then(|caller| caller.key(self.facts)).or(self.desired.own_key.as_deref())
+    }
+
+    /// Returns whether rolecall signs in with this key, or the file says that it does.
+    fn is_own_key(&self, id: &RemoteId) -> bool {
+        self.own_key() == Some(id) || self.desired.own_key.as_deref() == Some(id)
     }
 
     /// Returns whether rolecall signs in with a credential of this user.

@@ -35,7 +35,6 @@ use rolecall_model::{
     Address, Code, Email, Ending, EndingAccess, Finding, KeyName, PeopleDirectory, PersonGroups, ProviderName,
     RemoteId, RoleName, Rotation, Rules, Span, TeamName,
 };
-pub use rotation::length_of_time;
 use rotation::take_rotation;
 
 /// Returns the address of an entity by its name in a file.
@@ -125,11 +124,15 @@ pub fn resolve(
     resolved
 }
 
-/// Returns the fields that the mappings with this type have on every platform, by the last word of its name.
-pub fn common_fields(name: &str) -> &'static [&'static str] {
+/// Returns the fields that the mappings with this type have on every platform, by the last word of its name. Where keys have
+/// an expiry, they have more.
+pub fn common_fields(name: &str, fields: &[&str]) -> &'static [&'static str] {
     match name {
         _ if name.ends_with("User") => &["group", "until", "note"],
-        _ if name.ends_with("Key") => &["until", "note", "max_age", "overlap", "rotate"],
+        _ if name.ends_with("Key") && fields.contains(&"expires") => {
+            &["until", "note", "lifetime", "max_age", "rotate_before", "overlap", "rotate", "rotate_own"]
+        }
+        _ if name.ends_with("Key") => &["until", "note", "max_age", "overlap", "rotate", "rotate_own"],
         _ if name.ends_with("Team") => &["until", "note"],
         _ if name.ends_with("Role") => &["note"],
         _ if ProviderName::parse(&name.to_lowercase()).is_some() => &["include", "tolerated"],
@@ -186,7 +189,11 @@ impl Resolver<'_> {
         // A role ends with those who have it.
         let date = if section == "roles" { None } else { take_until(entry, self.sources, self.findings) };
         let written = if section == "keys" { rotation::fields(entry) } else { Vec::new() };
-        let rotation = if section == "keys" { take_rotation(entry, self.sources, self.findings) } else { None };
+        let rotation = if section == "keys" {
+            take_rotation(entry, (self.sources, self.rules.capabilities()), self.findings)
+        } else {
+            None
+        };
         let name = entry.field("name").and_then(Located::text).and_then(address);
         let Some(address) = name.map(|address| address.with_id(id_of(entry).as_ref())) else { return };
         if let Some(rotation) = rotation {

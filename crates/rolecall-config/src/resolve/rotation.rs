@@ -1,11 +1,18 @@
-//! The fields of a key's entry that say when it is replaced: `max_age`, `overlap` and `rotate`.
+//! The fields of a key's entry that say how long a key lives, and when it is replaced: `lifetime`, `max_age`, `rotate_before`,
+//! `overlap`, `rotate` and `rotate_own`.
 
-use jiff::{SignedDuration, Span, SpanRelativeTo};
+use jiff::SignedDuration;
 
-use super::super::node::Located;
+use super::super::node::{Located, Node};
 use super::super::source::{Mark, Sources};
 use super::entries::{number_as_text, taken_text};
-use rolecall_model::{Code, Finding, Rotation, quote};
+use rolecall_model::{Capabilities, Code, Finding, KeyField, Lifetime, Place, Rotation, length_of_time, quote};
+
+/// The fields about rotation that keys have on every platform.
+pub const FIELDS: [&str; 4] = ["max_age", "overlap", "rotate", "rotate_own"];
+
+/// The further fields where keys have an expiry.
+pub const OF_EXPIRY: [&str; 2] = ["lifetime", "rotate_before"];
 
 /// The shortest age at which a key may be replaced.
 const SHORTEST: SignedDuration = SignedDuration::from_hours(1);
@@ -13,88 +20,197 @@ const SHORTEST: SignedDuration = SignedDuration::from_hours(1);
 /// Returns the fields about rotation as they are written.
 pub fn fields(entry: &Located) -> Vec<(Located, Located)> {
     let is_one = |(key, _): &&(Located, Located)| {
-        key.text().is_some_and(|name| ["max_age", "overlap", "rotate"].contains(&name))
+        key.text().is_some_and(|name| FIELDS.contains(&name) || OF_EXPIRY.contains(&name))
     };
     entry.fields().iter().filter(is_one).cloned().collect()
 }
 
+/// A length of time, and its place.
+type Length = (SignedDuration, Mark);
+
+/// Takes the fields about rotation of one entry.
+struct Taker<'a> {
+    entry: &'a mut Located,
+    sources: Sources<'a>,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl Taker<'_> {
+    fn error(&mut self, mark: Mark, message: impl Into<String>, hint: impl Into<String>) {
+        let finding = Finding::error(Code::InvalidValue, self.sources.place(mark), message.into());
+        self.findings.push(finding.hint(hint.into()));
+    }
+
+    /// Removes a field with a length of time such as `90d` or `36h`.
+    fn length(&mut self, name: &str) -> Option<Length> {
+        number_as_text(self.entry, name, self.sources);
+        let text = taken_text(self.entry, name, self.sources, self.findings)?;
+        let typed = text.text()?;
+        let found = length_of_time(typed);
+        if found.is_none() {
+            let message = format!("{} is not a length of time.", quote(typed));
+            self.error(text.mark, message, "Write a number of days or hours, such as `90d` or `36h`.");
+        }
+        found.map(|length| (length, text.mark))
+    }
+
+    /// Removes `rotate`. Returns whether its steps are taken automatically.
+    fn rotate(&mut self) -> Option<(bool, Mark)> {
+        let rotate = taken_text(self.entry, "rotate", self.sources, self.findings)?;
+        let automatically = match rotate.text().unwrap_or_default() {
+            "reviewed" => false,
+            "automatically" => true,
+            other => {
+                let message = format!("{} is no way to rotate.", quote(other));
+                self.error(rotate.mark, message, "Write `automatically` or `reviewed`.");
+                false
+            }
+        };
+        Some((automatically, rotate.mark))
+    }
+
+    fn rotate_own(&mut self) -> Option<(bool, Mark)> {
+        let Located { node, mark } = self.entry.take("rotate_own")?;
+        if let Node::Bool(own) = node {
+            return Some((own, mark));
+        }
+        let message = "`rotate_own` is neither `true` nor `false`.";
+        let finding = Finding::error(Code::WrongType, self.sources.place(mark), message);
+        self.findings.push(finding.hint("Write `rotate_own: true`, or remove the field."));
+        None
+    }
+
+    /// Checks what the other fields of the entry, and the platform, allow.
+    fn contradictions(&mut self, written: &[(&str, Mark)], capabilities: &Capabilities) {
+        let Some((first, mark)) = written.first().copied() else { return };
+        for (name, why) in [
+            ("id", "An entry with `id` means one key, which has no successor."),
+            ("absent", "A key that must not exist has no successor."),
+        ] {
+            if self.entry.has_field(name) {
+                let message = format!("`{first}` contradicts `{name}`. {why}");
+                self.error(mark, message, format!("Remove `{first}`, or remove `{name}`."));
+            }
+        }
+        let of_expiry = written.iter().filter(|(name, _)| OF_EXPIRY.contains(name));
+        if !capabilities.key_needs.contains(&KeyField::Expires) {
+            for (name, mark) in of_expiry {
+                let message =
+                    format!("`{name}` has no effect, because keys of {} have no expiry.", capabilities.provider);
+                self.error(*mark, message, "Remove it. With `max_age`, a key gets a successor by its age.");
+            }
+            return;
+        }
+        let mark_of = |wanted| written.iter().find(|(name, _)| *name == wanted).map(|(_, mark)| *mark);
+        match (mark_of("lifetime"), mark_of("rotate_before"), self.entry.has_field("expires")) {
+            (Some(mark), _, true) => self.error(
+                mark,
+                "`lifetime` contradicts `expires`.",
+                "Remove one of them. With `lifetime`, each new key expires so long after its creation.",
+            ),
+            (None, Some(mark), _) => self.error(
+                mark,
+                "`rotate_before` needs `lifetime`. Otherwise, the successor would expire on the same day as the key.",
+                "Write `lifetime`, such as `lifetime: 90d`, in place of `expires`.",
+            ),
+            (_, _, _) => {}
+        }
+    }
+
+    /// Checks that the lengths of time fit together: there are never more than two keys, and each works until its successor
+    /// has taken its place.
+    fn lengths(
+        &mut self,
+        lifetime: Option<Length>,
+        max_age: Option<Length>,
+        before: Option<Length>,
+        overlap: Option<Length>,
+    ) {
+        let named = [("lifetime", lifetime, "90d"), ("max_age", max_age, "90d"), ("rotate_before", before, "14d")];
+        for (name, length, example) in named {
+            if let Some((_, mark)) = length.filter(|(length, _)| *length < SHORTEST) {
+                let message = format!("`{name}` is less than an hour.");
+                self.error(mark, message, format!("Write a longer time, such as `{example}`."));
+            }
+        }
+        if let (Some((lifetime, _)), Some((max_age, mark))) = (lifetime, max_age)
+            && max_age >= lifetime
+        {
+            let message = "`max_age` isn't less than `lifetime`, so the key would expire before it is that old.";
+            self.error(mark, message, "Write a shorter `max_age`, with room for runs that are late.");
+        }
+        if let (Some((lifetime, _)), Some((before, mark))) = (lifetime, before)
+            && lifetime - before < SHORTEST
+        {
+            let message = "`rotate_before` isn't less than `lifetime`, so each new key would be replaced at once.";
+            self.error(mark, message, "Write a shorter time, such as `14d`.");
+            return;
+        }
+        let Some((overlap, mark)) = overlap else { return };
+        if max_age.is_some_and(|(max_age, _)| overlap > max_age / 2) {
+            let message =
+                "`overlap` is more than half of `max_age`, so there would be more than two keys at a time.";
+            self.error(mark, message, "Write a shorter time, such as `3d`.");
+        }
+        if let (Some((lifetime, _)), Some((before, _))) = (lifetime, before) {
+            if overlap >= before {
+                let message =
+                    "`overlap` isn't less than `rotate_before`, so the key would expire before the overlap ends.";
+                self.error(mark, message, "Write a shorter time, such as `3d`.");
+            } else if overlap > lifetime - before {
+                let message = "`overlap` is longer than a new key waits for its successor, so there would be more than two keys at a time.";
+                self.error(mark, message, "Write a shorter time, such as `3d`.");
+            }
+        }
+    }
+}
+
 /// Removes the fields about rotation from an entry, and checks them.
-pub fn take_rotation(entry: &mut Located, sources: Sources<'_>, findings: &mut Vec<Finding>) -> Option<Rotation> {
+pub fn take_rotation(
+    entry: &mut Located,
+    (sources, capabilities): (Sources<'_>, &Capabilities),
+    findings: &mut Vec<Finding>,
+) -> Option<Rotation> {
     let before = findings.len();
-    for name in ["max_age", "overlap"] {
-        number_as_text(entry, name, sources);
-    }
-    let max_age = taken_text(entry, "max_age", sources, findings);
-    let overlap = taken_text(entry, "overlap", sources, findings);
-    let rotate = taken_text(entry, "rotate", sources, findings);
-    let place = |mark: Mark| sources.place(mark);
-    let Some(max_age) = max_age else {
-        for (name, field) in [("overlap", overlap), ("rotate", rotate)] {
-            let Some(field) = field.filter(|_| findings.len() == before) else { continue };
-            let message = format!("`{name}` has no effect without `max_age`.");
-            let finding = Finding::error(Code::InvalidValue, place(field.mark), message);
-            findings.push(finding.hint("Add `max_age`, such as `max_age: 90d`, or remove the field."));
-        }
+    let mut taker = Taker { entry, sources, findings };
+    let [lifetime, max_age, rotate_before, overlap] =
+        ["lifetime", "max_age", "rotate_before", "overlap"].map(|name| taker.length(name));
+    let (rotate, own) = (taker.rotate(), taker.rotate_own());
+    if taker.findings.len() > before {
         return None;
-    };
-    for (name, why) in [
-        ("id", "An entry with `id` means one key, which has no successor."),
-        ("absent", "A key that must not exist has no successor."),
-    ] {
-        if entry.has_field(name) {
-            let message = format!("`max_age` contradicts `{name}`. {why}");
-            let finding = Finding::error(Code::InvalidValue, place(max_age.mark), message);
-            findings.push(finding.hint(format!("Remove `max_age`, or remove `{name}`.")));
+    }
+    if max_age.is_none() && rotate_before.is_none() {
+        let marks = [overlap.map(|(_, mark)| mark), rotate.map(|(_, mark)| mark), own.map(|(_, mark)| mark)];
+        let has_expiry = capabilities.key_needs.contains(&KeyField::Expires);
+        let (or, other) =
+            if has_expiry { (" and without `rotate_before`", ", or `rotate_before`") } else { ("", "") };
+        for (name, mark) in ["overlap", "rotate", "rotate_own"].into_iter().zip(marks) {
+            let Some(mark) = mark else { continue };
+            let message = format!("`{name}` has no effect without `max_age`{or}.");
+            taker.error(
+                mark,
+                message,
+                format!("Add `max_age`, such as `max_age: 90d`{other}, or remove the field."),
+            );
         }
     }
-    let age = duration(&max_age, sources, findings);
-    let lap = overlap.as_ref().map(|overlap| (duration(overlap, sources, findings), overlap.mark));
-    let automatically = match rotate.as_ref().map(|rotate| (rotate.text().unwrap_or_default(), rotate.mark)) {
-        None | Some(("reviewed", _)) => false,
-        Some(("automatically", _)) => true,
-        Some((text, mark)) => {
-            let message = format!("{} is no way to rotate.", quote(text));
-            let finding = Finding::error(Code::InvalidValue, place(mark), message);
-            findings.push(finding.hint("Write `automatically` or `reviewed`."));
-            false
-        }
-    };
-    let max_age_place = place(max_age.mark);
-    let age = age?;
-    if age < SHORTEST {
-        let finding = Finding::error(Code::InvalidValue, max_age_place.clone(), "`max_age` is less than an hour.");
-        findings.push(finding.hint("Write a longer time, such as `90d`."));
+    let named = [("max_age", max_age), ("rotate_before", rotate_before), ("lifetime", lifetime)];
+    let written: Vec<(&str, Mark)> =
+        named.into_iter().filter_map(|(name, length)| Some((name, length?.1))).collect();
+    taker.contradictions(&written, capabilities);
+    taker.lengths(lifetime, max_age, rotate_before, overlap);
+    if let Some((_, mark)) = own.filter(|(own, _)| *own && overlap.is_none_or(|(overlap, _)| overlap < SHORTEST)) {
+        let message = "`rotate_own` needs `overlap`: the time to store the new secret where `credentials` points.";
+        taker.error(mark, message, "Add `overlap`, such as `overlap: 3d`.");
     }
-    let (lap, lap_mark) = lap.map_or((Some(SignedDuration::ZERO), max_age.mark), |lap| lap);
-    let lap = lap?;
-    if lap > age / 2 {
-        let message = "`overlap` is more than half of `max_age`, so there would be more than two keys at a time.";
-        let finding = Finding::error(Code::InvalidValue, place(lap_mark), message);
-        findings.push(finding.hint("Write a shorter time, such as `3d`."));
-    }
-    (findings.len() == before).then_some(Rotation {
-        place: max_age_place,
-        max_age: age,
-        overlap: lap,
-        automatically,
+    let place: Place = sources.place(written.first()?.1);
+    (taker.findings.len() == before).then(|| Rotation {
+        place,
+        lifetime: lifetime.map(|(length, _)| Lifetime::new(length)),
+        max_age: max_age.map(|(length, _)| length),
+        rotate_before: rotate_before.map(|(length, _)| length),
+        overlap: overlap.map_or(SignedDuration::ZERO, |(length, _)| length),
+        automatically: rotate.is_some_and(|(automatically, _)| automatically),
+        own: own.is_some_and(|(own, _)| own),
     })
-}
-
-/// Parses a length of time such as `90d` or `36h`. `None` if it is none.
-pub fn length_of_time(text: &str) -> Option<SignedDuration> {
-    let span: Span = text.parse().ok()?;
-    let length = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
-    Some(length).filter(|length| !length.is_negative())
-}
-
-/// Parses the length of time of a field.
-fn duration(text: &Located, sources: Sources<'_>, findings: &mut Vec<Finding>) -> Option<SignedDuration> {
-    let typed = text.text()?;
-    let found = length_of_time(typed);
-    if found.is_none() {
-        let message = format!("{} is not a length of time.", quote(typed));
-        let finding = Finding::error(Code::InvalidValue, sources.place(text.mark), message);
-        findings.push(finding.hint("Write a number of days or hours, such as `90d` or `36h`."));
-    }
-    found
 }

@@ -100,7 +100,7 @@ pub(crate) fn role(role: &Role) -> Fields {
 
 /// Returns the entry of a key, without the target of its secret. `pinned`: the entry means the key with this id.
 pub(crate) fn key(key: &Key, pinned: bool) -> Fields {
-    let Key { id, name, description, roles, permissions, resources, expires, enabled: _ } = key;
+    let Key { id, name, description, roles, permissions, resources, expires, lifetime: _, enabled: _ } = key;
     let mut fields = vec![("name", Yaml::text(name))];
     fields.extend(id.as_ref().filter(|_| pinned).map(|id| ("id", Yaml::text(id))));
     fields.extend(field("description", description.as_ref()));

@@ -5,10 +5,10 @@ use super::executor::Execution;
 use super::response::step_from_result;
 use super::state::mints;
 use super::writer::{self, PreparedMutation};
-use super::{PreparedDelivery, Step, Stop};
+use super::{Apply, PreparedDelivery, Step, Stop};
 use crate::ledger::Event;
 use rolecall_model::{Cause, Change, Entity, Key, Mutation, Outcome, RemoteId, Stage};
-use rolecall_plan::retirement;
+use rolecall_plan::{retirement, swap};
 use rolecall_providers::MutationResult;
 
 impl Execution<'_> {
@@ -52,7 +52,14 @@ impl Execution<'_> {
         if let Err(error) = self.append(event) {
             self.state.stopped = Some(Stop::Unrecorded(error.to_string()));
         }
+        let swap = self.recorded_at().and_then(|at| {
+            let Apply { desired, caller, .. } = self.apply;
+            let facts = self.facts();
+            swap(desired, caller.and_then(|caller| caller.key(&facts)), change, (&id, at, &to))
+                .filter(|_| !to.is_empty())
+        });
         if failed.is_empty() {
+            step.message = swap;
             return;
         }
         let message = if to.is_empty() {
@@ -61,7 +68,8 @@ impl Execution<'_> {
             let reasons = reasons.join("; ");
             format!("The key was created, but its secret could not be delivered: {reasons}. {retired}")
         } else {
-            delivered_in_part(change, &id, &to, &failed)
+            let swap = swap.map_or_else(String::new, |swap| format!(" {swap}"));
+            format!("{}{swap}", delivered_in_part(change, &id, &to, &failed))
         };
         step.outcome = Outcome::Failed;
         step.message = Some(message);

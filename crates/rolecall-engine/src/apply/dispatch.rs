@@ -10,14 +10,14 @@ use super::writer::{self, PreparedMutation};
 use super::{Stop, not_sent, step};
 use crate::ledger::Event;
 use rolecall_graphql::Ticket;
-use rolecall_model::{Action, Change, Entity, Mutation, Outcome, Reference, RemoteId, reference};
+use rolecall_model::{Action, Change, Entity, Mutation, Outcome, Reference, RemoteId, fill_expiries, reference};
 
 impl<'a> Execution<'a> {
     /// Records these mutations as intents and sends them in one request. Returns `None` if they can't be sent;
     /// then their steps say why.
     pub(super) fn dispatch(&mut self, indices: &[usize], ticket: Option<Ticket>) -> Option<InFlight<'a>> {
         let (apply, plan) = (self.apply, self.state.plan);
-        let batch: Vec<PreparedMutation<'a>> = indices
+        let mut batch: Vec<PreparedMutation<'a>> = indices
             .iter()
             .filter_map(|index| {
                 let mutation = self.state.schedule.mutation(*index);
@@ -49,6 +49,11 @@ impl<'a> Execution<'a> {
         }
         for index in indices {
             self.state.schedule.begin(*index);
+        }
+        // The ledger tells by the time of the request when a key expires whose answer was lost.
+        if let Some(at) = self.recorded_at() {
+            let values = batch.iter_mut().flat_map(|prepared| prepared.mutation.variables.values_mut());
+            values.for_each(|value| fill_expiries(value, at));
         }
         self.state.minting = !deliveries.is_empty();
         Some(Box::pin(async move {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use jiff::Timestamp;
 
 use super::next_action::{NextAction, next_action};
 use super::state::State;
@@ -14,7 +15,7 @@ use super::writer::{Answer, PreparedMutation};
 use super::{Apply, PreparedDelivery, Step, Stop, interrupt, not_sent, step};
 use crate::ledger::{Event, Ledger, LedgerError, Record};
 use rolecall_graphql::{Budget, Ticket};
-use rolecall_model::{HoldReason, Live, OrganizationPlan, Outcome};
+use rolecall_model::{Facts, HoldReason, Live, OrganizationPlan, Outcome};
 
 /// A run that is sending mutations: its [`State`], and what it needs to act.
 pub(super) struct Execution<'a> {
@@ -149,6 +150,15 @@ impl<'a> Execution<'a> {
         let Apply { clock, run, .. } = self.apply;
         let record = |event| Record { at: clock(), run: (*run).to_owned(), event };
         self.ledger.append_all(events.into_iter().map(record).collect())
+    }
+
+    /// Returns the time of the last event in the ledger.
+    pub(super) fn recorded_at(&self) -> Option<Timestamp> {
+        self.ledger.records().last().map(|record| record.at)
+    }
+
+    pub(super) fn facts(&self) -> Facts {
+        self.ledger.facts()
     }
 
     /// Ends a mutation that isn't sent.

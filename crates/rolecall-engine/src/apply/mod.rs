@@ -23,7 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use deliver::{Deliveries, PreparedDelivery};
+pub use deliver::{Deliveries, PreparedDelivery, sign_in};
 pub use interrupt::Shutdown;
 pub use outcome::Answered;
 
@@ -31,7 +31,7 @@ use crate::ledger::{Event, Ledger, LedgerError, Record};
 use rolecall_graphql::{Backoff, Quotas, Reader, Redactor, Transport};
 use rolecall_model::{
     Action, Address, Change, Desired, HoldReason, Live, Mutation, OrganizationPlan, Outcome, Override, Refusal,
-    RemoteId, Rules, Site,
+    RemoteId, Rules, SignIn, Site,
 };
 use rolecall_plan::{
     Observed, PlanInput, desired_hash, differing, ledger_updates, newly_listed, newly_seen_keys, plan,
@@ -52,8 +52,8 @@ pub struct Apply<'a> {
     pub quotas: &'a Quotas,
     /// The maximum number of requests in flight. With 1, mutations are sent one after the other and never batched.
     pub parallelism: usize,
-    /// The id of the key that rolecall signs in with, if the credential reveals it.
-    pub caller: Option<&'a RemoteId>,
+    /// The key that rolecall signs in with, as far as the credential tells.
+    pub caller: Option<&'a SignIn>,
     pub deliveries: &'a Deliveries,
     /// The seal of the approved plan that is sent, in whole or in part.
     pub approved: Option<&'a str>,

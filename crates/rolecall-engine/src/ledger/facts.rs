@@ -381,9 +381,12 @@ fn record_enabled(user: &User, outcome: Outcome, facts: &mut Facts) {
 }
 
 fn record_mint(sent: &SentMutation<'_>, key: &Key, facts: &mut Facts) {
+    // The expiry that was requested counts from the time of the request.
+    let expires = key.expires.or_else(|| Some(key.lifetime?.from(sent.at)));
+    let requested = Key { expires, lifetime: None, ..key.clone() };
     let Some(id) = sent.id else {
         facts.lost_mints.push(LostMint {
-            requested: key.clone(),
+            requested,
             existed_before: sent.existed_before.clone(),
             candidates: None,
         });
@@ -405,7 +408,7 @@ fn record_mint(sent: &SentMutation<'_>, key: &Key, facts: &mut Facts) {
         }
         supersedes.insert(old.clone());
     }
-    let (requested, receipt) = (key.clone(), sent.receipt.clone());
+    let receipt = sent.receipt.clone();
     let minted = MintedKey { delivered: sent.arrived, requested, at: sent.at, supersedes, receipt };
     facts.minted.insert(id.clone(), minted);
 }

@@ -269,7 +269,7 @@ fn written(user: &User, before: &LiveUser) -> LiveUser {
 }
 
 fn write_key(key: &Key, live: &mut Live) {
-    let Key { id, name, description, roles, permissions, resources, expires, enabled } = key;
+    let Key { id, name, description, roles, permissions, resources, expires, lifetime: _, enabled } = key;
     let Some(list) = &mut live.keys else { return };
     list.items.retain(|other| Some(&other.id) != id.as_ref());
     list.items.push(LiveKey {

@@ -7,9 +7,10 @@ use super::super::PlanInput;
 use super::super::decision::{Decision, Lookup};
 use super::super::resolve::{self, Holder};
 use super::super::seal::hash;
+use super::rotation;
 use rolecall_model::{
     Action, Address, Cause, Change, Code, Delivery, DesiredKey, Effect, Entity, Expiry, Finding, HoldReason, Key,
-    KeyField, LiveKey, Permission, Resources, RoleName,
+    KeyField, Lifetime, LiveKey, Permission, Resources, RoleName,
 };
 
 /// The values that the file requests for a key, with resolved ids. A value that is `None` keeps the live one.
@@ -18,12 +19,14 @@ pub(super) struct RequestedKey {
     pub permissions: Option<BTreeSet<Permission>>,
     pub resources: Option<Resources>,
     pub expires: Option<Expiry>,
+    /// The lifetime of a new key, instead of an expiry. A live key may expire at any time.
+    pub lifetime: Option<Lifetime>,
 }
 
 impl RequestedKey {
     /// Returns whether this differs from what was requested earlier.
     pub fn differs_from(&self, earlier: &Key) -> bool {
-        let Self { roles, permissions, resources, expires } = self;
+        let Self { roles, permissions, resources, expires, lifetime: _ } = self;
         (roles.is_some() && *roles != earlier.roles)
             || (permissions.is_some() && *permissions != earlier.permissions)
             || (resources.is_some() && *resources != earlier.resources)
@@ -46,6 +49,7 @@ pub(super) fn resolve_key(input: &PlanInput<'_>, desired: &DesiredKey) -> Lookup
             permissions: permissions.flatten(),
             resources: resources.flatten(),
             expires: desired.expires.as_deref().copied(),
+            lifetime: rotation::rule(input.desired, desired).and_then(|rule| rule.lifetime),
         }),
     };
     Lookup { value, decisions }
@@ -71,7 +75,8 @@ pub(super) fn mint(
         roles: requested.roles.clone().or_else(|| old.and_then(|key| key.roles.clone())),
         permissions: requested.permissions.clone().or_else(|| old.and_then(|key| key.permissions.clone())),
         resources: requested.resources.clone().or_else(|| old.and_then(|key| key.resources.clone())),
-        expires: requested.expires.or_else(|| old.and_then(|key| key.expires)),
+        expires: requested.expires.or_else(|| old.filter(|_| requested.lifetime.is_none())?.expires),
+        lifetime: requested.lifetime,
         enabled: true,
     };
     let problems = [
@@ -104,7 +109,9 @@ pub(super) fn mint(
 fn incomplete_key(input: &PlanInput<'_>, desired: &DesiredKey, key: &Key) -> Option<Finding> {
     let lacks = |field: &KeyField| match field {
         KeyField::Roles => key.roles.is_none().then_some("`roles`"),
-        KeyField::Expires => key.expires.is_none().then_some("`expires`"),
+        KeyField::Expires => {
+            (key.expires.is_none() && key.lifetime.is_none()).then_some("`lifetime` (or `expires`)")
+        }
         KeyField::Permissions => key.permissions.is_none().then_some("`permissions`"),
         KeyField::Resources => key.resources.is_none().then_some("`resources` (`all`, or a tree)"),
     };

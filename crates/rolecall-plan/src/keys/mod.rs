@@ -4,16 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 mod mint;
+mod own;
 mod rotation;
 mod status;
 
 pub use mint::secret_target;
+pub use own::swap;
 
 use super::PlanInput;
 use super::collection;
 use super::decision::Decision;
 use super::gate::{Accepted, Gate, not_taken};
 use mint::{RequestedKey, mint, resolve_key};
+pub(super) use own::is_of_own_key;
 use rolecall_model::{
     Action, Address, Cause, Change, Code, DesiredKey, Entity, Finding, HoldReason, Key, KeyName, KeyRemoval, Kind,
     LiveKey, ManualStep, Placed, Quirk, RemoteId, Severity, Until, list_of, quote,
@@ -37,14 +40,16 @@ pub(super) fn check_own(input: &PlanInput<'_>) -> Option<Finding> {
         None => Some(wrong(format!("There is no key with the id {id}."))),
         Some(key) if !key.enabled => Some(wrong(format!("The key {id} is disabled."))),
         Some(key) if has_expired(input, key) => Some(wrong(format!("The key {id} has expired."))),
+        Some(_) if input.caller.is_some_and(|caller| caller.is_another(id, input.facts)) => {
+            Some(wrong(format!("rolecall doesn't sign in with the key {id}: its secret is another one.")))
+        }
         Some(key) if !is_privileged(input, &key.entity()) => {
             Some(wrong(format!("The key {id} isn't allowed to read this organisation.")))
         }
         Some(key) => {
             let days =
                 key.expires.map(|expires| expires.days_from(input.now)).filter(|days| *days < EXPIRES_SOON)?;
-            let unit = if days == 1 { "day" } else { "days" };
-            let message = format!("rolecall's own key expires in {days} {unit}.");
+            let message = format!("rolecall's own key expires in {}.", rotation::plural_days(days));
             Some(
                 Finding::warning(Code::KeyExpires, place.clone(), message)
                     .hint("Create another key, store it where `credentials` points, and name it in `own`."),
@@ -197,7 +202,7 @@ fn decide_pinned(input: &PlanInput<'_>, desired: &DesiredKey, id: &RemoteId) -> 
 
 /// Returns whether a live key differs from what the file requests. Values that the file doesn't set don't count.
 fn differs(requested: &RequestedKey, key: &LiveKey) -> bool {
-    let RequestedKey { roles, permissions, resources, expires } = requested;
+    let RequestedKey { roles, permissions, resources, expires, lifetime: _ } = requested;
     let roles = roles.is_some() && *roles != key.roles;
     let permissions = permissions.is_some() && *permissions != key.permissions;
     let resources = resources.is_some() && *resources != key.resources;
@@ -242,8 +247,17 @@ fn secret_lost(input: &PlanInput<'_>, key: &LiveKey) -> bool {
     match input.facts.minted.get(&key.id) {
         Some(minted) => !minted.delivered,
         None => input.facts.lost_mints.iter().any(|lost| {
-            let Key { id: _, name, description: _, roles, permissions, resources, expires, enabled: _ } =
-                &lost.requested;
+            let Key {
+                id: _,
+                name,
+                description: _,
+                roles,
+                permissions,
+                resources,
+                expires,
+                lifetime: _,
+                enabled: _,
+            } = &lost.requested;
             *name == key.name
                 && *roles == key.roles
                 && *permissions == key.permissions
@@ -273,6 +287,13 @@ fn decide_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveK
     let mut current = Vec::new();
     for key in &kept {
         match successor_of(key) {
+            // Whatever the guardrails say, a key that signs in, or may do so, has to be swapped first.
+            Some((by, minted))
+                if input.is_own_key(&key.id) || input.own_key().is_none() && rule.is_some_and(|rule| rule.own) =>
+            {
+                let reason = own::superseded(input, (desired, rule), (key, &by.id, minted));
+                decisions.push(Decision::Hold(address_of(key, true), reason));
+            }
             Some((_, minted)) if let Some(until) = rotation::overlap(input, rule, minted) => {
                 let until = Until::from(until);
                 decisions.push(Decision::Hold(address_of(key, true), HoldReason::Overlap { until }));
@@ -299,7 +320,13 @@ fn decide_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveK
     let is_begun = lost.iter().any(|key| !differs(&requested, key));
     let because = |cause| if is_begun { Cause::SecretLost } else { cause };
     match current.as_slice() {
-        [] => decisions.extend(mint(input, desired, &requested, None, because(Cause::Declared))),
+        [] => {
+            // A key that has expired is overdue, so the same runs create its successor as before the expiry.
+            let had = |key: &LiveKey| key.name == desired.name && key.enabled && has_expired(input, key);
+            let expired = kept.is_empty() && input.live.keys().iter().any(had);
+            let cause = rule.filter(|rule| expired && rule.rotates()).map_or(Cause::Declared, rotation::cause);
+            decisions.extend(mint(input, desired, &requested, None, because(cause)));
+        }
         [key] if differs(&requested, key) => match input.facts.minted.get(&key.id) {
             // The platform didn't do what was requested. Requesting it again would only leave one more key each
             // time.
@@ -312,17 +339,17 @@ fn decide_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveK
         },
         [key] => {
             decisions.extend(description(input, desired, key));
-            // rolecall's own key is replaced by hand. A key that still has a predecessor waits for its end, so that there
-            // are never three.
-            let rule = rule.filter(|_| input.own_key() != Some(&key.id) && kept.len() == 1);
-            match rule.map(|rule| (rotation::replaced(input, rule, key), rotation::born(input.facts, key))) {
-                Some((Some(cause), _)) => {
+            // A key that still has a predecessor waits for its end, so that there are never three.
+            let step = rule.filter(|_| kept.len() == 1).and_then(|rule| rotation::step(input, rule, key));
+            match step {
+                Some(rotation::Step::Replace(cause)) => {
                     decisions.extend(mint(input, desired, &requested, Some(key), because(cause)));
                 }
-                Some((None, None)) => {
-                    decisions.push(Decision::Hold(address_of(key, false), HoldReason::KeyAgeUnknown));
+                Some(rotation::Step::Hold(reason)) => {
+                    decisions.push(Decision::Hold(address_of(key, false), reason));
                 }
-                Some((None, Some(_))) | None => {}
+                Some(rotation::Step::Warn(finding)) => decisions.push(Decision::Finding(finding)),
+                None => {}
             }
         }
         several => {

@@ -1,4 +1,4 @@
-//! Decides when a key is replaced because of its age.
+//! Decides when a key is replaced because of its age or its expiry.
 //!
 //! For example, a file says `max_age: 90d, overlap: 3d`. 87 days after the key was created, a plan creates its successor and
 //! delivers the secret. Both work for three days. Then a plan retires the old key, which is 90 days old. If a run is missed,
@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::PlanInput;
+use super::EXPIRES_SOON;
 use rolecall_model::{
-    Address, Cause, Desired, DesiredKey, Ending, EndingAccess, Facts, Live, LiveKey, MintedKey, NearEnding,
-    RemoteId, Rotation, Until,
+    Address, Cause, Code, Desired, DesiredKey, Ending, EndingAccess, Facts, Finding, HoldReason, Live, LiveKey,
+    MintedKey, NearEnding, RemoteId, Rotation, Until,
 };
 
 /// Returns the rule for a key, if an entry has one.
@@ -30,15 +31,61 @@ pub(super) fn created(facts: &Facts, key: &LiveKey) -> Option<Timestamp> {
     key.created.or_else(|| facts.minted.get(&key.id).map(|minted| minted.at))
 }
 
-/// Returns the time at which the successor of a key is due. `None` if nothing tells its age.
+/// Returns the time at which the successor of a key is due: by its age or before its expiry, whichever is earlier. `None` if
+/// nothing tells.
 pub(super) fn due(facts: &Facts, rule: &Rotation, key: &LiveKey) -> Option<Timestamp> {
-    Some(born(facts, key)?.saturating_add(rule.max_age - rule.overlap).unwrap_or(Timestamp::MAX))
+    let later = |at: Timestamp, by: SignedDuration| at.saturating_add(by).unwrap_or(Timestamp::MAX);
+    let by_age = rule.max_age.and_then(|max_age| Some(later(born(facts, key)?, max_age - rule.overlap)));
+    let expiry = |before: SignedDuration| {
+        let expires = Timestamp::from_second(key.expires?.as_second()).unwrap_or(Timestamp::MAX);
+        expires.saturating_sub(before).ok()
+    };
+    let by_expiry = rule.rotate_before.and_then(expiry);
+    [by_age, by_expiry].into_iter().flatten().min()
 }
 
-/// Returns why a key is to be replaced now, if its age says so.
-pub(super) fn replaced(input: &PlanInput<'_>, rule: &Rotation, key: &LiveKey) -> Option<Cause> {
-    (due(input.facts, rule, key)? <= input.now)
-        .then_some(Cause::DueForRotation { automatically: rule.automatically })
+/// Returns the cause of a successor that is due.
+pub(super) fn cause(rule: &Rotation) -> Cause {
+    Cause::DueForRotation { automatically: rule.automatically }
+}
+
+/// The decision about a key that has no successor.
+pub(super) enum Step {
+    Replace(Cause),
+    Hold(HoldReason),
+    Warn(Finding),
+}
+
+/// Decides about a key that has no successor. `None` if nothing is to be done or said.
+pub(super) fn step(input: &PlanInput<'_>, rule: &Rotation, key: &LiveKey) -> Option<Step> {
+    if !rule.rotates() {
+        return ends_soon(input, rule, key).map(Step::Warn);
+    }
+    let is_own = input.own_key() == Some(&key.id);
+    match due(input.facts, rule, key) {
+        Some(due) if due <= input.now && is_own && !rule.own => Some(Step::Hold(HoldReason::OwnKeyDue)),
+        Some(due) if due <= input.now => Some(Step::Replace(cause(rule))),
+        Some(_) | None if rule.max_age.is_some() && born(input.facts, key).is_none() => {
+            Some(Step::Hold(HoldReason::KeyAgeUnknown))
+        }
+        Some(_) | None => None,
+    }
+}
+
+/// Returns a warning if a key expires soon that no rule replaces.
+fn ends_soon(input: &PlanInput<'_>, rule: &Rotation, key: &LiveKey) -> Option<Finding> {
+    let days = key.expires?.days_from(input.now);
+    let lifetime = rule.lifetime?.duration().as_hours() / 24;
+    let message = format!("The key {} expires in {}, and no rule replaces it.", key.name, plural_days(days));
+    let finding = Finding::warning(Code::KeyExpires, rule.place.clone(), message);
+    (days < EXPIRES_SOON.min(lifetime / 3)).then(|| {
+        finding.hint("Add `rotate_before`, such as `rotate_before: 14d`. A plan then creates its successor.")
+    })
+}
+
+/// Returns a number of days in words.
+pub(super) fn plural_days(days: i64) -> String {
+    format!("{days} {}", if days == 1 { "day" } else { "days" })
 }
 
 /// Returns the time until which the predecessor of a key still works, if that is in the future.

@@ -256,7 +256,9 @@ impl Planned<'_> {
     fn stage(&self, access: &Holder) -> KeyStage {
         let Self { input, key, .. } = self;
         let overlap = self.holds().find_map(|reason| match reason {
-            HoldReason::Overlap { until } => Some(*until),
+            HoldReason::Overlap { until } | HoldReason::OwnKeySuperseded { until: Some(until), .. } => {
+                Some(*until)
+            }
             _ => None,
         });
         match self.change().map(|change| (change.action, &change.cause)) {
@@ -335,7 +337,7 @@ impl Planned<'_> {
         let Self { input: PlanInput { desired, facts, .. }, key, .. } = *self;
         let entry = desired.key(&key.name).filter(|entry| !entry.absent);
         let due = || {
-            let rule = rotation::rule(desired, entry?)?;
+            let rule = rotation::rule(desired, entry?).filter(|rule| rule.own || !self.is_own())?;
             Some((rotation::due(facts, rule, key)?, rule.automatically))
         };
         match (stage, self.change()) {
@@ -349,7 +351,7 @@ impl Planned<'_> {
             (KeyStage::Retiring { .. } | KeyStage::Orphaned, Some(change)) => {
                 Some(step(StepKind::Retire, None, change.is_leftover()))
             }
-            (KeyStage::Active | KeyStage::Foreign, _) if !self.is_own() => {
+            (KeyStage::Active | KeyStage::Foreign, _) => {
                 due().map(|(at, automatically)| step(StepKind::CreateSuccessor, Some(at), automatically))
             }
             _ => None,

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
 use super::admins::Admins;
+use super::keys;
 use super::roles::PlannedRoles;
 use super::seats;
 use rolecall_model::{Action, Address, Change, Entity, Mutation, Permission, Seen, Stage, User};
@@ -105,6 +106,9 @@ fn lower<'a>(
 /// revoke. Such an update runs with the revocations, unless it makes somebody an admin: another admin's demotion
 /// may depend on it.
 fn stage(input: &PlanInput<'_>, change: &Change, admins: &Admins, planned_roles: &PlannedRoles) -> Stage {
+    if keys::is_of_own_key(input, change) {
+        return Stage::Own;
+    }
     match (change.action, &change.before, &change.after) {
         (Action::Create, _, _) => Stage::Create,
         (Action::Invite | Action::Enable, _, _) | (Action::Update, _, Some(Entity::Team(_))) => Stage::Widen,

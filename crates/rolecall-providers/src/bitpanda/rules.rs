@@ -8,7 +8,7 @@ use super::Bitpanda;
 use rolecall_model::{
     AccountField, Action, Capabilities, Change, Entity, InviteField, Key, KeyField, KeyRemoval, Kind, KnownRoles,
     ListedInvitations, Live, LoweredMutation, ManualStep, Permission, ProviderName, Quirk, RoleName, Rules, Seen,
-    User, UserRemoval,
+    User, UserRemoval, expiry_after,
 };
 
 /// The role that manages users and keys. Every request needs it, reads included.
@@ -112,10 +112,10 @@ fn update_user(user: &User) -> Option<LoweredMutation> {
 }
 
 fn create_key(key: &Key) -> LoweredMutation {
-    let Key { name, roles, expires, .. } = key;
+    let Key { name, roles, expires, lifetime, .. } = key;
     let mut input = into_object(json!({ "name": name, "roles": roles }));
-    if let Some(expires) = expires {
-        input.insert("apiKeyExpiryDate".to_owned(), json!(expires));
+    if let Some(expires) = lifetime.map(expiry_after).or_else(|| expires.map(|expires| json!(expires))) {
+        input.insert("apiKeyExpiryDate".to_owned(), expires);
     }
     lowered("createOrgApiKey", "createOrgApiKeyInput", input)
 }

@@ -15,6 +15,7 @@ use tempfile::NamedTempFile;
 
 use program::Program;
 pub(crate) use receipt::fingerprint;
+pub use receipt::sign_in;
 use rolecall_graphql::storage::private;
 use rolecall_model::{Action, Change, Delivery, Desired, Entity, Key, KeyName, Placed};
 use rolecall_plan::secret_target;

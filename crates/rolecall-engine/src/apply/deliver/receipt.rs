@@ -14,9 +14,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 use super::{Deliveries, ensure_regular, env_file, env_text};
-use rolecall_model::{Delivery, Desired, KeyName};
+use rolecall_model::{Delivery, Desired, KeyName, SignIn};
 use rolecall_plan::keys::TargetState;
 use rolecall_plan::secret_target;
+use rolecall_providers::{Provider, Secrets};
 
 /// The number of bytes of the hash that a fingerprint has.
 const BYTES: usize = 8;
@@ -24,6 +25,11 @@ const BYTES: usize = 8;
 /// Returns the fingerprint of a secret: `sha256:` and 16 hex digits.
 pub(crate) fn fingerprint(secret: &SecretString) -> String {
     of_bytes(secret.expose_secret().as_bytes())
+}
+
+/// Returns what the credentials tell about the key that rolecall signs in with.
+pub fn sign_in(provider: &dyn Provider, secrets: &Secrets) -> SignIn {
+    SignIn { id: provider.own_key(secrets), fingerprints: secrets.all().map(|it| fingerprint(&it)).collect() }
 }
 
 fn of_bytes(secret: &[u8]) -> String {
