@@ -11,7 +11,7 @@ use rolecall_plan::keys::{KeyStage, Keys, MadeBy, StepKind, keys};
 use serde_json::Value;
 
 use crate::access::cells;
-use crate::support::cli::{Env, Said, example};
+use crate::support::cli::{Env, Said, example, served};
 use crate::support::rig::{Fate, Platform, Rig, addresses, now};
 use crate::support::{bitpanda, hive};
 
@@ -390,4 +390,46 @@ fn metrics_have_the_age_the_expiry_and_the_next_step() {
         assert!(said.code == 1 && said.stderr.contains("would be overwritten"), "{}", said.all());
         assert_eq!(env.read("hive.yaml"), before);
     }
+}
+
+#[test]
+fn an_organisation_that_is_not_read_hides_the_others_unless_a_part_is_asked_for() {
+    let (mut env, _server) = served(ProviderName::Bitpanda, &[]);
+    env.set("TOKEN", rolecall_sandbox::hive::OWN_CREDENTIAL.trim_start_matches("Bearer "));
+    env.write("dead.yaml", hive::HEAD.replace("https://api.graphql-hive.com", "http://127.0.0.1:1"));
+    let said = env.run(&["keys", "file.yaml", "dead.yaml"]);
+    assert_eq!(said.code, 6, "{}", said.all());
+    assert!(
+        said.stdout.is_empty() && said.stderr.contains("There may be keys that aren't listed"),
+        "{}",
+        said.all()
+    );
+    let said = env.run(&["keys", "--partial", "file.yaml", "dead.yaml"]);
+    assert!(said.code == 6 && said.stdout.contains("This report is partial"), "{}", said.all());
+    assert!(said.stdout.contains("hive acme   not read: "), "{}", said.stdout);
+}
+
+/// Earlier versions recorded neither targets nor a fingerprint.
+#[test]
+fn a_ledger_of_an_earlier_version_tells_what_it_knows() {
+    let env = applied();
+    let ledger = ".rolecall/sandbox/ledger/hive-acme.jsonl";
+    let lines: Vec<String> = env
+        .read(ledger)
+        .lines()
+        .map(|line| {
+            let mut record: Value = serde_json::from_str(line).unwrap();
+            if record["event"] == "delivery" {
+                record
+                    .as_object_mut()
+                    .unwrap()
+                    .retain(|name, _| !["to", "not_to", "fingerprint"].contains(&&**name));
+            }
+            record.to_string() + "\n"
+        })
+        .collect();
+    env.write(ledger, lines.concat());
+    let text = shown(&env, &["hive.yaml"]).stdout;
+    assert!(text.contains("ci-publisher  active\n") && text.contains("made by   rolecall\n"), "{text}");
+    assert!(text.contains("secret    delivered on $TODAY; the ledger doesn't say where\n    file"), "{text}");
 }
