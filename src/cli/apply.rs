@@ -13,7 +13,7 @@ use super::confirm::{confirm, confirm_deletion, deletes_itself};
 use super::connect::GENERATOR;
 use super::exit::{Exit, Failure, sentence};
 use super::interrupt::Interrupts;
-use super::organization::{Approved, Organization};
+use super::organization::{Approved, Organization, run_id};
 use super::out::Out;
 use super::progress::Progress;
 use super::reports::Reports;
@@ -245,7 +245,7 @@ impl Run<'_> {
         }
         let approved = approved.map(|section| &section.sealed);
         let started = Timestamp::now();
-        let run = format!("{}-{}", started.strftime("%Y%m%dT%H%M%SZ"), std::process::id());
+        let run = run_id(started);
         let path = &organization.connected.ledger;
         let mut ledger = Ledger::open(path, &run, started).map_err(|why| Failure::unrecorded(&why))?;
         organization.check_ledger_identity(ledger.records())?;

@@ -5,15 +5,19 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::Timestamp;
 
-use super::exit::{Exit, Failure};
+use super::connect::GENERATOR;
+use super::exit::{Exit, Failure, sentence};
 use super::files::{self, Readers};
 use super::notify::Notify;
+use super::organization::{Organization, run_id};
 use super::out::Out;
 use super::reports::{Reports, check_metrics};
 use super::session::Session;
+use super::silence::{Silence, report_silence};
 use super::{Connection, OUTPUT, Paths, Planning};
 use crate::report::{self, Format, Subject};
-use rolecall_model::{Desired, HoldClass, Identity, Plan};
+use rolecall_engine::ledger::record_drift;
+use rolecall_model::{Desired, HoldClass, Identity, Job, OrganizationPlan, Past, Plan};
 use rolecall_plan::desired_hash;
 
 /// Show how live differs from the files.
@@ -28,8 +32,9 @@ use rolecall_plan::desired_hash;
   rolecall drift --notify \"$URL\" --previous drift.json access/
   rolecall drift --format json           the same document as `plan --format json`
 
-Exit codes: 0 in sync, 1 error, 2 live differs or something needs attention,
-6 platform unreachable. `rolecall exit-codes` explains them.")]
+Exit codes: 0 in sync, 1 error, 2 live differs, something needs attention or an
+apply is overdue (with --max-silence), 6 platform unreachable.
+`rolecall exit-codes` explains them.")]
 pub(super) struct DriftArgs {
     #[command(flatten)]
     paths: Paths,
@@ -37,6 +42,8 @@ pub(super) struct DriftArgs {
     planning: Planning,
     #[command(flatten)]
     notify: Notify,
+    #[command(flatten)]
+    silence: Silence,
     /// Write metrics to this file in the text format of Prometheus.
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     metrics_file: Option<PathBuf>,
@@ -50,18 +57,21 @@ pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failu
     args.reports.check(Format::OF_PLANS)?;
     let loaded = args.paths.load(args.connection.commands);
     check_metrics(args.metrics_file.as_ref(), &loaded)?;
-    let session = Session::open(loaded, &args.planning, &args.connection, &args.reports, &[], out)?;
+    let session = Session::open(loaded, &args.planning, &args.connection, &args.reports, &[], out)?
+        .noticing(args.silence.of(&[Job::Apply]));
     let notifier = args.notify.check(&args.connection)?;
-    let (plan, mut exit) = session.survey_all(out).await;
-    for organization in &plan.organizations {
-        let blocked = organization.sealed.holds.iter().any(|hold| hold.class == HoldClass::Blocked);
-        if blocked || organization.differences().next().is_some() {
-            exit = exit.and(Exit::Differences);
-        }
+    let (mut plan, organizations, mut exit) = session.survey_all(out).await;
+    if !plan.organizations.iter().all(is_in_sync) {
+        exit = exit.and(Exit::Differences);
     }
+    exit = exit.and(report_silence(&plan, out));
     let now = Timestamp::now();
     // If one report fails, the others are still written.
     let mut written = vec![args.reports.write(Subject::Drift(&plan), out)];
+    // With `--now`, nothing was compared as it is.
+    if session.loaded().now.is_none() {
+        record(&mut plan, &organizations, now, out);
+    }
     if let Some(path) = &args.metrics_file {
         written.push(write_metrics(path, &plan, now, &session));
     }
@@ -71,6 +81,28 @@ pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failu
         written.push(notifier.notify(&plan, now, desired, out).await);
     }
     Ok(out.settle(exit, written))
+}
+
+/// Returns whether live is as the files ask, and nothing needs attention.
+fn is_in_sync(plan: &OrganizationPlan) -> bool {
+    let is_blocked = plan.sealed.holds.iter().any(|hold| hold.class == HoldClass::Blocked);
+    !is_blocked && plan.differences().next().is_none()
+}
+
+/// Records this run in the ledger of each organisation that was read in full. A ledger that can't be written doesn't make the
+/// run fail.
+fn record(plan: &mut Plan, organizations: &[Organization<'_>], now: Timestamp, out: &Out) {
+    let run = run_id(now);
+    for planned in &mut plan.organizations {
+        let is_it = |organization: &&Organization<'_>| organization.desired.is(&planned.sealed.identity);
+        let found = organizations.iter().find(is_it);
+        let Some(organization) = found.filter(|it| !it.lacks_selected(planned)) else { continue };
+        let (path, identity) = (&organization.connected.ledger, &planned.sealed.identity);
+        match record_drift(path, identity, is_in_sync(planned), (&run, GENERATOR), now) {
+            Ok(last) => planned.activity.last_drift = last.map(|at| Past::new(at, now)),
+            Err(why) => out.talk(&format!("This drift run is not recorded: {}\n", sentence(why))),
+        }
+    }
 }
 
 /// Writes the metrics. For organisations that couldn't be read, the file keeps the metrics of their last success.

@@ -13,8 +13,8 @@ Exit codes:
        rolecall doesn't understand
     2  differences: `plan --detailed-exitcode` found changes, `drift` found
        changes or something that needs attention, `pull` has something to write,
-       `onboard` or `offboard` has something left to do, or a key is due
-       (`keys --expiring-within`)
+       `onboard` or `offboard` has something left to do, a key is due
+       (`keys --expiring-within`), or a job is silent (`--max-silence`)
     3  refused by a guardrail, or a deletion was not confirmed; nothing was sent.
        `validate --trusted`: somebody has to approve
     4  the approved plan is out of date; nothing was sent

@@ -45,6 +45,7 @@ mod schema;
 mod selection;
 mod session;
 mod show;
+mod silence;
 mod undo;
 mod validate;
 mod versions;

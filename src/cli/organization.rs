@@ -14,7 +14,9 @@ use rolecall_model::{
 };
 use rolecall_plan::access::{Access, access};
 use rolecall_plan::keys::{Keys, keys};
-use rolecall_plan::{PlanInput, Planned, Selection, near_endings, near_rotations, plan, select};
+use rolecall_plan::{
+    MaxSilence, PlanInput, Planned, Selection, activity, near_endings, near_rotations, plan, select,
+};
 use rolecall_providers::{Answered, Permitted};
 
 /// The approved changes that are still valid.
@@ -34,8 +36,15 @@ pub(super) struct Organization<'a> {
     pub now: Option<Timestamp>,
     /// A plan tells which access ends within this time.
     pub horizon: SignedDuration,
+    /// The longest time for which jobs may have been silent.
+    pub max_silence: Option<MaxSilence>,
     /// The warnings about its file.
     pub warnings: Vec<Warning>,
+}
+
+/// Returns the id of a run in the ledger.
+pub(super) fn run_id(started: Timestamp) -> String {
+    format!("{}-{}", started.strftime("%Y%m%dT%H%M%SZ"), std::process::id())
 }
 
 impl Organization<'_> {
@@ -142,7 +151,9 @@ impl Organization<'_> {
 
     /// Plans the organisation. `approved`: plan only these changes.
     pub fn plan(&self, live: &Live, facts: &Facts, approved: Option<&Approved<'_>>) -> Result<Planned, Failure> {
-        let mut planned = plan(&self.input(live, facts, approved)).map_err(Failure::findings)?;
+        let input = self.input(live, facts, approved);
+        let mut planned = plan(&input).map_err(Failure::findings)?;
+        planned.plan.activity = activity(&input, self.horizon, self.max_silence.as_ref());
         planned.plan.warnings.splice(0..0, self.warnings.iter().cloned());
         let (desired, now) = (self.desired, self.now());
         planned.plan.endings = near_endings(desired, &planned.plan, now, self.horizon);

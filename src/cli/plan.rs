@@ -11,9 +11,10 @@ use super::out::Out;
 use super::reports::{Reports, ensure_not_an_input};
 use super::selection::Selected;
 use super::session::Session;
+use super::silence::{Silence, report_silence};
 use super::{CONNECTION, Connection, OUTPUT, Paths, Planning};
 use crate::report::{self, Format, Subject};
-use rolecall_model::Plan;
+use rolecall_model::{Job, Plan};
 
 /// Show the changes that an apply would make.
 ///
@@ -26,11 +27,13 @@ use rolecall_model::Plan;
   rolecall plan access/ --base origin/main             says which changes are asked for here
   rolecall plan access/ --base main --with fix-ci      plans two branches together
   rolecall plan access/ --as apply                     says what the apply's credential lacks
+  rolecall plan access/ --max-silence 7d               notices a schedule that has stopped
   rolecall plan --target user/jane@acme.example        plans one user
   rolecall plan --format json | jq '.organizations[].sealed.changes[].address'
 
-Exit codes: 0 planned, 1 error, 2 changes (with --detailed-exitcode), 3 refused by
-a guardrail, 6 platform unreachable. `rolecall exit-codes` explains them.")]
+Exit codes: 0 planned, 1 error, 2 changes (with --detailed-exitcode) or a silent
+job (with --max-silence), 3 refused by a guardrail, 6 platform unreachable.
+`rolecall exit-codes` explains them.")]
 pub(super) struct PlanArgs {
     #[command(flatten)]
     base: BaseOptions,
@@ -52,6 +55,8 @@ pub(super) struct PlanArgs {
     /// End with exit code 2 if the plan has changes.
     #[arg(long, help_heading = OUTPUT)]
     detailed_exitcode: bool,
+    #[command(flatten)]
+    silence: Silence,
     /// Also show the exact mutations.
     #[arg(long, help_heading = OUTPUT)]
     show_mutations: bool,
@@ -70,7 +75,12 @@ fn open<'a>(args: &'a PlanArgs, out: &mut Out) -> Result<Session<'a>, Failure> {
     let named = [(args.out.as_ref(), "the file of `--out`")];
     let (loaded, base) = args.base.load(&args.paths, &args.planning, args.connection.commands)?;
     let session = Session::open(loaded, &args.planning, &args.connection, &args.reports, &named, out)?;
-    Ok(session.selecting(&args.selected)?.comparing(base).asking_permissions(args.as_verb.is_some()))
+    let max_silence = args.silence.of(&[Job::Apply, Job::Drift]);
+    Ok(session
+        .selecting(&args.selected)?
+        .comparing(base)
+        .noticing(max_silence)
+        .asking_permissions(args.as_verb.is_some()))
 }
 
 pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure> {
@@ -81,7 +91,7 @@ pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure
     }
     let (mut plan, mut exit) = session.plan_all(out).await;
     let asked = args.base.check(&mut plan, &session, out);
-    exit = exit.and(asked);
+    exit = exit.and(asked).and(report_silence(&plan, out));
     for organization in &plan.organizations {
         if !organization.refusals.is_empty() {
             exit = exit.and(Exit::Refused);

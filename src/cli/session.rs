@@ -24,6 +24,7 @@ use rolecall_model::{
     Address, Code, Desired, Facts, Finding, Inventory, Kind, Live, OrganizationPlan, Placed, Plan, Quirk,
     RemoteId, Scope, Unread, Warning, list_of,
 };
+use rolecall_plan::MaxSilence;
 
 /// The files and options of a run, checked.
 pub(super) struct Session<'a> {
@@ -37,6 +38,8 @@ pub(super) struct Session<'a> {
     base: Option<Base>,
     /// Whether each plan says what its credential lacks for an apply.
     asks_permissions: bool,
+    /// The longest time for which jobs may have been silent.
+    max_silence: Option<MaxSilence>,
     /// The `organization` of the first file for each organisation, by its platform and its own id there.
     claimed: Mutex<BTreeMap<OrganizationKey, Placed<RemoteId>>>,
 }
@@ -146,6 +149,7 @@ impl<'a> Session<'a> {
             selected: Selected::default(),
             base: None,
             asks_permissions: false,
+            max_silence: None,
             claimed: Mutex::default(),
         };
         out.findings(&session.loaded.findings, &session.sources());
@@ -173,6 +177,11 @@ impl<'a> Session<'a> {
     /// Compares every plan with the one of another version of the files.
     pub fn comparing(self, base: Option<Base>) -> Self {
         Self { base, ..self }
+    }
+
+    /// Notices if these jobs have been silent for longer.
+    pub fn noticing(self, max_silence: Option<MaxSilence>) -> Self {
+        Self { max_silence, ..self }
     }
 
     /// Returns the desired state of the same organisation as another version of the files describes.
@@ -223,7 +232,8 @@ impl<'a> Session<'a> {
         let warnings = self.loaded.findings.iter().filter(of_file).map(Warning::from).collect();
         let horizon = SignedDuration::from_hours(24 * i64::from(self.planning.horizon));
         let now = self.loaded.now;
-        Ok(Organization { desired, connected, asserted, selection, now, horizon, warnings })
+        let max_silence = self.max_silence.clone();
+        Ok(Organization { desired, connected, asserted, selection, now, horizon, max_silence, warnings })
     }
 
     /// Connects to every selected organisation. A failure of one does not affect the others.
@@ -334,11 +344,12 @@ impl<'a> Session<'a> {
 
     /// Reads and plans every organisation. A failure of one does not affect the others.
     pub async fn plan_all(&self, out: &Out) -> (Plan, Exit) {
-        self.plan_each(out, false).await
+        let (plan, _, exit) = self.plan_each(out, false).await;
+        (plan, exit)
     }
 
-    /// Plans like [`Session::plan_all`], and also lists what rolecall sees and does not manage.
-    pub async fn survey_all(&self, out: &Out) -> (Plan, Exit) {
+    /// Plans like [`Session::plan_all`], and also lists what rolecall sees and does not manage. Returns the connections, too.
+    pub async fn survey_all(&self, out: &Out) -> (Plan, Vec<Organization<'_>>, Exit) {
         self.plan_each(out, true).await
     }
 
@@ -360,7 +371,7 @@ impl<'a> Session<'a> {
         ]))
     }
 
-    async fn plan_each(&self, out: &Out, survey: bool) -> (Plan, Exit) {
+    async fn plan_each(&self, out: &Out, survey: bool) -> (Plan, Vec<Organization<'_>>, Exit) {
         let mut plan = Plan::new(super::connect::GENERATOR, Vec::new());
         let Connections { organizations, failed, mut exit } = self.connect_each(out, true).await;
         plan.unread.extend(failed.into_iter().map(|(unread, _)| unread));
@@ -393,7 +404,7 @@ impl<'a> Session<'a> {
         plan.organizations.sort_by(|a, b| a.sealed.identity.cmp(&b.sealed.identity));
         plan.unread.sort();
         plan.undescribed = self.base.as_ref().map(|base| base.undescribed(self)).unwrap_or_default();
-        (plan, exit)
+        (plan, organizations, exit)
     }
 
     /// Ends the reads. `is_resumable`: one was interrupted, and the next run can go on with its answers.
@@ -473,6 +484,12 @@ impl<'a> Session<'a> {
         }
         organization.check_ledger_identity(&records)?;
         let facts = facts(&records);
+        if self.connection.ledger.is_some() && facts.ledger_since.is_some() && !facts.ledger_found {
+            out.talk(&format!(
+                "No apply has written to the ledger {}, which `--ledger` names. Check the path if one should have.\n",
+                path.display()
+            ));
+        }
         let live = organization.read().await?;
         self.claim(organization, &live)?;
         Ok((live, facts))

@@ -7,7 +7,7 @@ use super::layout::{Layout, pad};
 use super::origin::Reading;
 use super::outline::{Verdict, drift_verdict};
 use super::style::{BOLD, clean, paint};
-use super::text::{header, push_gaps, push_holds, push_rows, unread};
+use super::text::{header, push_activity, push_gaps, push_holds, push_rows, unread};
 use rolecall_model::{App, Inventory, OrganizationPlan, Plan};
 
 /// Writes the whole report.
@@ -24,6 +24,7 @@ fn organization(plan: &OrganizationPlan, layout: Layout) -> String {
     push_gaps(&mut text, plan, layout);
     push_guardrails(&mut text, plan, layout);
     push_notes(&mut text, plan, layout);
+    push_activity(&mut text, plan, layout);
     let Verdict { headline, rest } = drift_verdict(plan);
     layout.push(&mut text, "", &format!("{}{rest}", paint(BOLD, headline)));
     text

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use super::activity::activity;
 use super::findings::listed;
 use super::origin::{deletions, hold_origin, undescribed, unplanned};
 use super::outline::{name, outlines, reason};
@@ -101,6 +102,9 @@ fn push_organization(text: &mut String, plan: &OrganizationPlan) {
         if let Completeness::Broken { why } = completeness {
             push(text, Level::Error, None, &format!("{name}: {list} incomplete"), &clean(why));
         }
+    }
+    if let Some(line) = activity(&plan.activity).filter(|_| !plan.activity.silent.is_empty()) {
+        push(text, Level::Warning, None, &format!("{name}: a schedule may have stopped"), &line);
     }
     push_warnings(text, &plan.warnings);
     push_deletions(text, plan, &name);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
+use super::activity::activity;
 use super::fields::FieldChange;
 use super::findings::listed;
 use super::origin::hold_origin;
@@ -122,6 +123,9 @@ fn suite(plan: &OrganizationPlan, is_drift: bool) -> TestSuite {
             Completeness::Broken { why } => failure("incomplete", &clean(why)),
         };
         suite.add_test_case(case(list, &class("list"), status));
+    }
+    if let Some(line) = activity(&plan.activity).filter(|_| !plan.activity.silent.is_empty()) {
+        suite.add_test_case(case("schedule", &class("activity"), failure("silence", &line)));
     }
     add_warnings(&mut suite, &class("warning"), &plan.warnings);
     for outline in outlines(plan) {

@@ -89,6 +89,15 @@ pub fn ledger(records: &[Record]) -> String {
                 let open = if open.is_empty() { open } else { format!("; not as the file says: {open}") };
                 format!("     {ending}{open}")
             }
+            Event::DriftFinished { format_version: _, generator, identity, in_sync } => format!(
+                "{} {} {} on {}, {}: {}",
+                paint(BOLD, format!("drift {}", clean(run))),
+                identity.provider,
+                clean(&identity.organization),
+                clean(&identity.site),
+                clean(generator),
+                if *in_sync { "in sync" } else { "live differs, or something needs attention" },
+            ),
             Event::Recovered { torn_bytes } => {
                 format!("     the line before is incomplete: it ends after {torn_bytes} bytes")
             }

@@ -71,10 +71,38 @@ fn by_kind<'a>(changes: impl Iterator<Item = &'a Change>) -> Vec<Series> {
     Kind::ALL.iter().map(|kind| (vec![("kind", kind.as_str().to_owned())], number(count(*kind)))).collect()
 }
 
-const SUCCESS: &str = "rolecall_last_success_timestamp_seconds";
+/// A metric of which the file keeps the old value while an organisation can't be read.
+struct KeptMetric {
+    name: &'static str,
+    help: &'static str,
+    value: fn(&OrganizationPlan, Timestamp) -> Option<i64>,
+}
 
-/// Writes the metrics of a drift report made at `now`. For `unread` organisations the time of the last success is kept
-/// from `before`, the file of the previous run.
+const KEPT_METRICS: &[KeptMetric] = &[
+    KeptMetric {
+        name: "rolecall_last_apply_timestamp_seconds",
+        help: "When the last good apply ended, by the ledger.",
+        value: |plan, _| Some(plan.activity.last_apply?.at.as_second()),
+    },
+    KeptMetric {
+        name: "rolecall_last_drift_timestamp_seconds",
+        help: "When the ledger last recorded a drift run, this one included.",
+        value: |plan, _| Some(plan.activity.last_drift?.at.as_second()),
+    },
+    KeptMetric {
+        name: "rolecall_credential_expires_timestamp_seconds",
+        help: "When the credential of rolecall ends, where the platform tells.",
+        value: |plan, _| Some(plan.activity.credential_expires?.at.as_second()),
+    },
+    KeptMetric {
+        name: "rolecall_last_success_timestamp_seconds",
+        help: "When the organisation was last read and planned.",
+        value: |_, now| Some(now.as_second()),
+    },
+];
+
+/// Writes the metrics of a drift report made at `now`. For `unread` organisations, the times are kept from `before`, the file
+/// of the previous run.
 pub fn metrics(plan: &Plan, now: Timestamp, unread: &[(ProviderName, RemoteId)], before: &str) -> String {
     let mut text = String::new();
     for Metric { name, help, series } in METRICS {
@@ -83,21 +111,22 @@ pub fn metrics(plan: &Plan, now: Timestamp, unread: &[(ProviderName, RemoteId)],
             push_series(&mut text, name, &organization.sealed.identity, series(organization));
         }
     }
-    push_head(&mut text, SUCCESS, "When the organisation was last read and planned.");
-    let now = now.as_second();
-    let mut successes: Vec<String> = Vec::new();
-    for organization in &plan.organizations {
-        let identity = &organization.sealed.identity;
-        successes.push(format!("{} {now}", series_of(SUCCESS, identity.provider, &identity.organization, &[])));
-    }
-    for (provider, organization) in unread {
-        let series = series_of(SUCCESS, *provider, organization, &[]);
-        successes
-            .extend(before.lines().find(|line| line.starts_with(&format!("{series} "))).map(ToOwned::to_owned));
-    }
-    successes.sort();
-    for line in successes {
-        let _ = writeln!(text, "{line}");
+    for KeptMetric { name, help, value } in KEPT_METRICS {
+        let read = plan.organizations.iter().filter_map(|plan| {
+            let identity = &plan.sealed.identity;
+            let series = series_of(name, identity.provider, &identity.organization, &[]);
+            Some(format!("{series} {}", value(plan, now)?))
+        });
+        let kept = unread.iter().filter_map(|(provider, organization)| {
+            let series = series_of(name, *provider, organization, &[]);
+            before.lines().find(|line| line.starts_with(&format!("{series} "))).map(ToOwned::to_owned)
+        });
+        let mut lines: Vec<String> = read.chain(kept).collect();
+        lines.sort();
+        push_head(&mut text, name, help);
+        for line in lines {
+            let _ = writeln!(text, "{line}");
+        }
     }
     text
 }

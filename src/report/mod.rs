@@ -1,6 +1,7 @@
 //! Writes plans, findings, outcomes and ledgers for people and programs. Pure: values in, text out.
 
 mod access;
+mod activity;
 mod applied;
 mod csv;
 mod doctor;
@@ -35,6 +36,7 @@ mod style;
 mod text;
 
 pub use access::{ACCESS_VERSION, AccessReport};
+pub use activity::silence;
 pub use applied::{step_line, summary};
 pub use doctor::{Answer, Check, DOCTOR_VERSION, DoctorReport, Examined, Topic};
 pub use findings::{Findings, findings, warning};

@@ -156,6 +156,7 @@ pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
             }
             // What reads have shown, which isn't what the run did.
             Event::RunStarted { .. }
+            | Event::DriftFinished { .. }
             | Event::Delivery { .. }
             | Event::Sighting { .. }
             | Event::Members { .. }

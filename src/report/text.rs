@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::mem::discriminant;
 
+use super::activity::activity;
 use super::fields::FieldChange;
 use super::guardrails::push_guardrails;
 use super::layout::{Layout, pad};
@@ -65,6 +66,7 @@ fn organization(plan: &OrganizationPlan, layout: Layout) -> String {
     push_holds(&mut text, plan, layout);
     push_gaps(&mut text, plan, layout);
     push_guardrails(&mut text, plan, layout);
+    push_activity(&mut text, plan, layout);
     let Verdict { headline, rest } = verdict(plan);
     layout.push(&mut text, "", &format!("{}{rest}", paint(BOLD, headline)));
     text
@@ -331,6 +333,14 @@ fn push_endings(text: &mut String, plan: &OrganizationPlan, layout: Layout) {
         let _ = writeln!(text, "    and {} more (`--full` lists them)", endings.len() - listed);
     }
     text.push('\n');
+}
+
+/// Writes when rolecall last did its work, and when its credential ends, unless all is recent.
+pub(super) fn push_activity(text: &mut String, plan: &OrganizationPlan, layout: Layout) {
+    if let Some(line) = activity(&plan.activity) {
+        layout.push(text, "  ", &if plan.activity.silent.is_empty() { line } else { paint(WARN, line) });
+        text.push('\n');
+    }
 }
 
 /// Writes which lists are incomplete, and what can't be read. Permanent limits of the platform's API that don't bear on

@@ -61,6 +61,7 @@ mod sandbox_store;
 mod scenarios;
 mod schemas;
 mod shown_changes;
+mod silence;
 #[path = "../support/mod.rs"]
 mod support;
 mod tolerated;

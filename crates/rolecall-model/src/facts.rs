@@ -9,8 +9,14 @@ use super::{Address, Change, Email, Entity, HoldReason, Key, RemoteId, RoleName,
 /// Everything that the planner uses from the ledger.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
-    /// True if there is a ledger. Without one, the plan says which facts are missing.
+    /// True if an apply has written to the ledger. Otherwise, the plan says which facts are missing.
     pub ledger_found: bool,
+    /// The time of the first line of the ledger.
+    pub ledger_since: Option<Timestamp>,
+    /// The end of the last apply that finished, with every mutation done and a last read that worked.
+    pub last_apply: Option<Timestamp>,
+    /// The time of the last drift run that the ledger records.
+    pub last_drift: Option<Timestamp>,
     /// The latest invitation of each user.
     pub invitations: BTreeMap<Email, Invitation>,
     /// The users whom a read of an apply has shown, by their id.

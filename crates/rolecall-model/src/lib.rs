@@ -2,6 +2,7 @@
 //! files, calls a platform or knows another crate of rolecall.
 
 mod ability;
+mod activity;
 mod address;
 mod assignable;
 mod capabilities;
@@ -28,6 +29,7 @@ mod until;
 mod words;
 
 pub use ability::{Ability, AccessChange, EVERYTHING, Limited, May, Part};
+pub use activity::{Activity, CredentialEnd, Job, Past};
 pub use address::{Address, HolderKey, Kind};
 pub use assignable::{AssignableRole, AssignableRoles};
 pub use capabilities::{

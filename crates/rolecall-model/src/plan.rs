@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessChange, Address, Cause, Change, Comparison, Completeness, Gap, Guardrail, Hold, Inventory, LastInSync,
-    Mutation, NearEnding, Origin, ProviderName, RemoteId, Together, Warning,
+    AccessChange, Activity, Address, Cause, Change, Comparison, Completeness, Gap, Guardrail, Hold, Inventory,
+    LastInSync, Mutation, NearEnding, Origin, ProviderName, RemoteId, Together, Warning,
 };
 
 /// The version of the plan file. A minor version only adds fields. rolecall refuses plans of another major
@@ -102,6 +102,9 @@ pub struct OrganizationPlan {
     /// comes first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endings: Vec<NearEnding>,
+    /// When rolecall last did its work here, and until when its credential works.
+    #[serde(default, skip_serializing_if = "Activity::is_empty")]
+    pub activity: Activity,
     /// The notes of the files at the changes and at what is skipped, by address.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notes: BTreeMap<Address, String>,

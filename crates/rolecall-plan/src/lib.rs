@@ -5,6 +5,7 @@
 //! [`PlanInput`].
 
 pub mod access;
+mod activity;
 mod admins;
 mod approve;
 mod collection;
@@ -37,6 +38,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+pub use activity::{MaxSilence, activity};
 pub use approve::{Approval, ApprovalProgress, Stale, compare, resume};
 pub use drift_delta::{DriftDelta, ReportedDrift, Sighting, drift_delta};
 pub use ended::near_endings;
@@ -53,8 +55,9 @@ use collection::PlannedState;
 use gate::Gate;
 use role_names::Resolved;
 use rolecall_model::{
-    Address, Code, Desired, Email, Facts, Finding, Gap, HoldReason, Identity, Kind, Live, OrganizationPlan,
-    Permission, Quirk, RemoteId, RoleName, Rules, Scope, Sealed, SignIn, Site, UnreadableRow, Warning, list_of,
+    Activity, Address, Code, Desired, Email, Facts, Finding, Gap, HoldReason, Identity, Kind, Live,
+    OrganizationPlan, Permission, Quirk, RemoteId, RoleName, Rules, Scope, Sealed, SignIn, Site, UnreadableRow,
+    Warning, list_of,
 };
 
 /// Everything that planning depends on. The same input always gives the same plan.
@@ -233,6 +236,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         together: None,
         last_in_sync,
         endings: Vec::new(),
+        activity: Activity::default(),
         notes,
     };
     Ok(Planned { plan, findings })

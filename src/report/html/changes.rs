@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Html;
+use crate::report::activity::activity;
 use crate::report::fields::FieldChange;
 use crate::report::guardrails::{exception, together};
 use crate::report::origin::{
@@ -150,6 +151,10 @@ fn push_banners(page: &mut Html, plan: &OrganizationPlan) {
     }
     if let Some(exception) = exception(plan) {
         page.element("<p>This exception in the file lets this plan through: <code>", exception, "</code></p>\n");
+    }
+    if let Some(line) = activity(&plan.activity) {
+        page.raw(if plan.activity.silent.is_empty() { "<p>" } else { "<p class=\"banner\">" });
+        page.text(line).raw("</p>\n");
     }
     for (list, completeness) in &plan.completeness {
         if let Completeness::Broken { why } = completeness {

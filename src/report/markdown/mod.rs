@@ -6,6 +6,7 @@ mod runs;
 
 use std::fmt::Write as _;
 
+use super::activity::{activity, dated_activity};
 use super::fields::FieldChange;
 use super::graph;
 use super::guardrails::{exception, together};
@@ -122,6 +123,7 @@ fn push_organization(text: &mut String, plan: &OrganizationPlan, reading: Readin
             let _ = writeln!(text, "**{headline}**{rest}\n");
         }
     }
+    push_activity(text, plan, reading);
     push_guardrails(text, plan, detail);
     push_warnings(text, &plan.warnings, detail);
     push_deletions(text, plan, detail);
@@ -131,6 +133,18 @@ fn push_organization(text: &mut String, plan: &OrganizationPlan, reading: Readin
     }
     push_holds(text, plan, detail);
     push_gaps(text, plan);
+}
+
+/// Writes when rolecall last did its work, and when its credential ends, unless all is recent.
+fn push_activity(text: &mut String, plan: &OrganizationPlan, reading: Reading) {
+    let line = match reading {
+        Reading::Plan => activity(&plan.activity),
+        Reading::Drift => dated_activity(&plan.activity),
+    };
+    if let Some(line) = line {
+        let warning = if plan.activity.silent.is_empty() { "" } else { "> [!WARNING]\n> " };
+        let _ = writeln!(text, "{warning}{line}\n");
+    }
 }
 
 fn push_guardrails(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel) {

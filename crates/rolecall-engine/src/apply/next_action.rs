@@ -129,8 +129,8 @@ mod tests {
     use super::super::{Step, Stop, step};
     use super::*;
     use rolecall_model::{
-        Action, Address, Cause, Change, Email, Entity, Identity, OrganizationPlan, Outcome, ProviderName,
-        RemoteId, Sealed, Site, Stage, User,
+        Action, Activity, Address, Cause, Change, Email, Entity, Identity, OrganizationPlan, Outcome,
+        ProviderName, RemoteId, Sealed, Site, Stage, User,
     };
 
     const LIMITED: &str = "inviteToOrganizationByEmail";
@@ -194,6 +194,7 @@ mod tests {
             together: None,
             last_in_sync: BTreeMap::new(),
             endings: Vec::new(),
+            activity: Activity::default(),
             notes: BTreeMap::new(),
         }
     }

@@ -68,7 +68,12 @@ impl SentMutation<'_> {
 
 /// Returns the facts of these records, which are ordered from the oldest.
 pub fn facts(records: &[Record]) -> Facts {
-    let mut facts = Facts { ledger_found: !records.is_empty(), ..Facts::default() };
+    let mut facts = Facts {
+        ledger_found: records.iter().any(|record| !matches!(record.event, Event::DriftFinished { .. })),
+        ledger_since: records.first().map(|record| record.at),
+        last_apply: last_apply(records),
+        ..Facts::default()
+    };
     let mut invited_in: BTreeMap<&Address, &str> = BTreeMap::new();
     let sent = gather(records);
     for (index, record) in records.iter().enumerate() {
@@ -134,6 +139,7 @@ pub fn facts(records: &[Record]) -> Facts {
                     .pop_if(|last| (&last.desired, &last.differing) == (&finished.desired, &finished.differing));
                 facts.finished.push(finished);
             }
+            Event::DriftFinished { .. } => facts.last_drift = facts.last_drift.max(Some(record.at)),
             Event::RunStarted { .. }
             | Event::Override { .. }
             | Event::Outcome { .. }
@@ -143,6 +149,32 @@ pub fn facts(records: &[Record]) -> Facts {
         }
     }
     facts
+}
+
+/// Returns the end of the last apply that did everything that it was to do, and could read afterwards. A run that had nothing
+/// to send is one too.
+fn last_apply(records: &[Record]) -> Option<Timestamp> {
+    let mut last = None;
+    // The lines of two runs never mix, because a run locks the ledger.
+    let mut outcomes: BTreeMap<(&str, &Address), Outcome> = BTreeMap::new();
+    for Record { at, run: _, event } in records {
+        match event {
+            Event::RunStarted { .. } => outcomes.clear(),
+            Event::Intent { mutation, change, .. } => {
+                outcomes.insert((mutation, &change.address), Outcome::Unsure);
+            }
+            Event::Outcome { mutation, address, outcome, .. } => {
+                outcomes.insert((mutation, address), *outcome);
+            }
+            Event::RunFinished { in_sync: Some(_), .. }
+                if outcomes.values().all(|outcome| *outcome == Outcome::Done) =>
+            {
+                last = last.max(Some(*at));
+            }
+            _ => {}
+        }
+    }
+    last
 }
 
 /// Records a change that may have had an effect.
@@ -234,6 +266,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
             | Event::Held { .. }
             | Event::LeftAs { .. }
             | Event::RunFinished { .. }
+            | Event::DriftFinished { .. }
             | Event::Recovered { .. } => {}
         }
     }

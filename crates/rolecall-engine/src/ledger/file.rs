@@ -4,6 +4,8 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use thiserror::Error;
@@ -49,7 +51,8 @@ impl OrganizationLock {
     ///
     /// Fails if another apply has the lock, or the file can't be used.
     pub fn acquire(path: &Path) -> Result<Self, LedgerError> {
-        let mut file = locked(path, private::options().create(true).truncate(false).read(true).write(true))?;
+        let mut file =
+            locked(path, private::options().create(true).truncate(false).read(true).write(true), Duration::ZERO)?;
         let mut released = String::new();
         // Text that can't be read counts as that of an apply which was killed.
         let _ = file.read_to_string(&mut released);
@@ -80,17 +83,24 @@ fn write_over(file: &mut File, text: &str) {
     let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes()));
 }
 
-/// Opens a file and locks it until it is closed. Creates its folder first.
-fn locked(path: &Path, options: &OpenOptions) -> Result<File, LedgerError> {
+/// Opens a file and locks it until it is closed. Creates its folder first. If the file is locked, tries again for as long as
+/// `patience`.
+fn locked(path: &Path, options: &OpenOptions, patience: Duration) -> Result<File, LedgerError> {
     let failed = |why| LedgerError::Io { path: path.display().to_string(), why };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         private::create_folder(folder).map_err(failed)?;
     }
     let file = options.open(path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(LedgerError::Locked { path: path.display().to_string() }),
-        Err(TryLockError::Error(why)) => Err(failed(why)),
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < patience => thread::sleep(patience / 50),
+            Err(TryLockError::WouldBlock) => {
+                return Err(LedgerError::Locked { path: path.display().to_string() });
+            }
+            Err(TryLockError::Error(why)) => return Err(failed(why)),
+        }
     }
 }
 
@@ -103,11 +113,11 @@ pub(super) struct LedgerFile {
 }
 
 impl LedgerFile {
-    /// Opens a ledger. Returns the file, its records, and how it ends.
-    pub fn open(path: &Path) -> Result<(Self, Vec<Record>, Ending), LedgerError> {
+    /// Opens a ledger. Returns the file, its records, and how it ends. If it is locked, tries again for as long as `patience`.
+    pub fn open(path: &Path, patience: Duration) -> Result<(Self, Vec<Record>, Ending), LedgerError> {
         let failed = |why| LedgerError::Io { path: path.display().to_string(), why };
         refuse_special(path).map_err(failed)?;
-        let mut file = locked(path, private::options().create(true).read(true).append(true))?;
+        let mut file = locked(path, private::options().create(true).read(true).append(true), patience)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
         let (records, ending) = parse(path, &bytes)?;

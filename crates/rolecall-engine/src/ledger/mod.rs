@@ -4,17 +4,20 @@
 //! The ledger remembers what the live state doesn't show, such as an invitation on a platform that doesn't list
 //! them. It is also an audit trail.
 
+mod drift;
 mod facts;
 mod file;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use drift::record_drift;
 pub use facts::facts;
 use file::{Ending, LedgerFile};
 pub use file::{LedgerError, OrganizationLock};
@@ -25,6 +28,9 @@ use rolecall_model::{
 
 /// The version of the ledger's format. A minor version only adds fields and events.
 pub const LEDGER_VERSION: &str = "2.3";
+
+/// The longest time for which a drift run keeps a ledger to write its line.
+const DRIFT_WRITES: Duration = Duration::from_secs(1);
 
 /// One line of the ledger.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -145,8 +151,27 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         directory_people: BTreeMap<String, usize>,
     },
+    /// A drift run has read everything and compared it with the files. It is recorded once a day, and if live is in sync
+    /// again or no longer.
+    DriftFinished {
+        format_version: String,
+        generator: String,
+        identity: Identity,
+        /// False if live differed from the files, or something needed attention.
+        in_sync: bool,
+    },
     /// The line before this one is incomplete, because its writer was killed.
     Recovered { torn_bytes: usize },
+}
+
+impl Event {
+    /// Returns the organisation, where the event names it.
+    fn identity(&self) -> Option<&Identity> {
+        match self {
+            Self::RunStarted { identity, .. } | Self::DriftFinished { identity, .. } => Some(identity),
+            _ => None,
+        }
+    }
 }
 
 /// A ledger that was read without being opened for an apply.
@@ -167,13 +192,18 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger, or creates it, and locks it until it is dropped.
+    /// Opens the ledger, or creates it, and locks it until it is dropped. If a drift run is writing its line, this waits
+    /// for it.
     ///
     /// # Errors
     ///
     /// Fails if the file can't be used, is locked by another apply, or has a damaged line.
     pub fn open(path: &Path, run: &str, at: Timestamp) -> Result<Self, LedgerError> {
-        let (file, records, ending) = LedgerFile::open(path)?;
+        Self::open_within(DRIFT_WRITES, path, run, at)
+    }
+
+    fn open_within(patience: Duration, path: &Path, run: &str, at: Timestamp) -> Result<Self, LedgerError> {
+        let (file, records, ending) = LedgerFile::open(path, patience)?;
         let mut ledger = Self { file: Some(file), records };
         match ending {
             Ending::Whole => {}
@@ -223,12 +253,10 @@ impl Ledger {
 
     /// Returns the first organisation in a ledger that isn't this one, or `None` if all records belong to it.
     pub fn other_organization<'a>(records: &'a [Record], identity: &Identity) -> Option<&'a Identity> {
-        records.iter().find_map(|record| match &record.event {
-            Event::RunStarted { identity: written, .. } => {
-                (!written.is_same_organization(identity)).then_some(written)
-            }
-            _ => None,
-        })
+        records
+            .iter()
+            .filter_map(|record| record.event.identity())
+            .find(|written| !written.is_same_organization(identity))
     }
 
     /// Returns all records, oldest first.

@@ -1,0 +1,61 @@
+//! Records a drift run, so that others can tell when the last one was.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::{Event, LEDGER_VERSION, Ledger, LedgerError, Record};
+use rolecall_model::Identity;
+
+/// Records in the ledger that a drift run has read and compared everything. Returns the time of the last line about drift,
+/// or `None` if there is none.
+///
+/// The ledger doesn't get much longer: each day in UTC has one line, and one more each time that `in_sync` changes. If an
+/// apply has the ledger, or there is no ledger and none can be created, nothing is recorded.
+///
+/// # Errors
+///
+/// Fails if the ledger can't be read or written.
+pub fn record_drift(
+    path: &Path,
+    identity: &Identity,
+    in_sync: bool,
+    (run, generator): (&str, &str),
+    at: Timestamp,
+) -> Result<Option<Timestamp>, LedgerError> {
+    let earlier = Ledger::read(path)?;
+    let is_new = earlier.is_none();
+    let last = earlier.and_then(|earlier| last_drift(&earlier.records));
+    let is_known = |(last, before): &(Timestamp, bool)| *before == in_sync && day(*last) == day(at);
+    if let Some((last, _)) = last.filter(is_known) {
+        return Ok(Some(last));
+    }
+    let mut ledger = match Ledger::open_within(Duration::ZERO, path, run, at) {
+        Err(LedgerError::Locked { .. }) => return Ok(last.map(|(last, _)| last)),
+        Err(LedgerError::Io { .. }) if is_new => return Ok(None),
+        opened => opened?,
+    };
+    let event = Event::DriftFinished {
+        format_version: LEDGER_VERSION.to_owned(),
+        generator: generator.to_owned(),
+        identity: identity.clone(),
+        in_sync,
+    };
+    ledger.append(Record { at, run: run.to_owned(), event })?;
+    Ok(Some(at))
+}
+
+/// Returns the time of the last line about drift, and whether live was in sync then.
+fn last_drift(records: &[Record]) -> Option<(Timestamp, bool)> {
+    records.iter().rev().find_map(|record| match record.event {
+        Event::DriftFinished { in_sync, .. } => Some((record.at, in_sync)),
+        _ => None,
+    })
+}
+
+fn day(at: Timestamp) -> Date {
+    TimeZone::UTC.to_datetime(at).date()
+}
