@@ -12,7 +12,7 @@ use crate::runner::repository::{Repository, ZOE};
 fn drift_opens_one_issue_updates_it_and_closes_it() {
     let team = Team::hive();
     let first = team.drift();
-    first.has(&["drift", "issue"]);
+    first.has(&["drift", "issue", "ledger"]);
     first.is("issue", Ended::Success);
     let issues = || team.lab.state().issues.clone();
     let remarks = || team.notes("issues/").len();
@@ -40,6 +40,37 @@ fn drift_opens_one_issue_updates_it_and_closes_it() {
     assert_eq!(issues()[0]["state"], "closed");
     team.drift().is("issue", Ended::Success);
     assert_eq!((issues().len(), remarks()), (1, 2), "and nothing more");
+}
+
+/// A plan tells when the last drift run was. Its line is added to the ledger as it is by then.
+#[test]
+fn a_drift_run_leaves_a_line_in_the_ledger_and_nothing_else() {
+    let mut team = Team::hive();
+    // The first apply makes the branch.
+    team.drift().is("ledger", Ended::Success);
+    assert_eq!(team.ledger(), None);
+    let request = team.propose(1, &team.file_with(ZOE));
+    team.plan(&request).is("plan", Ended::Success);
+    team.merge(&request).is("apply", Ended::Success);
+    let applied = team.ledger().unwrap();
+    // Without the token, the run is as before.
+    let token = std::mem::take(team.settings.scoped.get_mut("rolecall/ledger").unwrap());
+    let run = team.drift();
+    run.is("ledger", Ended::Success);
+    assert!(run.log.contains("no plan knows of this run"), "{}", run.log);
+    assert_eq!(team.ledger().unwrap(), applied);
+    team.settings.scoped.insert("rolecall/ledger".to_owned(), token);
+    team.drift().is("ledger", Ended::Success);
+    let ledger = team.ledger().unwrap();
+    let line = ledger.strip_prefix(&applied).unwrap().trim();
+    assert!(line.contains("\"event\":\"drift-finished\"") && line.lines().count() == 1, "{line}");
+    // The same day, there is nothing to add.
+    team.drift().is("ledger", Ended::Success);
+    assert_eq!(team.ledger().unwrap(), ledger);
+    let request = team.propose(2, &team.file_with(&ZOE.replace("zoe", "yann")));
+    team.plan(&request).is("plan", Ended::Success);
+    team.merge(&request).is("apply", Ended::Success);
+    assert!(team.ledger().unwrap().starts_with(&ledger));
 }
 
 #[test]

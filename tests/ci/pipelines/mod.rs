@@ -35,7 +35,13 @@ fn every_job_says_where_and_how_long_and_only_environments_have_secrets() {
         assert!(!interruptible || job["environment"]["name"] != "rolecall/apply", "{name}");
         jobs += 1;
     }
-    assert_eq!(jobs, 9);
+    assert_eq!(jobs, 10);
     assert_eq!(config()["workflow"]["auto_cancel"], json!({ "on_new_commit": "interruptible" }));
-    assert_eq!(crate::runner::pipeline::jobs()["apply"]["resource_group"], "rolecall");
+    for name in ["apply", "ledger"] {
+        assert_eq!(
+            crate::runner::pipeline::jobs()[name]["resource_group"],
+            "rolecall",
+            "{name} writes the ledger"
+        );
+    }
 }

@@ -58,6 +58,7 @@ impl Team {
             ("rolecall/drift", vec![credential.clone()]),
             ("rolecall/apply", vec![credential, token(APPLY_TOKEN)]),
             ("rolecall/report", vec![token(REPORT_TOKEN)]),
+            ("rolecall/ledger", vec![token(APPLY_TOKEN)]),
         ];
         let named = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let variables =
@@ -65,7 +66,7 @@ impl Team {
         let settings = Settings {
             scoped: scoped.map(|(name, variables)| (name.to_owned(), variables.into_iter().collect())).into(),
             variables: variables.into(),
-            protected: ["rolecall/apply", "rolecall/drift"].map(str::to_owned).into(),
+            protected: ["rolecall/apply", "rolecall/drift", "rolecall/ledger"].map(str::to_owned).into(),
             altered: BTreeMap::new(),
             unapproved: BTreeSet::from(["rolecall/review".to_owned()]),
         };

@@ -436,6 +436,41 @@ fn drift_opens_one_issue_updates_it_and_closes_it() {
     assert_eq!((issues().len(), team.remarks()), (1, 2), "and nothing more");
 }
 
+/// A plan tells when the last drift run was. Its line is added to the ledger as it is by then.
+#[test]
+fn a_drift_run_leaves_a_line_in_the_ledger_and_nothing_else() {
+    let mut team = Team::hive();
+    // The first apply makes the branch.
+    team.drift().is("ledger", Ended::Success);
+    assert_eq!(team.ledger(), None);
+    let pull = team.propose(1, &team.file_with(ZOE));
+    team.plan(&pull).is("plan", Ended::Success);
+    team.merge(&pull).is("apply", Ended::Success);
+    let applied = team.ledger().unwrap();
+    // Without the key, the run is as before.
+    let key = std::mem::take(team.settings.secrets.get_mut("rolecall-ledger").unwrap());
+    let run = team.drift();
+    run.is("ledger", Ended::Success);
+    assert!(run.log.contains("no plan knows of this run"), "{}", run.log);
+    assert_eq!(team.ledger().unwrap(), applied);
+    team.settings.secrets.insert("rolecall-ledger".to_owned(), key);
+    let first = team.drift();
+    first.is("ledger", Ended::Success);
+    first.is("issue", Ended::Success);
+    let ledger = team.ledger().unwrap();
+    let line = ledger.strip_prefix(&applied).unwrap().trim();
+    assert!(line.contains("\"event\":\"drift-finished\"") && line.lines().count() == 1, "{line}");
+    // The same day, there is nothing to add.
+    team.drift().is("ledger", Ended::Skipped);
+    assert_eq!(team.ledger().unwrap(), ledger);
+    // The apply and the plan go on from there.
+    let pull = team.propose(2, &team.file_with(&ZOE.replace("zoe", "yann")));
+    let planned = team.plan(&pull);
+    planned.is("plan", Ended::Success);
+    team.merge(&pull).is("apply", Ended::Success);
+    assert!(team.ledger().unwrap().starts_with(&ledger));
+}
+
 #[test]
 fn with_one_line_drift_opens_a_pull_request_with_what_is_live() {
     let mut team = Team::hive();

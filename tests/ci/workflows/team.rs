@@ -63,6 +63,8 @@ impl Team {
             environments.map(|name| (name.to_owned(), secrets.clone())).into();
         let apply = secrets.get_mut("rolecall-apply").unwrap();
         apply.insert("ROLECALL_LEDGER_KEY".to_owned(), LEDGER_KEY.to_owned());
+        let key = BTreeMap::from([("ROLECALL_LEDGER_KEY".to_owned(), LEDGER_KEY.to_owned())]);
+        secrets.insert("rolecall-ledger".to_owned(), key);
         let settings = Settings {
             secrets,
             env: BTreeMap::from([("ROLECALL_ALLOWED_HOSTS".to_owned(), "127.0.0.1".to_owned())]),
