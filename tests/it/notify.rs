@@ -138,8 +138,9 @@ fn without_a_writable_file_nothing_is_sent_and_a_failed_report_does_not_stop_the
         env.run(&["drift", "--sandbox", "hive.yaml", "--notify", &receiver.url, "--previous", "no/told.json"]);
     assert_eq!(said.code, 1, "{}", said.all());
     assert!(receiver.take().is_empty(), "or it would be reported again and again");
-    env.write("folder/x", "");
-    let said = drift(&env, &receiver, &[SANDBOX, &["--metrics-file", "folder"]].concat());
+    // It can be written, and what it has from the run before can't be read.
+    env.write("drift.prom", [0xff]);
+    let said = drift(&env, &receiver, &[SANDBOX, &["--metrics-file", "drift.prom"]].concat());
     assert_eq!(said.code, 1, "{}", said.all());
     assert_eq!(receiver.take().len(), 1);
 }
