@@ -32,7 +32,7 @@ fn report<P: Platform>(rig: &Rig<P>) -> Keys {
         asserted: &BTreeSet::new(),
         only: None,
         approved: None,
-        caller: Some(&rolecall_engine::apply::sign_in(rolecall_providers::of(P::NAME), &P::secrets())),
+        caller: Some(&rolecall_engine::apply::sign_in(rolecall_providers::of(P::NAME), &rig.secrets)),
         now: rig.now,
     })
 }
@@ -140,6 +140,38 @@ fn a_key_goes_through_the_stages_of_its_rotation() {
     assert_eq!(found, ["active", "overlap"]);
     rig.now = now() + days(90);
     assert!(stages(&rig).contains(&"retiring"));
+}
+
+/// rolecall's own key has a step that a person takes: rolecall has to sign in with another one.
+#[test]
+fn the_own_key_is_due_until_rolecall_signs_in_with_another_one() {
+    let entry = |more: &str| {
+        format!(
+            "keys: [{{ name: rolecall, permissions: [organization:describe, member:describe, member:modify, accessToken:modify, project:describe], resources: all, deliver: {{ file: own }}, max_age: 90d, overlap: 3d{more} }}]\n"
+        )
+    };
+    let mut world = hive::world();
+    world.tokens[0].created_at = now() - days(80);
+    let mut rig = hive::Rig::new(world, &entry(""));
+    let own = |rig: &hive::Rig| {
+        let key = report(rig).keys.into_iter().find(|key| key.access.own).unwrap();
+        let next = key.next.as_ref().unwrap();
+        let at = next.at.map(|at| at.duration_since(now()).as_hours() / 24);
+        (key.stage.as_str(), next.is, at, key.is_due_by(rig.now))
+    };
+    assert_eq!(own(&rig), ("active", StepKind::Swap, Some(7), false));
+    rig.now = now() + days(10);
+    assert_eq!(own(&rig), ("due for rotation", StepKind::Swap, Some(7), true));
+    rig.set_file(&entry(", rotate_own: true"));
+    assert_eq!(own(&rig), ("due for rotation", StepKind::CreateSuccessor, Some(7), true));
+    rig.apply();
+    assert_eq!(own(&rig), ("overlap", StepKind::Swap, Some(13), false));
+    rig.now = now() + days(14);
+    assert_eq!(own(&rig), ("overlap", StepKind::Swap, None, true));
+    let secret = rig.delivered("own").unwrap();
+    rig.sign_in([("token", secret.trim())]);
+    let old = report(&rig).keys.into_iter().find(|key| !key.access.own).unwrap();
+    assert_eq!((old.stage.as_str(), old.next.unwrap().is), ("retiring", StepKind::Retire));
 }
 
 #[test]

@@ -84,7 +84,7 @@ pub struct Rig<P: Platform> {
     pub now: Timestamp,
     platform_time: Arc<Mutex<Timestamp>>,
     /// The credentials that rolecall signs in with.
-    secrets: Secrets,
+    pub secrets: Secrets,
     /// The number of requests in flight at once. `None` uses the platform's default.
     pub parallelism: Option<usize>,
     /// The seal of the approved plan of the next runs.

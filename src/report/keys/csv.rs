@@ -59,6 +59,7 @@ fn cells(organization: &Keys, key: &KeyStatus) -> [String; COLUMNS.len()] {
         StepKind::CreateSuccessor => "create successor",
         StepKind::Retire => "retire",
         StepKind::Enable => "enable",
+        StepKind::Swap => "sign in with another key",
         StepKind::Expire => "expire",
     });
     [

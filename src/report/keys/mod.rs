@@ -77,7 +77,10 @@ impl KeysReport {
 fn stage(key: &KeyStatus) -> String {
     let word = key.stage.as_str();
     match &key.stage {
-        KeyStage::Overlap { until, successor } => format!("{word} with its successor {successor} until {until}"),
+        KeyStage::Overlap { until, successor } => {
+            let until = until.map_or_else(String::new, |until| format!(" until {until}"));
+            format!("{word} with its successor {successor}{until}")
+        }
         KeyStage::Retiring { why } => match why {
             Cause::Superseded { by } => format!("{word}: its successor {by} is delivered"),
             Cause::DeclaredAbsent => format!("{word}: the file says `absent: true`"),
@@ -135,6 +138,10 @@ fn next(step: &Step, now: Timestamp) -> String {
         StepKind::CreateSuccessor => "creates its successor",
         StepKind::Retire => "retires it",
         StepKind::Enable => "enables it",
+        StepKind::Swap => {
+            let by = step.at.map(|at| format!(" before {}", when(at))).unwrap_or_default();
+            return format!("let rolecall sign in with another key{by}");
+        }
         StepKind::Expire => {
             let is_past = step.at.is_some_and(|at| at <= now);
             let when = step.at.map(when).unwrap_or_default();

@@ -85,9 +85,11 @@ pub enum KeyStage {
     DueForRotation,
     /// An apply creates a successor, because the file asks for other values, or because an earlier successor was lost.
     ToBeReplaced,
-    /// Its successor is delivered, and both work until this time.
+    /// Its successor is delivered, and both work until this time. Without a time, the overlap has ended, and rolecall
+    /// still signs in with the key.
     Overlap {
-        until: Until,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<Until>,
         successor: RemoteId,
     },
     /// The next apply retires it.
@@ -145,6 +147,8 @@ pub enum StepKind {
     CreateSuccessor,
     /// An apply disables or deletes it.
     Retire,
+    /// A person lets rolecall sign in with another key.
+    Swap,
     /// An apply enables it again.
     Enable,
     /// It stops working by itself.
@@ -255,10 +259,14 @@ impl Planned<'_> {
 
     fn stage(&self, access: &Holder) -> KeyStage {
         let Self { input, key, .. } = self;
-        let overlap = self.holds().find_map(|reason| match reason {
-            HoldReason::Overlap { until } | HoldReason::OwnKeySuperseded { until: Some(until), .. } => {
-                Some(*until)
-            }
+        let overlap = |until| {
+            let (successor, _) = rotation::successor(input.facts, &key.id)?;
+            Some(KeyStage::Overlap { until, successor: successor.clone() })
+        };
+        let held = self.holds().find_map(|reason| match reason {
+            HoldReason::Overlap { until } => overlap(Some(*until)),
+            HoldReason::OwnKeySuperseded { until, .. } => overlap(*until),
+            HoldReason::OwnKeyDue => Some(KeyStage::DueForRotation),
             _ => None,
         });
         match self.change().map(|change| (change.action, &change.cause)) {
@@ -268,8 +276,8 @@ impl Planned<'_> {
             Some((Action::Create, Cause::DueForRotation { .. })) => KeyStage::DueForRotation,
             Some((Action::Create, _)) => KeyStage::ToBeReplaced,
             Some((_, why)) => KeyStage::Retiring { why: why.clone() },
-            None => match (overlap.zip(rotation::successor(input.facts, &key.id)), &access.entry) {
-                (Some((until, (successor, _))), _) => KeyStage::Overlap { until, successor: successor.clone() },
+            None => match (held, &access.entry) {
+                (Some(stage), _) => stage,
                 (None, None) if !access.own => KeyStage::Unmanaged,
                 (None, Some(_))
                     if !access.own && input.facts.ledger_found && !input.facts.minted.contains_key(&key.id) =>
@@ -337,13 +345,20 @@ impl Planned<'_> {
         let Self { input: PlanInput { desired, facts, .. }, key, .. } = *self;
         let entry = desired.key(&key.name).filter(|entry| !entry.absent);
         let due = || {
-            let rule = rotation::rule(desired, entry?).filter(|rule| rule.own || !self.is_own())?;
-            Some((rotation::due(facts, rule, key)?, rule.automatically))
+            let rule = rotation::rule(desired, entry?)?;
+            let at = Some(rotation::due(facts, rule, key)?);
+            let is_swap = self.is_own() && !rule.own;
+            let is = if is_swap { StepKind::Swap } else { StepKind::CreateSuccessor };
+            Some(step(is, at, rule.automatically && !is_swap))
         };
         match (stage, self.change()) {
-            (KeyStage::Overlap { until, .. }, _) => Some(step(StepKind::Retire, Some(until.instant()), true)),
+            (KeyStage::Overlap { until, .. }, _) => {
+                let signs_in = self.holds().any(|reason| matches!(reason, HoldReason::OwnKeySuperseded { .. }));
+                let is = if signs_in { StepKind::Swap } else { StepKind::Retire };
+                Some(step(is, until.map(Until::instant), !signs_in))
+            }
             (KeyStage::DueForRotation, Some(change)) => {
-                Some(step(StepKind::CreateSuccessor, due().map(|(at, _)| at), change.is_leftover()))
+                Some(step(StepKind::CreateSuccessor, due().and_then(|due| due.at), change.is_leftover()))
             }
             (KeyStage::ToBeReplaced, Some(change)) => {
                 Some(step(StepKind::CreateSuccessor, None, change.is_leftover()))
@@ -351,9 +366,7 @@ impl Planned<'_> {
             (KeyStage::Retiring { .. } | KeyStage::Orphaned, Some(change)) => {
                 Some(step(StepKind::Retire, None, change.is_leftover()))
             }
-            (KeyStage::Active | KeyStage::Foreign, _) => {
-                due().map(|(at, automatically)| step(StepKind::CreateSuccessor, Some(at), automatically))
-            }
+            (KeyStage::Active | KeyStage::Foreign | KeyStage::DueForRotation, _) => due(),
             _ => None,
         }
     }
