@@ -26,7 +26,10 @@ pub(super) fn endpoint(desired: &Desired, rules: &dyn Rules) -> Result<Url, Find
             Finding::error(
                 Code::CredentialUnavailable,
                 place.clone(),
-                format!("The environment variable {} isn't set, or isn't text.", shown(name, is_usual_variable)),
+                format!(
+                    "The environment variable {} isn't set, is empty, or isn't text.",
+                    shown(name, is_usual_variable)
+                ),
             )
             .hint("Set it to the URL of the GraphQL endpoint.")
             .without_source()
@@ -108,7 +111,10 @@ async fn resolve(
     let text = match &credential.value {
         Credential::Env(name) => variable(name).ok_or_else(|| {
             unavailable(
-                format!("The environment variable {} isn't set, or isn't text.", shown(name, is_usual_variable)),
+                format!(
+                    "The environment variable {} isn't set, is empty, or isn't text.",
+                    shown(name, is_usual_variable)
+                ),
                 "Set it to the credential. The file has the name of the variable, never the value.",
             )
         })?,

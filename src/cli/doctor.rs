@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 
 use super::connect::{Connected, GENERATOR};
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, sentence};
 use super::job;
 use super::organization::Organization;
 use super::out::Out;
@@ -14,15 +14,19 @@ use super::{Connection, Paths};
 use crate::report::{
     Answer, Check, DOCTOR_VERSION, DoctorReport, Examined, Format, Subject, Topic, first, plural,
 };
-use rolecall_engine::ledger::{Ledger, OrganizationLock, facts};
+use rolecall_engine::apply::Deliveries;
+use rolecall_engine::ledger::{Ledger, OrganizationLock, ReadLedger, facts};
 use rolecall_graphql::CallError;
-use rolecall_model::{Code, Completeness, Credential, Email, Finding, Live, SANDBOX_HOST, list_of};
-use rolecall_providers::{Permitted, ReadError};
+use rolecall_model::{
+    Action, Change, Completeness, Credential, Desired, Email, Facts, Finding, Kind, Live, Refusal, RemoteId,
+    SANDBOX_HOST, list_of,
+};
+use rolecall_providers::{Answered, Permitted, ReadError};
 
 /// Check that plan and apply can work here.
 ///
 /// Asks for each organisation: is the platform reached, whose is the credential, may it read what the files need, may it
-/// send each change that they may need, is the API the one that rolecall was built for, and is the ledger usable. Changes
+/// send each change that they may need, does a plan work, and can the ledger and the secrets of new keys be written. Changes
 /// nothing. Run it in the job whose credential you want to check.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
@@ -45,20 +49,23 @@ pub(super) struct DoctorArgs {
 /// A clock that is off by more than this makes access end at the wrong time.
 const MOST_SKEW: SignedDuration = SignedDuration::from_mins(1);
 
-/// More names than this are only counted.
+/// A credential that ends within this time is to be replaced.
+const ENDS_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// More rows than this are only counted.
 const LISTED: usize = 3;
 
 pub(super) async fn doctor(args: &DoctorArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check(Format::OF_DOCTOR)?;
     let loaded = args.paths.load(args.connection.commands);
     args.reports.ensure_not_an_input(&loaded.paths().collect::<Vec<_>>())?;
-    let session = Session::unrestricted(loaded, &args.connection, out)?;
+    let (session, errors) = Session::examining(loaded, &args.connection, out)?;
     let mut organizations = Vec::new();
     for desired in session.desired() {
         let mut checks = Vec::new();
         match session.connect(desired, false).await {
-            Err(failure) => checks.extend(unconnected(&failure)),
-            Ok(organization) => examine(&organization, &mut checks).await,
+            Err(failure) => checks.extend(unconnected(desired, &failure)),
+            Ok(organization) => examine(&organization, args.paths.now(), &mut checks).await,
         }
         organizations.push(Examined {
             provider: desired.provider,
@@ -67,15 +74,23 @@ pub(super) async fn doctor(args: &DoctorArgs, out: &mut Out) -> Result<Exit, Fai
             checks,
         });
     }
+    let mut job: Vec<Check> = errors.iter().map(|error| of_finding(Topic::Files, error)).collect();
+    job.extend(job::checks(&session.desired()));
     let report = DoctorReport {
         format_version: DOCTOR_VERSION,
         generator: GENERATOR,
         at: Timestamp::now(),
         organizations,
-        job: job::checks(&session.desired()),
+        job,
     };
     args.reports.write(Subject::Doctor(&report), out)?;
     Ok(report.checks().map(exit).fold(Exit::Done, Exit::and))
+}
+
+/// Returns a check that failed with this finding.
+fn of_finding(topic: Topic, finding: &Finding) -> Check {
+    let says = format!("{}: {}", finding.place, finding.message);
+    Check { hint: finding.hint.clone(), ..Check::no(topic, says, "") }
 }
 
 /// Returns the exit code that a check alone would end the run with.
@@ -83,28 +98,25 @@ fn exit(check: &Check) -> Exit {
     match (check.answer, check.topic) {
         (Answer::Yes | Answer::Unknown, _) => Exit::Done,
         (Answer::No, Topic::Connection | Topic::Credential | Topic::Changes) => Exit::Unreachable,
-        (Answer::No, Topic::Reads | Topic::Schema | Topic::Ledger | Topic::Job) => Exit::Error,
+        (Answer::No, Topic::Reads | Topic::Plan | Topic::Schema | Topic::Ledger | Topic::Job | Topic::Files) => {
+            Exit::Error
+        }
     }
 }
 
 /// Returns the checks of an organisation that could not be connected to.
-fn unconnected(failure: &Failure) -> Vec<Check> {
-    let of_finding = |finding: &Finding| {
-        let topic = match finding.code {
-            Code::CredentialUnavailable | Code::UnfitCredential => Topic::Credential,
-            _ => Topic::Connection,
-        };
-        let hint = finding.hint.clone();
-        Check { hint, ..Check::no(topic, format!("{}: {}", finding.place, finding.message), "") }
-    };
+fn unconnected(desired: &Desired, failure: &Failure) -> Vec<Check> {
+    let is_about_credential =
+        |finding: &Finding| desired.credentials.values().any(|credential| credential.place == finding.place);
+    let topic = |finding| if is_about_credential(finding) { Topic::Credential } else { Topic::Connection };
     let message = failure
         .message
         .iter()
         .map(|message| Check { hint: failure.hint.clone(), ..Check::no(Topic::Connection, message.clone(), "") });
-    failure.findings.iter().map(of_finding).chain(message).collect()
+    failure.findings.iter().map(|finding| of_finding(topic(finding), finding)).chain(message).collect()
 }
 
-async fn examine(organization: &Organization<'_>, checks: &mut Vec<Check>) {
+async fn examine(organization: &Organization<'_>, now: Timestamp, checks: &mut Vec<Check>) {
     let Organization { desired, connected, .. } = organization;
     let is_sandbox = connected.site.host == SANDBOX_HOST;
     for (name, credential) in desired.credentials.iter().filter(|_| !is_sandbox) {
@@ -113,15 +125,53 @@ async fn examine(organization: &Organization<'_>, checks: &mut Vec<Check>) {
     }
     let read = connected.provider.read(&connected.reader, desired).await;
     checks.extend(connection(connected, read.as_ref().err()));
+    let (of_ledger, facts) = ledger(organization, read.as_ref().ok());
     match &read {
         Ok(live) => {
-            checks.push(owner(organization, live));
+            checks.push(owner(organization, live, &facts, now));
             checks.extend(reads(live));
+            checks.extend(plan(organization, live, &facts).await);
             checks.extend(changes(organization, live).await);
         }
         Err(error) => checks.extend(unread(connected, error)),
     }
-    checks.extend(ledger(organization, read.ok().as_ref()));
+    checks.extend(of_ledger);
+}
+
+/// Returns whether the file can be planned, and whether the secrets of new keys can be delivered.
+async fn plan(organization: &Organization<'_>, live: &Live, facts: &Facts) -> Vec<Check> {
+    let planned = match organization.plan(live, facts, None) {
+        Ok(planned) => planned,
+        Err(failure) => return failure.findings.iter().map(|finding| of_finding(Topic::Plan, finding)).collect(),
+    };
+    let errors = planned.findings.iter().filter(|finding| finding.is_error());
+    let mut checks: Vec<Check> = errors.map(|finding| of_finding(Topic::Plan, finding)).collect();
+    for Refusal { guardrail, message, .. } in &planned.plan.refusals {
+        let says = format!("The guardrail {guardrail} refuses a plan. {message}");
+        checks.push(Check::no(Topic::Plan, says, "docs/plan-refused.md explains what to do."));
+    }
+    let changes = &planned.plan.sealed.changes;
+    if checks.is_empty() {
+        checks.push(Check::yes(Topic::Plan, format!("A plan has {}.", plural(changes.len(), "change"))));
+    }
+    // The programs are only looked up, so they need no permission to run.
+    let deliveries = Deliveries { allow_commands: true, ..organization.connected.deliveries.clone() };
+    match deliveries.check(organization.desired, changes).await {
+        Err(why) => checks.push(Check::no(
+            Topic::Plan,
+            format!("The secret of a new key can't be delivered. {}", sentence(why)),
+            "Mend `deliver` of that key. An apply would send nothing.",
+        )),
+        Ok(()) if changes.iter().any(is_new_key) => {
+            checks.push(Check::yes(Topic::Plan, "The secret of each new key can be delivered."));
+        }
+        Ok(()) => {}
+    }
+    checks
+}
+
+fn is_new_key(change: &Change) -> bool {
+    change.address.kind == Kind::Key && change.action == Action::Create
 }
 
 /// Returns where a credential comes from.
@@ -139,9 +189,14 @@ fn origin(credential: &Credential) -> String {
 fn connection(connected: &Connected, error: Option<&ReadError>) -> Vec<Check> {
     let host = &connected.site.host;
     if let Some(ReadError::Call { error, .. }) = error.filter(|error| is_unreached(error)) {
-        return vec![Check::no(Topic::Connection, format!("{host} isn't reached: {error}."), error.next_step())];
+        let problem = if matches!(error, CallError::Transport(_)) { "isn't reached" } else { "can't be used" };
+        return vec![Check::no(Topic::Connection, format!("{host} {problem}: {error}."), error.next_step())];
     }
-    let way = if connected.is_encrypted { ", over TLS with a certificate that is trusted here" } else { "" };
+    let way = if connected.is_encrypted {
+        " over TLS, with a certificate that is trusted here"
+    } else {
+        " on this machine, without TLS"
+    };
     let mut checks = vec![Check::yes(Topic::Connection, format!("{host} answers{way}."))];
     match connected.reader.clock_skew() {
         Some(skew) if skew.abs() > MOST_SKEW => {
@@ -166,28 +221,40 @@ fn is_unreached(error: &ReadError) -> bool {
 }
 
 /// Returns whose the credential is, and when it ends, as far as that is known.
-fn owner(organization: &Organization<'_>, live: &Live) -> Check {
+fn owner(organization: &Organization<'_>, live: &Live, facts: &Facts, now: Timestamp) -> Check {
     let Organization { desired, connected, .. } = organization;
-    let key = connected.caller.id.as_ref().or(desired.own_key.as_ref().map(|own| &own.value));
-    let live_key = key.and_then(|id| live.keys().iter().find(|live| live.id == *id));
-    let says = match (&live.caller, key, &desired.own_user) {
+    let signs_in = connected.caller.key(facts);
+    let key = signs_in.or(desired.own_key.as_ref().map(|own| &own.value));
+    match (&live.caller, key, &desired.own_user) {
         (Some(caller), _, _) if !caller.emails.is_empty() => {
             let emails: Vec<&str> = caller.emails.iter().map(Email::as_str).collect();
-            format!("The credential belongs to {}.", list_of(&emails, "and"))
+            Check::yes(Topic::Credential, format!("The credential belongs to {}.", list_of(&emails, "and")))
         }
-        (_, Some(id), _) => {
-            let name = live_key.map(|live| format!("`{}`, ", live.name)).unwrap_or_default();
-            let ends = live_key.and_then(|live| live.expires.as_ref());
-            let ends = ends.map(|ends| format!(" It ends on {ends}.")).unwrap_or_default();
-            format!("rolecall signs in with the key {name}{id}.{ends}")
-        }
-        (_, None, Some(own)) => format!("The credential belongs to {}, by `own` in the file.", own.value),
-        (_, None, None) => {
-            return Check::unknown(Topic::Credential, "The platform doesn't tell whose the credential is.")
-                .hint("Name the user or the key in `own`, so that no plan takes what rolecall itself needs.");
-        }
-    };
-    Check::yes(Topic::Credential, says)
+        (_, Some(id), _) => of_key(id, live, now),
+        (_, None, Some(own)) => Check::yes(
+            Topic::Credential,
+            format!("The credential belongs to {}, by `own` in the file.", own.value),
+        ),
+        (_, None, None) => Check::unknown(Topic::Credential, "The platform doesn't tell whose the credential is.")
+            .hint("Name the user or the key in `own`, so that no plan takes what rolecall itself needs."),
+    }
+}
+
+/// Returns the check of the key that rolecall signs in with.
+fn of_key(id: &RemoteId, live: &Live, now: Timestamp) -> Check {
+    let key = live.keys().iter().find(|key| key.id == *id);
+    let name = key.map(|key| format!("`{}`, ", key.name)).unwrap_or_default();
+    let says = format!("rolecall signs in with the key {name}{id}.");
+    let Some(ends) = key.and_then(|key| key.expires.as_ref()) else { return Check::yes(Topic::Credential, says) };
+    let says = format!("{says} It ends on {ends}.");
+    let hint = "Create another key in time, store it where `credentials` points, and name it in `own`.";
+    if ends.is_past(now) {
+        Check::no(Topic::Credential, says, hint)
+    } else if ends.is_past(now + ENDS_SOON) {
+        Check::yes(Topic::Credential, says).hint(hint)
+    } else {
+        Check::yes(Topic::Credential, says)
+    }
 }
 
 /// Returns whether each list is complete.
@@ -218,7 +285,7 @@ fn reads(live: &Live) -> Vec<Check> {
     }
     let of_here = live.gaps.iter().filter(|gap| gap.bears_on.is_none());
     checks.extend(
-        of_here.map(|gap| Check::unknown(Topic::Reads, format!("Not readable: {}. {}", gap.what, gap.why))),
+        of_here.map(|gap| Check::unknown(Topic::Reads, format!("Can't be read: {}. {}", gap.what, gap.why))),
     );
     checks
 }
@@ -229,24 +296,21 @@ async fn changes(organization: &Organization<'_>, live: &Live) -> Vec<Check> {
     if answered.is_empty() {
         return vec![Check::yes(Topic::Changes, "The file asks for no changes.")];
     }
-    let check = |(permission, permitted): &(&'static rolecall_providers::Permission, Permitted)| {
-        let operations = first(permission.operations.iter(), LISTED, |operation| (*operation).to_owned());
-        match permitted {
-            Permitted::Yes(why) => Check::yes(
-                Topic::Changes,
-                format!("The credential has {}, for {operations}: {why}.", permission.name),
-            ),
-            Permitted::No(why) => Check::no(
-                Topic::Changes,
-                format!("The credential lacks {}, for {operations}: {why}.", permission.name),
-                permission.grant,
-            ),
-            Permitted::Unknown(why) => Check::unknown(
-                Topic::Changes,
-                format!("Whether the credential has {}, for {operations}: {why}.", permission.name),
-            )
-            .hint(permission.grant),
-        }
+    let check = |(permission, permitted): &Answered| {
+        let check = match permitted {
+            Permitted::Yes(why) => {
+                Check::yes(Topic::Changes, format!("The credential has {}: {why}.", permission.name))
+            }
+            Permitted::No(why) => {
+                let says = format!("The credential lacks {}: {why}.", permission.name);
+                Check::no(Topic::Changes, says, permission.grant)
+            }
+            Permitted::Unknown(why) => {
+                let says = format!("It can't be known whether the credential has {}: {why}.", permission.name);
+                Check::unknown(Topic::Changes, says).hint(permission.grant)
+            }
+        };
+        Check { mutations: permission.operations, ..check }
     };
     answered.iter().map(check).collect()
 }
@@ -262,42 +326,57 @@ fn unread(connected: &Connected, error: &ReadError) -> Vec<Check> {
     vec![Check::no(topic, format!("The organisation can't be read: {error}."), hint)]
 }
 
-/// Returns whether the ledger can be used, and how old its latest run is.
-fn ledger(organization: &Organization<'_>, live: Option<&Live>) -> Vec<Check> {
+/// Returns whether the ledger can be used, and how old its latest run is. Also returns what it knows.
+fn ledger(organization: &Organization<'_>, live: Option<&Live>) -> (Vec<Check>, Facts) {
+    const BRING: &str = "If there was an apply before, bring its ledger along. Without it rolecall doesn't know what it sent and what the API doesn't show.";
     let path = &organization.connected.ledger;
     let shown = path.display();
     let mut checks = Vec::new();
+    let mut known = Facts::default();
     match Ledger::read(path) {
-        Ok(None) => checks.push(Check::unknown(
-            Topic::Ledger,
-            format!("There is no ledger {shown}. The first apply creates it."),
-        ).hint("If there was an apply before, bring its ledger along: without it rolecall doesn't know what it sent and what the API doesn't show.")),
-        Ok(Some(read)) => {
-            if let Err(failure) = organization.check_ledger_identity(&read.records) {
+        Ok(None) => {
+            let says = format!("There is no ledger {shown}. The first run that needs it creates it.");
+            checks.push(Check::unknown(Topic::Ledger, says).hint(BRING));
+        }
+        Ok(Some(ReadLedger { records, .. })) if records.is_empty() => {
+            checks.push(Check::unknown(Topic::Ledger, format!("The ledger {shown} is empty.")).hint(BRING));
+        }
+        Ok(Some(ReadLedger { records, torn_bytes })) => {
+            if let Err(failure) = organization.check_ledger_identity(&records) {
                 let hint = failure.hint.clone().unwrap_or_default();
                 checks.push(Check::no(Topic::Ledger, failure.to_string(), hint));
             } else {
-                let last = facts(&read.records).finished.last().map(|run| run.at);
-                let last = last.map_or_else(
-                    || "no apply has finished yet".to_owned(),
-                    |at| format!("the last apply finished on {}", at.strftime("%Y-%m-%d %H:%M UTC")),
-                );
-                let says = format!("The ledger {shown} has {}; {last}.", plural(read.records.len(), "record"));
+                known = facts(&records);
+                let last = |what: &str, at: Option<Timestamp>| {
+                    at.map(|at| format!("the last {what} was on {}", at.strftime("%Y-%m-%d %H:%M UTC")))
+                };
+                let apply = last("good apply", known.last_apply);
+                let apply = apply.unwrap_or_else(|| "no apply has ended well yet".to_owned());
+                let last: Vec<String> = [apply].into_iter().chain(last("drift", known.last_drift)).collect();
+                let last = last.join(", ");
+                let says = format!("The ledger {shown} has {}; {last}.", plural(records.len(), "record"));
                 checks.push(Check::yes(Topic::Ledger, says));
+            }
+            if torn_bytes > 0 {
+                let says = "Its last line is incomplete, because its writer was killed. It is skipped.";
+                checks.push(Check::unknown(Topic::Ledger, says));
             }
         }
         Err(why) => {
-            let failure = Failure::unrecorded(&why);
-            checks.push(Check::no(Topic::Ledger, why.to_string(), failure.hint.unwrap_or_default()));
+            let hint = Failure::unrecorded(&why).hint.unwrap_or_default();
+            checks.push(Check::no(Topic::Ledger, sentence(why), hint));
         }
+    }
+    if let Err(why) = Ledger::check_writable(path) {
+        let hint = Failure::unrecorded(&why).hint.unwrap_or_default();
+        checks.push(Check::no(Topic::Ledger, format!("An apply can't use it. {}", sentence(why)), hint));
     }
     let id = live.and_then(|live| live.organization_id.as_ref()).unwrap_or(&organization.desired.organization);
     let held = organization.connected.lock_files(id).iter().any(|file| OrganizationLock::is_held(file));
     if held || OrganizationLock::is_held(path) {
-        checks.push(
-            Check::unknown(Topic::Ledger, "Another apply is running now.")
-                .hint("Wait until it has ended. A second one is refused meanwhile."),
-        );
+        let says = "Another apply is running now.";
+        let hint = "Wait until it has ended. A second one is refused meanwhile.";
+        checks.push(Check::unknown(Topic::Ledger, says).hint(hint));
     }
-    checks
+    (checks, known)
 }

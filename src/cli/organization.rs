@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::connect::Connected;
-use super::exit::Failure;
+use super::exit::{self, Failure};
 use super::selection;
+use crate::report;
 use rolecall_engine::ledger::{Ledger, Record};
 use rolecall_model::{
-    Address, Desired, Facts, Guardrail, HoldReason, Identity, Inventory, Live, OrganizationPlan, Pattern, Refusal,
-    Sealed, Warning,
+    Address, Desired, Facts, Gap, Guardrail, HoldReason, Identity, Inventory, Live, OrganizationPlan, Pattern,
+    Refusal, Sealed, Warning,
 };
 use rolecall_plan::access::{Access, access};
 use rolecall_plan::keys::{Keys, keys};
@@ -92,23 +93,37 @@ impl Organization<'_> {
         provider.permissions(reader, self.desired, live).await
     }
 
-    /// Returns a refusal for each permission that the changes need and that the credential lacks.
-    pub async fn lacking(&self, sealed: &Sealed, live: &Live) -> Vec<Refusal> {
-        if sealed.mutations.is_empty() {
-            return Vec::new();
+    /// Adds to a plan what the credential lacks for its changes: as refusals, or as gaps if the platform doesn't tell.
+    pub async fn ask_permissions(&self, plan: &mut OrganizationPlan, live: &Live) {
+        if plan.sealed.mutations.is_empty() {
+            return;
         }
-        let mut refusals = Vec::new();
         for (permission, permitted) in self.permissions(live).await {
-            let Permitted::No(why) = permitted else { continue };
-            let needing = sealed.mutations.iter().filter(|it| permission.operations.contains(&&*it.operation));
+            let mutations = plan.sealed.mutations.iter();
+            let needing = mutations.filter(|mutation| permission.operations.contains(&&*mutation.operation));
             let addresses: BTreeSet<Address> = needing.map(|mutation| mutation.change.clone()).collect();
             if addresses.is_empty() {
                 continue;
             }
-            let message = format!("This credential lacks {}: {why}. {}", permission.name, permission.grant);
-            refusals.push(Refusal::new(Guardrail::Credential, message, addresses.into_iter().collect()));
+            match permitted {
+                Permitted::Yes(_) => {}
+                Permitted::No(why) => {
+                    let message =
+                        format!("This credential lacks {}: {why}. {}", permission.name, permission.grant);
+                    let addresses = addresses.into_iter().collect();
+                    plan.refusals.push(Refusal::new(Guardrail::Credential, message, addresses));
+                }
+                Permitted::Unknown(why) => {
+                    let what = format!("whether this credential has {}", permission.name);
+                    let changes = report::plural(addresses.len(), "change");
+                    let needed = if addresses.len() == 1 { "needs" } else { "need" };
+                    plan.gaps.push(Gap::new(
+                        what,
+                        format!("{changes} {needed} it. {}.", exit::sentence(why).trim_end_matches('.')),
+                    ));
+                }
+            }
         }
-        refusals
     }
 
     fn input<'b>(&'b self, live: &'b Live, facts: &'b Facts, approved: Option<&Approved<'b>>) -> PlanInput<'b> {

@@ -14,7 +14,7 @@ use super::session::Session;
 use super::silence::{Silence, report_silence};
 use super::{CONNECTION, Connection, OUTPUT, Paths, Planning};
 use crate::report::{self, Format, Subject};
-use rolecall_model::{Job, Plan};
+use rolecall_model::{Guardrail, Job, Plan};
 
 /// Show the changes that an apply would make.
 ///
@@ -127,15 +127,22 @@ pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure
 
 /// Returns a sentence that says what to do with a saved plan.
 fn next_step(args: &PlanArgs, plan: &Plan, path: &Path) -> String {
-    if plan.organizations.iter().any(|organization| !organization.refusals.is_empty()) {
+    let mut guardrails = plan.organizations.iter().flat_map(|it| &it.refusals).map(|refusal| refusal.guardrail);
+    let only_credential = guardrails.clone().all(|guardrail| guardrail == Guardrail::Credential);
+    if guardrails.next().is_some() && !only_credential {
         return "A guardrail refuses it, so an apply would send nothing to that organisation.".to_owned();
     }
+    let who = if plan.organizations.iter().any(|it| !it.refusals.is_empty()) {
+        "With a credential that may send it, "
+    } else {
+        ""
+    };
     let sandbox = if args.connection.sandbox { " --sandbox" } else { "" };
     let paths: Vec<String> = args.paths.paths.iter().map(|path| path.display().to_string()).collect();
     let asserted: Vec<String> =
         args.planning.asserted.iter().map(|address| format!(" --assert '{address}'")).collect();
     format!(
-        "`rolecall apply{sandbox}{} --plan {} {}` applies it.",
+        "{who}`rolecall apply{sandbox}{} --plan {} {}` applies it.",
         asserted.concat(),
         path.display(),
         paths.join(" ")

@@ -24,7 +24,7 @@ use rolecall_model::{
     Address, Code, Desired, Facts, Finding, Inventory, Kind, Live, OrganizationPlan, Placed, Plan, Quirk,
     RemoteId, Scope, Unread, Warning, list_of,
 };
-use rolecall_plan::MaxSilence;
+use rolecall_plan::{MaxSilence, wrong_organization};
 
 /// The files and options of a run, checked.
 pub(super) struct Session<'a> {
@@ -112,6 +112,17 @@ impl<'a> Session<'a> {
             }
         }
         Ok(session)
+    }
+
+    /// Opens a session for the files that have no error. Returns the errors of the others.
+    pub fn examining(
+        mut loaded: Loaded,
+        connection: &'a Connection,
+        out: &mut Out,
+    ) -> Result<(Self, Vec<Finding>), Failure> {
+        let (errors, others) = std::mem::take(&mut loaded.findings).into_iter().partition(Finding::is_error);
+        loaded.findings = others;
+        Ok((Self::unrestricted(loaded, connection, out)?, errors))
     }
 
     /// Opens a session that reads all entities of these kinds, and not only what these files mention.
@@ -445,7 +456,7 @@ impl<'a> Session<'a> {
         out.findings(&planned.findings, &self.sources());
         let mut plan = organization.selected(planned.plan, &live, &facts)?;
         if self.asks_permissions {
-            plan.refusals.extend(organization.lacking(&plan.sealed, &live).await);
+            organization.ask_permissions(&mut plan, &live).await;
         }
         if let (Some(base), Some(head)) = (&self.base, self.loaded.version(organization.desired)) {
             let head = Version { desired: organization.desired, ..head };
@@ -491,6 +502,9 @@ impl<'a> Session<'a> {
             ));
         }
         let live = organization.read().await?;
+        if let Some(wrong) = wrong_organization(organization.desired, &live) {
+            return Err(Failure::findings(vec![wrong]));
+        }
         self.claim(organization, &live)?;
         Ok((live, facts))
     }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::layout::{Layout, pad};
-use super::style::{ADD, BOLD, DIM, REMOVE, WARN, called, clean, paint, plural};
+use super::style::{ADD, BOLD, DIM, REMOVE, WARN, called, clean, first, paint, plural};
 use rolecall_model::{ProviderName, RemoteId};
 
 /// The version of [`DoctorReport`]. A minor version only adds fields.
@@ -22,7 +22,7 @@ pub struct DoctorReport {
     /// The time at which everything had been checked.
     pub at: Timestamp,
     pub organizations: Vec<Examined>,
-    /// The checks of the machine or the CI job that rolecall runs in.
+    /// The checks of the machine or the CI job that rolecall runs in, and errors in files.
     pub job: Vec<Check>,
 }
 
@@ -43,6 +43,9 @@ pub struct Check {
     pub answer: Answer,
     /// The finding, as a full sentence.
     pub says: String,
+    /// The mutations that the answer is about.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub mutations: &'static [&'static str],
     /// Advice, as full sentences, if something is to be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
@@ -58,6 +61,8 @@ pub enum Topic {
     Credential,
     /// The lists that a plan reads.
     Reads,
+    /// A plan of the file, and where it would deliver secrets.
+    Plan,
     /// The mutations that an apply of the file may need.
     Changes,
     /// The server's schema, compared with what rolecall was built for.
@@ -66,6 +71,8 @@ pub enum Topic {
     Ledger,
     /// The machine or the CI job.
     Job,
+    /// The files themselves.
+    Files,
 }
 
 /// The answer to a check.
@@ -78,31 +85,36 @@ pub enum Answer {
     Unknown,
 }
 
+/// More mutations than this are only counted, without `--full`.
+const LISTED: usize = 3;
+
 impl Topic {
     fn as_str(self) -> &'static str {
         match self {
             Self::Connection => "connection",
             Self::Credential => "credential",
             Self::Reads => "reads",
+            Self::Plan => "plan",
             Self::Changes => "changes",
             Self::Schema => "schema",
             Self::Ledger => "ledger",
             Self::Job => "job",
+            Self::Files => "files",
         }
     }
 }
 
 impl Check {
     pub fn yes(topic: Topic, says: impl Into<String>) -> Self {
-        Self { topic, answer: Answer::Yes, says: says.into(), hint: None }
+        Self { topic, answer: Answer::Yes, says: says.into(), mutations: &[], hint: None }
     }
 
     pub fn no(topic: Topic, says: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { topic, answer: Answer::No, says: says.into(), hint: Some(hint.into()) }
+        Self { topic, answer: Answer::No, says: says.into(), mutations: &[], hint: Some(hint.into()) }
     }
 
     pub fn unknown(topic: Topic, says: impl Into<String>) -> Self {
-        Self { topic, answer: Answer::Unknown, says: says.into(), hint: None }
+        Self { topic, answer: Answer::Unknown, says: says.into(), mutations: &[], hint: None }
     }
 
     #[must_use]
@@ -127,7 +139,7 @@ pub(super) fn text(report: &DoctorReport, layout: Layout) -> String {
         text.push('\n');
     }
     if !report.job.is_empty() {
-        let _ = writeln!(text, "{}", paint(BOLD, "this job"));
+        let _ = writeln!(text, "{}", paint(BOLD, "here"));
         push(&mut text, &report.job, layout);
         text.push('\n');
     }
@@ -149,14 +161,19 @@ fn is_or_are(count: usize) -> String {
 }
 
 fn push(text: &mut String, checks: &[Check], layout: Layout) {
-    for Check { topic, answer, says, hint } in checks {
+    for Check { topic, answer, says, mutations, hint } in checks {
         let (style, word) = match answer {
             Answer::Yes => (ADD, "yes"),
             Answer::No => (REMOVE, "no"),
             Answer::Unknown => (WARN, "unknown"),
         };
         let head = format!("  {}  {}  ", paint(style, pad(word, 7)), pad(topic.as_str(), 10));
-        layout.push(text, &head, &clean(says));
+        let listed = if layout.full { mutations.len() } else { LISTED };
+        let mutations = match mutations {
+            [] => String::new(),
+            all => format!(" For {}.", first(all.iter(), listed, ToString::to_string)),
+        };
+        layout.push(text, &head, &format!("{}{mutations}", clean(says)));
         if let Some(hint) = hint {
             layout.push(text, &format!("{:21}hint: ", ""), &clean(hint));
         }

@@ -68,7 +68,7 @@ fn a_plan_as_apply_refuses_what_the_credential_may_not_send() {
     let args = ["plan", "--sandbox", "paradime.yaml", "--as", "apply", "--format", "json"];
     let said = env.run(&[&args[..], &["--report", "markdown=comment.md", "--out", "plan.json"]].concat());
     assert_eq!(said.code, 3, "{}", said.all());
-    assert!(said.stderr.contains("A guardrail refuses it"), "{}", said.stderr);
+    assert!(said.stderr.contains("With a credential that may send it, `rolecall apply"), "{}", said.stderr);
     let json: Value = serde_json::from_str(&said.stdout).unwrap();
     let refusal = &json["organizations"][0]["refusals"][0];
     assert_eq!(refusal["guardrail"], "credential");
@@ -119,12 +119,12 @@ fn a_credential_that_is_missing_wrong_or_sent_elsewhere_is_told_apart() {
     let missing = env.run(&["doctor", "file.yaml", "--format", "json"]);
     assert_eq!(missing.code, 6, "{}", missing.all());
     let checks = told(&missing, "credential");
-    assert!(checks[0].contains("The environment variable `HIVE_TOKEN` isn't set"), "{checks:?}");
+    assert!(checks[0].contains("The environment variable `HIVE_TOKEN` isn't set, is empty"), "{checks:?}");
 
     env.set("ROLECALL_ALLOWED_HOSTS", "elsewhere.example");
     let untrusted = env.run(&["doctor", "file.yaml", "--format", "json"]);
     assert!(told(&untrusted, "connection")[0].contains("is not allowed to receive the credential"));
-    assert!(told(&untrusted, "job").iter().any(|check| check.contains("elsewhere.example, which none of these")));
+    assert!(untrusted.stdout.contains("None of these files uses elsewhere.example"), "{}", untrusted.all());
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn the_ledger_is_checked() {
     assert_eq!(env.run(&["apply", "--sandbox", "bitpanda.yaml", "--auto-approve"]).code, 0);
     let said = doctor();
     assert_eq!(said.code, 0, "{}", said.all());
-    assert!(told(&said, "ledger")[0].contains("the last apply finished on $TODAY"), "{}", said.all());
+    assert!(told(&said, "ledger")[0].contains("the last good apply was on $TODAY"), "{}", said.all());
     env.write(ledger, "not a ledger\n{}\n");
     let damaged = doctor();
     assert_eq!(damaged.code, 1, "{}", damaged.all());
@@ -192,7 +192,7 @@ fn the_settings_of_a_ci_job_are_told_as_far_as_it_sees_them() {
     for (variables, expected) in [
         (
             &[("GITHUB_ACTIONS", "true"), ("GITHUB_EVENT_NAME", "pull_request_target")][..],
-            "no: The job runs for `pull_request_target`",
+            "yes: GitHub runs this job for a pull request, with the workflow of the main branch",
         ),
         (
             &[("GITHUB_ACTIONS", "true"), ("GITHUB_EVENT_NAME", "pull_request")],
@@ -200,7 +200,11 @@ fn the_settings_of_a_ci_job_are_told_as_far_as_it_sees_them() {
         ),
         (
             &[("GITHUB_ACTIONS", "true"), ("GITHUB_EVENT_NAME", "push"), ("GITHUB_REF", "refs/heads/main")],
-            "unknown: GitHub runs this job for refs/heads/main, which no rule protects",
+            "unknown: GitHub doesn't tell whether refs/heads/main is protected",
+        ),
+        (
+            &[("GITHUB_ACTIONS", "true"), ("GITHUB_REF", "refs/heads/main"), ("GITHUB_REF_PROTECTED", "false")],
+            "no: GitHub runs this job for refs/heads/main, which isn't protected",
         ),
         (
             &[("GITLAB_CI", "true"), ("CI_COMMIT_REF_NAME", "main"), ("CI_COMMIT_REF_PROTECTED", "true")],
@@ -216,4 +220,74 @@ fn the_settings_of_a_ci_job_are_told_as_far_as_it_sees_them() {
         assert!(job.iter().any(|check| check.starts_with(expected)), "{job:?}");
         assert_eq!(said.code, i32::from(expected.starts_with("no:")), "{}", said.all());
     }
+}
+
+/// Changes a part of the sandbox's stored world, which the first plan has made.
+fn edit_world(env: &Env, edit: impl Fn(&mut Value)) {
+    let folder = env.path(".rolecall/sandbox");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let world = files.into_iter().find(|path| path.extension().is_some_and(|it| it == "json")).unwrap();
+    let mut saved = serde_json::from_str(&std::fs::read_to_string(&world).unwrap()).unwrap();
+    edit(&mut saved);
+    std::fs::write(world, saved.to_string()).unwrap();
+}
+
+#[test]
+fn a_credential_of_another_organisation_is_refused_by_every_verb_that_reads() {
+    let env = Env::with_example();
+    env.run(&["plan", "--sandbox", "bitpanda.yaml"]);
+    edit_world(&env, |world| world["organization"] = "another".into());
+    let doctor = env.run(&["doctor", "--sandbox", "bitpanda.yaml", "--format", "json"]);
+    assert_eq!(doctor.code, 1, "{}", doctor.all());
+    assert!(told(&doctor, "plan")[0].contains("belongs to the organisation another"), "{}", doctor.all());
+    for verb in ["keys", "access", "plan", "drift", "pull"] {
+        let said = env.run(&[verb, "--sandbox", "bitpanda.yaml"]);
+        assert_eq!(said.code, 1, "{verb}: {}", said.all());
+        assert!(said.stderr.contains("error[wrong-organization]"), "{verb}: {}", said.all());
+    }
+}
+
+#[test]
+fn what_would_stop_an_apply_after_the_read_is_told_too() {
+    let (env, _server) = served(ProviderName::Hive, &[]);
+    let file = env.read("file.yaml");
+    env.write(
+        "delivery.yaml",
+        file.replace("{ file: keys/ci-publisher.key }", "{ command: [no-such-program-here] }"),
+    );
+    let said = env.run(&["doctor", "delivery.yaml", "--format", "json"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    let plan = told(&said, "plan");
+    assert!(
+        plan.iter().any(|check| check.starts_with("no: The secret of a new key can't be delivered")),
+        "{plan:?}"
+    );
+
+    env.write("unknown.yaml", file.replace("schemaVersion:publish", "schemaVersion:nope"));
+    let said = env.run(&["doctor", "unknown.yaml", "--format", "json"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(told(&said, "plan").iter().any(|check| check.contains("schemaVersion:nope")), "{}", said.all());
+
+    let ledger = env.run(&["doctor", "file.yaml", "--ledger", "/proc/nothing/ledger", "--format", "json"]);
+    assert_eq!(ledger.code, 1, "{}", ledger.all());
+    assert!(told(&ledger, "ledger").iter().any(|check| check.starts_with("no: An apply can't use it")));
+}
+
+#[test]
+fn a_file_with_an_error_hides_no_other() {
+    let env = Env::with_example();
+    env.write("broken.yaml", "provider: hive\n");
+    let said = env.run(&["doctor", "--sandbox", "bitpanda.yaml", "broken.yaml", "--format", "json"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(told(&said, "files").iter().any(|check| check.contains("broken.yaml:1:1: `organization` is missing")));
+    assert!(told(&said, "connection")[0].starts_with("yes:"), "{}", said.all());
+}
+
+#[test]
+fn what_the_platform_does_not_tell_stands_in_the_plan() {
+    let (env, _server) = served(ProviderName::Paradime, &["--set", "null-payload=false"]);
+    let said = env.run(&["plan", "file.yaml", "--as", "apply", "--report", "markdown=comment.md"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    let told = "whether this credential has the capability User management admin";
+    assert!(said.stdout.contains(told) && env.read("comment.md").contains(told), "{}", said.all());
 }

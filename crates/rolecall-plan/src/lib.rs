@@ -158,8 +158,8 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     gate.findings = findings;
     gate.holds = tolerated;
     let PlanInput { desired, live, .. } = *input;
-    if *desired.organization != live.organization {
-        return Err(vec![wrong_organization(input)]);
+    if let Some(wrong) = wrong_organization(desired, live) {
+        return Err(vec![wrong]);
     }
     gate.findings.extend(keys::check_own(input));
     gate.findings.extend(users::check_own(input));
@@ -283,17 +283,19 @@ fn hold_unreadable_rows(input: &PlanInput<'_>, planned_roles: &roles::PlannedRol
     }
 }
 
-fn wrong_organization(input: &PlanInput<'_>) -> Finding {
-    let PlanInput { desired, live, .. } = *input;
-    Finding::error(
-        Code::WrongOrganization,
-        desired.organization.place.clone(),
-        format!(
-            "The credential belongs to the organisation {}, but the file describes {}.",
-            live.organization, *desired.organization
-        ),
-    )
-    .hint("Nothing was sent. Check the endpoint and the credential.")
+/// Returns an error if the organisation that was read isn't the one that the file describes.
+pub fn wrong_organization(desired: &Desired, live: &Live) -> Option<Finding> {
+    let read = &live.organization;
+    if *read == *desired.organization {
+        return None;
+    }
+    let place = desired.organization.place.clone();
+    let message = format!(
+        "The credential belongs to the organisation {read}, but the file describes {}.",
+        *desired.organization
+    );
+    let finding = Finding::error(Code::WrongOrganization, place, message);
+    Some(finding.hint("Nothing was sent. Check the endpoint and the credential."))
 }
 
 fn gaps(input: &PlanInput<'_>) -> Vec<Gap> {

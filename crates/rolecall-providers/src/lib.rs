@@ -212,6 +212,9 @@ impl ReadError {
     /// Returns advice for the user: a full sentence that follows "hint:".
     pub fn next_step(&self) -> &'static str {
         match self {
+            Self::Call { error: CallError::GraphQl(_) | CallError::Refused(_), .. } => {
+                "The platform's message says why. Check the endpoint, `organization` and the credential."
+            }
             Self::Call { error, .. } => error.next_step(),
             Self::OtherSlug { .. } => "Write that slug as `organization`. No second organisation was created.",
             Self::NoOrganization { .. } => {

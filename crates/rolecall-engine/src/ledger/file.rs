@@ -83,6 +83,18 @@ fn write_over(file: &mut File, text: &str) {
     let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes()));
 }
 
+/// Checks that a file could be written, or created in the nearest folder that exists.
+pub(super) fn check_writable(path: &Path) -> Result<(), LedgerError> {
+    let failed = |why| LedgerError::Io { path: path.display().to_string(), why };
+    if path.exists() {
+        return private::options().append(true).open(path).map(drop).map_err(failed);
+    }
+    let here = Path::new(".");
+    let folders = path.ancestors().skip(1).map(|folder| if folder.as_os_str().is_empty() { here } else { folder });
+    let nearest = folders.into_iter().find(|folder| folder.exists()).unwrap_or(here);
+    tempfile::tempfile_in(nearest).map(drop).map_err(failed)
+}
+
 /// Opens a file and locks it until it is closed. Creates its folder first. If the file is locked, tries again for as long as
 /// `patience`.
 fn locked(path: &Path, options: &OpenOptions, patience: Duration) -> Result<File, LedgerError> {

@@ -229,6 +229,15 @@ impl Ledger {
         file::read(path)
     }
 
+    /// Checks that an apply could write this ledger. Creates nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file, or the folder that it would be in, can't be written.
+    pub fn check_writable(path: &Path) -> Result<(), LedgerError> {
+        file::check_writable(path)
+    }
+
     /// Writes a line and waits until it is on disk.
     ///
     /// # Errors

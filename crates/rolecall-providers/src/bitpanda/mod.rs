@@ -67,6 +67,10 @@ impl Provider for Bitpanda {
         Box::pin(std::future::ready(permissions::permissions(desired)))
     }
 
+    fn next_step_of_read(&self, error: &ReadError) -> Option<&'static str> {
+        permissions::next_step_of_read(error)
+    }
+
     fn mutations(&self) -> &'static [(&'static str, Mutation)] {
         MUTATIONS
     }

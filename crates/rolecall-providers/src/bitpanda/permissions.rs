@@ -1,6 +1,8 @@
 //! The one permission: a key does everything or nothing.
 
+use crate::ReadError;
 use crate::permission::{Answered, Permission, Permitted, changes};
+use rolecall_graphql::CallError;
 use rolecall_model::{Desired, Kind};
 
 const ADMIN: Permission = Permission {
@@ -14,4 +16,12 @@ const ADMIN: Permission = Permission {
 pub(super) fn permissions(desired: &Desired) -> Vec<Answered> {
     let read = Permitted::Yes("reading users needs it too, and worked".to_owned());
     (ADMIN.is_needed)(desired).then_some((&ADMIN, read)).into_iter().collect()
+}
+
+/// Returns advice on a read that the platform refused.
+pub(super) fn next_step_of_read(error: &ReadError) -> Option<&'static str> {
+    let is_refused = matches!(error, ReadError::Call { error: CallError::CredentialRefused(_), .. });
+    is_refused.then_some(
+        "Check that the key is one of this organisation, that it is enabled, and that it has the role ADMIN. Reading needs that role, too.",
+    )
 }

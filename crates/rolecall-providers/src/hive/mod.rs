@@ -83,6 +83,10 @@ impl Provider for Hive {
         Box::pin(std::future::ready(permissions::permissions(desired, live)))
     }
 
+    fn next_step_of_read(&self, error: &ReadError) -> Option<&'static str> {
+        permissions::next_step_of_read(error)
+    }
+
     fn mutations(&self) -> &'static [(&'static str, Mutation)] {
         MUTATIONS
     }

@@ -1,6 +1,8 @@
 //! The permissions of a token that changes need, and whether it has them: what a read shows, and what it hides.
 
+use crate::ReadError;
 use crate::permission::{Answered, Permission, Permitted, changes};
+use rolecall_graphql::CallError;
 use rolecall_model::{Desired, Kind, Live};
 
 pub(super) const MEMBER_MODIFY: &str = "member:modify";
@@ -29,12 +31,12 @@ const TOKENS: Permission = Permission {
 
 pub(super) fn permissions(desired: &Desired, live: &Live) -> Vec<Answered> {
     let members = if live.lacks.contains(MEMBER_MODIFY) {
-        Permitted::No("the platform hides the invitations, which it does only for this reason".to_owned())
+        Permitted::No("the platform hides the invitations, and it does so only without this permission".to_owned())
     } else {
-        Permitted::Yes("the platform shows the invitations, for which it asks the same".to_owned())
+        Permitted::Yes("the platform shows the invitations, and it does so only with this permission".to_owned())
     };
     let tokens = if live.keys.is_some() {
-        Permitted::Yes("the platform shows the access tokens, for which it asks the same".to_owned())
+        Permitted::Yes("the platform shows the access tokens, and it does so only with this permission".to_owned())
     } else {
         Permitted::Unknown("the access tokens were not read".to_owned())
     };
@@ -42,4 +44,12 @@ pub(super) fn permissions(desired: &Desired, live: &Live) -> Vec<Answered> {
         .into_iter()
         .filter(|(permission, _)| (permission.is_needed)(desired))
         .collect()
+}
+
+/// Returns advice on a read that the platform refused.
+pub(super) fn next_step_of_read(error: &ReadError) -> Option<&'static str> {
+    let is_refused = matches!(error, ReadError::Call { error: CallError::CredentialRefused(_), .. });
+    is_refused.then_some(
+        "Check that the token belongs to this organisation. It needs `organization:describe` and `member:describe`, and for `keys` also `accessToken:modify`. A token can't be changed, so create another one in the organisation's settings, under Access Tokens.",
+    )
 }

@@ -76,7 +76,7 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     // The platform hides the list of invitations only for this reason.
     gaps.extend((!may_modify).then(|| {
         Gap::new(
-            "the result of changes",
+            "what this credential may change",
             "The credential lacks `member:modify`. The platform refuses every change of roles, users and invitations that it sends.",
         )
     }));

@@ -87,6 +87,10 @@ impl Provider for Paradime {
         Box::pin(permissions::permissions(reader, desired))
     }
 
+    fn next_step_of_read(&self, error: &ReadError) -> Option<&'static str> {
+        permissions::next_step_of_read(error)
+    }
+
     fn mutations(&self) -> &'static [(&'static str, Mutation)] {
         MUTATIONS
     }

@@ -4,8 +4,9 @@
 use serde_json::json;
 
 use super::documents::UPDATE_USER_ACCOUNT_TYPE;
+use crate::ReadError;
 use crate::permission::{Answered, Permission, Permitted, changes};
-use rolecall_graphql::{Probe, Reader};
+use rolecall_graphql::{CallError, Probe, Reader};
 use rolecall_model::{Desired, Kind};
 
 const MANAGEMENT: Permission = Permission {
@@ -25,4 +26,12 @@ pub(super) async fn permissions(reader: &Reader, desired: &Desired) -> Vec<Answe
     let variables = json!({ "uid": NOBODY, "accountType": "BUSINESS" });
     let answer = reader.probe(&Probe::new(UPDATE_USER_ACCOUNT_TYPE, variables)).await;
     vec![(&MANAGEMENT, Permitted::of_probe(&answer))]
+}
+
+/// Returns advice on a read that the platform refused.
+pub(super) fn next_step_of_read(error: &ReadError) -> Option<&'static str> {
+    let is_refused = matches!(error, ReadError::Call { error: CallError::CredentialRefused(_), .. });
+    is_refused.then_some(
+        "Check that the credential is one of this workspace, and that it has the capability User metadata viewer or User management admin. Keys are made in the web app, under Account Settings > Workspace Settings > Generate API Keys.",
+    )
 }
