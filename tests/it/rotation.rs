@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use rolecall_engine::apply::record_nothing_sent;
+use rolecall_engine::ledger::Event;
 use rolecall_model::{Cause, OrganizationPlan};
 use rolecall_plan::near_rotations;
 use rolecall_sandbox::bitpanda::WorldKey;
 use rolecall_sandbox::hive::{Assignment, World, WorldToken};
 
 use crate::support::cli::Env;
-use crate::support::rig::{Fate, addresses, desired, holds, now};
+use crate::support::rig::{Fate, Platform, Rig, addresses, desired, holds, now};
 use crate::support::{bitpanda, hive};
 
 fn days(days: i64) -> SignedDuration {
@@ -297,6 +298,44 @@ fn where_the_credential_has_no_id_the_ledger_knows_the_own_key_by_its_secret() {
     assert!(matches!(causes(&rig.plan())[..], [Cause::Superseded { .. }]));
     rig.apply();
     assert!(rig.world().keys.iter().all(|key| key.enabled == (key.id == new)));
+}
+
+/// Lets a run die between the delivery of a secret and the record of it.
+fn die_before_the_receipt<P: Platform>(rig: &mut Rig<P>, file: &str) {
+    let plan = rig.plan();
+    // The ledger gets the start of the run, what is listed, the intent and the answer, and not the delivery.
+    assert!(rig.apply_until_line(&plan, 4));
+    assert!(rig.delivered(file).is_some());
+    assert!(!rig.ledger.records().iter().any(|record| matches!(record.event, Event::Delivery { .. })));
+}
+
+/// The law of rotation found this: the run took the key that signs in for one whose secret was lost, and created a third.
+#[test]
+fn a_key_that_signs_in_has_a_secret_although_the_ledger_lost_it() {
+    let entry = "keys: [{ name: rolecall, permissions: [organization:describe, member:describe, member:modify, accessToken:modify, project:describe], resources: all, deliver: { file: own }, max_age: 90d, overlap: 3d, rotate_own: true }]\n";
+    let mut rig = hive::Rig::new(hive_with_own_key(95), entry);
+    die_before_the_receipt(&mut rig, "own");
+    let secret = rig.delivered("own").unwrap();
+    rig.sign_in([("token", secret.trim())]);
+    assert!(rig.plan().sealed.changes.is_empty(), "{:?}", rig.plan().sealed);
+    rig.now = now() + days(3);
+    assert!(matches!(causes(&rig.plan())[..], [Cause::Superseded { .. }]), "{:?}", rig.plan().sealed);
+    rig.apply();
+    assert_eq!(rig.world().tokens.iter().filter(|token| token.title == "rolecall").count(), 1);
+}
+
+/// Somebody may use the secret, although the ledger doesn't know that it was delivered.
+#[test]
+fn a_key_with_a_lost_secret_goes_after_the_key_that_replaces_it() {
+    let mut rig = custody(&[], "[{ name: ci, roles: [CLUSTER_OPS], deliver: { file: ci }, lifetime: 90d }]");
+    die_before_the_receipt(&mut rig, "ci");
+    let plan = rig.plan();
+    assert_eq!(causes(&plan), [&Cause::SecretLost, &Cause::SecretLost]);
+    rig.wire.set_fates(&[Fate::Refuse]);
+    rig.apply_plan(&plan).unwrap();
+    assert_eq!(expiries(&rig, "ci").len(), 1, "the other key was refused");
+    rig.apply();
+    assert_eq!(expiries(&rig, "ci").len(), 1);
 }
 
 #[test]

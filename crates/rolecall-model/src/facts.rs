@@ -307,8 +307,8 @@ impl SignIn {
 /// A key whose creation was sent, but whose answer was lost: the key may or may not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LostMint {
-    /// The key as we requested it.
-    pub requested: Key,
+    /// The key, as if it had been created and not delivered.
+    pub minted: MintedKey,
     /// The ids of keys with the same name that existed before the request.
     pub existed_before: BTreeSet<RemoteId>,
     /// The ids of keys with the same name that existed before a later request for that name, if that one was

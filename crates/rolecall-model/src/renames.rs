@@ -177,7 +177,7 @@ impl Renames {
             earlier.left_as.iter_mut().for_each(|entity| self.rename_in(entity));
         }
         facts.minted.values_mut().for_each(|minted| self.rename_in_key(&mut minted.requested));
-        facts.lost_mints.iter_mut().for_each(|lost| self.rename_in_key(&mut lost.requested));
+        facts.lost_mints.iter_mut().for_each(|lost| self.rename_in_key(&mut lost.minted.requested));
     }
 
     /// Gives roles and teams their new names in a plan's changes of users and keys.

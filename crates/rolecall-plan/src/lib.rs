@@ -150,6 +150,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     let live = renamed(input.desired, input.live);
     let input = &PlanInput { live: &live, ..*input };
     let facts = ledger_updates::facts_after_read(facts, input.live, input.rules);
+    let facts = keys::facts_after_sign_in(facts, input.live, input.caller);
     let Resolved { mut desired, findings, of_users } = role_names::resolve_role_names(input.desired, input.live);
     let tolerated = tolerated::tolerate(&mut desired, input.live, input.rules, input.now);
     let asked = input.desired;

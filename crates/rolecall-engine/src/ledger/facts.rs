@@ -417,23 +417,6 @@ fn record_mint(sent: &SentMutation<'_>, key: &Key, facts: &mut Facts) {
     // The expiry that was requested counts from the time of the request.
     let expires = key.expires.or_else(|| Some(key.lifetime?.from(sent.at)));
     let requested = Key { expires, lifetime: None, ..key.clone() };
-    let Some(id) = sent.id else {
-        facts.lost_mints.push(LostMint {
-            requested,
-            existed_before: sent.existed_before.clone(),
-            candidates: None,
-        });
-        return;
-    };
-    if sent.arrived {
-        // From here on, a new key with this name can be from somebody else. A lost one is among those that existed
-        // when this one was requested.
-        for lost in
-            facts.lost_mints.iter_mut().filter(|lost| lost.requested.name == key.name && lost.candidates.is_none())
-        {
-            lost.candidates = Some(sent.existed_before.clone());
-        }
-    }
     let mut supersedes = BTreeSet::new();
     if let Some(Entity::Key(Key { id: Some(old), .. })) = &sent.change.before {
         if let Some(older) = facts.minted.get(old) {
@@ -443,6 +426,22 @@ fn record_mint(sent: &SentMutation<'_>, key: &Key, facts: &mut Facts) {
     }
     let receipt = sent.receipt.clone();
     let minted = MintedKey { delivered: sent.arrived, requested, at: sent.at, supersedes, receipt };
+    let Some(id) = sent.id else {
+        let existed_before = sent.existed_before.clone();
+        facts.lost_mints.push(LostMint { minted, existed_before, candidates: None });
+        return;
+    };
+    if sent.arrived {
+        // From here on, a new key with this name can be from somebody else. A lost one is among those that existed
+        // when this one was requested.
+        for lost in facts
+            .lost_mints
+            .iter_mut()
+            .filter(|lost| lost.minted.requested.name == key.name && lost.candidates.is_none())
+        {
+            lost.candidates = Some(sent.existed_before.clone());
+        }
+    }
     facts.minted.insert(id.clone(), minted);
 }
 

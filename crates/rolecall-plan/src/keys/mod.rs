@@ -18,8 +18,9 @@ use super::gate::{Accepted, Gate, not_taken};
 use mint::{RequestedKey, mint, resolve_key};
 pub(super) use own::is_of_own_key;
 use rolecall_model::{
-    Action, Address, Cause, Change, Code, DesiredKey, Entity, Finding, HoldReason, Key, KeyName, KeyRemoval, Kind,
-    LiveKey, ManualStep, Placed, Quirk, RemoteId, Severity, Until, list_of, quote,
+    Action, Address, Cause, Change, Code, DesiredKey, Entity, Facts, Finding, HoldReason, Key, KeyName,
+    KeyRemoval, Kind, Live, LiveKey, LostMint, ManualStep, MintedKey, Placed, Quirk, RemoteId, Severity, SignIn,
+    Until, list_of, quote,
 };
 pub use rotation::{near_rotations, newly_seen_keys};
 pub use status::{Delivered, KeyStage, KeyStatus, Keys, MadeBy, Step, StepKind, Target, TargetState, keys};
@@ -242,31 +243,40 @@ fn unwritten(input: &PlanInput<'_>, desired: &DesiredKey, key: &LiveKey, address
     decisions
 }
 
-/// Returns whether rolecall minted this key and lost its secret.
+/// Returns whether rolecall minted this key and lost its secret. A key that signs in has a secret that somebody knows.
 fn secret_lost(input: &PlanInput<'_>, key: &LiveKey) -> bool {
-    match input.facts.minted.get(&key.id) {
+    let lost = match input.facts.minted.get(&key.id) {
         Some(minted) => !minted.delivered,
-        None => input.facts.lost_mints.iter().any(|lost| {
-            let Key {
-                id: _,
-                name,
-                description: _,
-                roles,
-                permissions,
-                resources,
-                expires,
-                lifetime: _,
-                enabled: _,
-            } = &lost.requested;
-            *name == key.name
-                && *roles == key.roles
-                && *permissions == key.permissions
-                && *resources == key.resources
-                && *expires == key.expires
-                && !lost.existed_before.contains(&key.id)
-                && lost.candidates.as_ref().is_none_or(|among| among.contains(&key.id))
-        }),
+        None => lost_mint(input.facts, key).is_some(),
+    };
+    lost && !input.is_own_key(&key.id)
+}
+
+/// Returns the creation of a key whose answer was lost, if this live key can be what it created.
+fn lost_mint<'a>(facts: &'a Facts, key: &LiveKey) -> Option<&'a LostMint> {
+    facts.lost_mints.iter().find(|lost| {
+        let Key { id: _, name, description: _, roles, permissions, resources, expires, lifetime: _, enabled: _ } =
+            &lost.minted.requested;
+        *name == key.name
+            && *roles == key.roles
+            && *permissions == key.permissions
+            && *resources == key.resources
+            && *expires == key.expires
+            && !lost.existed_before.contains(&key.id)
+            && lost.candidates.as_ref().is_none_or(|among| among.contains(&key.id))
+    })
+}
+
+/// Returns the facts when rolecall signs in with a key. Its secret was delivered, although the ledger may not know that: the
+/// run may have died between the delivery and the record of it.
+pub(super) fn facts_after_sign_in(mut facts: Facts, live: &Live, caller: Option<&SignIn>) -> Facts {
+    let Some(id) = caller.and_then(|caller| caller.id.as_ref()) else { return facts };
+    let key = live.keys().iter().find(|key| key.id == *id);
+    let lost = key.and_then(|key| lost_mint(&facts, key)).map(|lost| lost.minted.clone());
+    if let Some(minted) = facts.minted.get(id).cloned().or(lost) {
+        facts.minted.insert(id.clone(), MintedKey { delivered: true, ..minted });
     }
+    facts
 }
 
 /// Decides about the keys of one name that an entry of the file means.

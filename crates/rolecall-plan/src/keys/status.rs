@@ -16,7 +16,7 @@ use super::super::gate::Gate;
 use super::super::ledger_updates::facts_after_read;
 use super::super::renames;
 use super::super::role_names::resolve_role_names;
-use super::{has_expired, plan_keys, rotation, secret_lost};
+use super::{facts_after_sign_in, has_expired, plan_keys, rotation, secret_lost};
 use rolecall_model::{
     Action, Address, Cause, Change, Completeness, DesiredKey, Entity, HoldClass, HoldReason, Identity, KeyName,
     Kind, LiveKey, Receipt, RemoteId, Until,
@@ -201,7 +201,7 @@ pub fn keys(input: &PlanInput<'_>) -> Keys {
     let mut facts = input.facts.clone();
     renames::all(input.desired, input.live).rename_in_facts(&mut facts);
     let live = renames::renamed(input.desired, input.live);
-    let facts = facts_after_read(facts, &live, input.rules);
+    let facts = facts_after_sign_in(facts_after_read(facts, &live, input.rules), &live, input.caller);
     let desired = resolve_role_names(input.desired, &live).desired;
     let input = &PlanInput { desired: &desired, live: &live, facts: &facts, ..*input };
     let mut gate = Gate::new(input);

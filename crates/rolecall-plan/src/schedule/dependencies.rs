@@ -57,9 +57,10 @@ pub(super) fn key_dependencies(nodes: &mut [Node<'_>]) {
         .collect();
     for node in nodes.iter_mut().filter(|node| node.mutation.stage == Stage::Remove && is_key(node)) {
         let replaces = |name: &str| match node.change.cause {
-            Cause::DeclaredAbsent | Cause::Ended { .. } => *name == node.change.address.name,
+            // The secret of a key may have been delivered by a run that died before it recorded that.
+            Cause::DeclaredAbsent | Cause::Ended { .. } | Cause::SecretLost => *name == node.change.address.name,
             Cause::NotListed => true,
-            // A key whose secret was lost is used by nobody. A superseded key has a successor that was delivered.
+            // A superseded key has a successor that was delivered.
             _ => false,
         };
         let successors: Vec<usize> =
