@@ -10,7 +10,7 @@ use rolecall_plan::near_rotations;
 use rolecall_sandbox::bitpanda::WorldKey;
 use rolecall_sandbox::hive::{Assignment, World, WorldToken};
 
-use crate::support::cli::Env;
+use crate::support::cli::{Env, example};
 use crate::support::rig::{Fate, Platform, Rig, addresses, desired, holds, now};
 use crate::support::{bitpanda, hive};
 
@@ -451,6 +451,24 @@ fn the_rule_of_a_key_is_checked() {
     }
     assert_eq!(codes, BTreeSet::from([1]), "{text}");
     insta::assert_snapshot!("rotation_fields", text);
+}
+
+#[test]
+fn a_pulled_entry_of_a_key_that_is_gone_has_no_rule() {
+    let env = Env::new();
+    let rule =
+        "lifetime: 90d, rotate_before: 14d, max_age: 60d, overlap: 3d, rotate: automatically, rotate_own: true";
+    let text = example("bitpanda.yaml");
+    let head = text.split("\nusers:").next().unwrap();
+    env.write(
+        "bitpanda.yaml",
+        format!("{head}\nkeys:\n  - {{ name: none, roles: [CLUSTER_OPS], deliver: {{ file: k }}, {rule} }}\n"),
+    );
+    let said =
+        env.run(&["pull", "--sandbox", "--gone", "absent", "--target", "key/none", "--write", "bitpanda.yaml"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(env.read("bitpanda.yaml").contains("{ name: none, absent: true }"), "{}", env.read("bitpanda.yaml"));
+    assert_eq!(env.run(&["validate", "bitpanda.yaml"]).code, 0);
 }
 
 #[test]
