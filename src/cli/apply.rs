@@ -264,7 +264,7 @@ impl Run<'_> {
             let planned = self.plan_fresh(organization, &mut ledger, &run).await;
             (plan, live) = planned.map_err(unplannable)?;
         }
-        let whole = plan.clone();
+        let mut whole = plan.clone();
         if let Some(approved) = approved {
             (plan, restricted) = self.restrict(approved, organization, &selection, (&live, &ledger), &plan)?;
         } else {
@@ -278,6 +278,7 @@ impl Run<'_> {
         // success.
         let restricted = restricted.and(if organization.lacks_selected(&plan) { Exit::Error } else { Exit::Done });
         if plan.sealed.mutations.is_empty() {
+            whole.not_selected = plan.not_selected;
             // The last line is only a convenience, as it is after sending.
             let desired = organization.desired;
             let _ =

@@ -17,7 +17,7 @@ use super::silence::{Silence, report_silence};
 use super::{Connection, OUTPUT, Paths, Planning};
 use crate::report::{self, Format, Subject};
 use rolecall_engine::ledger::record_drift;
-use rolecall_model::{Desired, HoldClass, Identity, Job, OrganizationPlan, Past, Plan};
+use rolecall_model::{Completeness, Desired, HoldClass, Identity, Job, OrganizationPlan, Past, Plan};
 use rolecall_plan::desired_hash;
 
 /// Show how live differs from the files.
@@ -64,6 +64,10 @@ pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failu
     if !plan.organizations.iter().all(is_in_sync) {
         exit = exit.and(Exit::Differences);
     }
+    // Somebody who isn't in the list may have access.
+    if plan.organizations.iter().any(is_incomplete) {
+        exit = exit.and(Exit::Error);
+    }
     exit = exit.and(report_silence(&plan, out));
     let now = Timestamp::now();
     // If one report fails, the others are still written.
@@ -89,6 +93,12 @@ fn is_in_sync(plan: &OrganizationPlan) -> bool {
     !is_blocked && plan.differences().next().is_none()
 }
 
+/// Returns whether the list of users or of keys is incomplete.
+fn is_incomplete(plan: &OrganizationPlan) -> bool {
+    let lists = ["users", "keys"].iter().filter_map(|list| plan.completeness.get(*list));
+    lists.into_iter().any(Completeness::is_incomplete)
+}
+
 /// Records this run in the ledger of each organisation that was read in full. A ledger that can't be written doesn't make the
 /// run fail.
 fn record(plan: &mut Plan, organizations: &[Organization<'_>], now: Timestamp, out: &Out) {
@@ -96,9 +106,15 @@ fn record(plan: &mut Plan, organizations: &[Organization<'_>], now: Timestamp, o
     for planned in &mut plan.organizations {
         let is_it = |organization: &&Organization<'_>| organization.desired.is(&planned.sealed.identity);
         let found = organizations.iter().find(is_it);
-        let Some(organization) = found.filter(|it| !it.lacks_selected(planned)) else { continue };
+        let Some(organization) = found.filter(|it| !it.lacks_selected(planned) && !is_incomplete(planned)) else {
+            continue;
+        };
         let (path, identity) = (&organization.connected.ledger, &planned.sealed.identity);
         match record_drift(path, identity, is_in_sync(planned), (&run, GENERATOR), now) {
+            Ok(None) => out.talk(&format!(
+                "This drift run is not recorded, because the ledger {} can't be created.\n",
+                path.display()
+            )),
             Ok(last) => planned.activity.last_drift = last.map(|at| Past::new(at, now)),
             Err(why) => out.talk(&format!("This drift run is not recorded: {}\n", sentence(why))),
         }

@@ -184,6 +184,11 @@ impl Paths {
 /// The number of days ahead of which a plan tells which access ends.
 const HORIZON: u16 = 14;
 
+/// Parses a number of days, with or without its unit.
+fn days(text: &str) -> Result<u16, String> {
+    text.strip_suffix('d').unwrap_or(text).parse().map_err(|_| "write a number of days, such as 14d".to_owned())
+}
+
 /// Reads and checks files as of a certain time.
 fn load(paths: &[PathBuf], commands: &dyn rolecall_config::Commands, now: Timestamp) -> Loaded {
     rolecall_config::load(paths, commands, now, rolecall_providers::format)
@@ -214,6 +219,7 @@ pub(crate) struct Planning {
         long,
         value_name = "DAYS",
         default_value_t = HORIZON,
+        value_parser = days,
         value_hint = ValueHint::Other,
         help_heading = WHICH_CHANGES
     )]

@@ -45,6 +45,9 @@ fn line(
     let apply = match (last_apply, ledger_since) {
         (Some(at), _) => Some(format!("last good apply {}", ago(*at))),
         (None, Some(since)) => Some(format!("no good apply since the ledger began {}", ago(*since))),
+        (None, None) if silent.contains(&Job::Apply) => {
+            Some("there is no ledger, so nobody knows when the last good apply was".to_owned())
+        }
         (None, None) => None,
     };
     let drift = last_drift.map(|at| format!("last drift {}", ago(at)));
@@ -70,5 +73,5 @@ fn jobs<'a>(jobs: impl Iterator<Item = &'a Job>) -> String {
 /// Returns the message about jobs that have been silent for longer than `--max-silence` allows. `None` if there are none.
 pub fn silence(plan: &OrganizationPlan) -> Option<String> {
     let line = activity(&plan.activity).filter(|_| !plan.activity.silent.is_empty())?;
-    Some(format!("{}: {line} Check whether its schedule still runs.", name(plan)))
+    Some(format!("{}: {line} Check whether these jobs still run.", name(plan)))
 }

@@ -79,7 +79,7 @@ pub fn ledger(records: &[Record]) -> String {
                 format!("     {} has another value than was sent", clean(address))
             }
             Event::Settled { address } => format!("     {} is in effect after all", clean(address)),
-            Event::RunFinished { in_sync, desired: _, differing, directory_people: _ } => {
+            Event::RunFinished { in_sync, desired: _, differing, directory_people: _, not_selected: _ } => {
                 let ending = match in_sync {
                     Some(true) => "finished, in sync",
                     Some(false) => "finished, and something is left to do",

@@ -20,6 +20,7 @@ fn finished() -> Event {
         desired: None,
         differing: BTreeSet::new(),
         directory_people: std::collections::BTreeMap::new(),
+        not_selected: 0,
     }
 }
 

@@ -47,6 +47,41 @@ fn identity() -> Identity {
     Identity { provider: ProviderName::Hive, organization: RemoteId::seen("acme"), site: Site::host("sandbox") }
 }
 
+/// A schedule that only takes leftovers doesn't show that merges are applied.
+#[test]
+fn an_apply_that_leaves_changes_out_is_no_good_apply() {
+    let env = Env::with_example();
+    let said = run(&env, &["apply", "--auto-approve", "--exclude", "key/*"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    let last = || facts(&Ledger::read(&env.path(LEDGER)).unwrap().unwrap().records).last_apply;
+    assert_eq!(last(), None);
+    assert_eq!(run(&env, &["apply", "--leftovers", "--auto-approve"]).code, 0);
+    assert_eq!(last(), None, "nothing was left over, and changes were left out");
+    assert_eq!(run(&env, &["apply", "--auto-approve"]).code, 0);
+    assert!(last().is_some());
+}
+
+/// A job that has lost its ledger is noticed.
+#[test]
+fn without_a_ledger_an_apply_is_silent_for_whoever_asks() {
+    let env = Env::with_example();
+    let said = run(&env, &["plan", "--max-silence", "7d"]);
+    assert_eq!(said.code, 2, "{}", said.all());
+    assert!(said.stderr.contains("nobody knows when the last good apply was"), "{}", said.all());
+    assert_eq!(run(&env, &["plan"]).code, 0);
+}
+
+/// Somebody who isn't in an incomplete list may have access.
+#[test]
+fn a_drift_with_an_incomplete_list_of_users_is_an_error_and_not_recorded() {
+    let env = applied(false);
+    let broken = env.run(&["sandbox", "--provider", "bitpanda", "--set", "count-off-by=1", "--no-serve"]);
+    assert_eq!(broken.code, 0, "{}", broken.all());
+    let said = run(&env, &["drift"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert_eq!(drifts(&env), 0);
+}
+
 // ---- what is shown
 
 /// The line is in every report for people once something is old, and never before.
@@ -103,9 +138,8 @@ fn an_apply_without_a_recorded_drift_is_old_after_a_week() {
 #[test]
 fn without_a_ledger_only_the_end_of_the_credential_is_shown() {
     let env = Env::with_example();
-    let plan = |args: &[&str]| run(&env, &[&["plan", "--max-silence", "1d"], args].concat());
-    let said = plan(&["--now", &in_days(100)]);
-    assert!(said.code == 0 && !said.stdout.contains("apply 1"), "{}", said.all());
+    let said = run(&env, &["plan", "--now", &in_days(100)]);
+    assert!(said.code == 0 && !said.stdout.contains("good apply"), "{}", said.all());
     assert!(said.stdout.contains("the ledger: There is none yet"), "{}", said.all());
     let said = run(&env, &["plan", "--now", "2099-12-29T12:00:00Z"]);
     assert!(said.stdout.contains("\n  The credential ends in 2 days.\n"), "{}", said.all());

@@ -27,8 +27,8 @@ pub struct MaxSilence {
 /// Returns the times that the ledger and the list of keys tell. `horizon`: the end of the credential is notable if it is
 /// nearer than this.
 ///
-/// A ledger without a good apply counts from its first line. Without a ledger, nobody knows since when there should have
-/// been one, so nothing is silent. A drift that was never recorded isn't silent either.
+/// A ledger without a good apply counts from its first line. Without a ledger, the apply is silent: whoever asks expects one,
+/// and a job may have lost its ledger. A drift that was never recorded isn't silent.
 pub fn activity(input: &PlanInput<'_>, horizon: SignedDuration, max: Option<&MaxSilence>) -> Activity {
     let PlanInput { facts, live, now, .. } = *input;
     let own_key = input.own_key();
@@ -41,16 +41,16 @@ pub fn activity(input: &PlanInput<'_>, horizon: SignedDuration, max: Option<&Max
     let is_older = |at: Option<Timestamp>, than| at.is_some_and(|at| now.duration_since(at) > than);
     let (apply, drift) = (facts.last_apply.or(facts.ledger_since), facts.last_drift);
     let is_silent = |job: &Job, max: &MaxSilence| match job {
-        Job::Apply => is_older(apply, max.time),
+        // A job that has lost its ledger looks like one that has never had one.
+        Job::Apply => apply.is_none() || is_older(apply, max.time),
         Job::Drift => is_older(drift, max.time),
     };
     let silent = max.map(|max| max.jobs.iter().filter(|job| is_silent(job, max)).copied().collect());
-    let is_known = facts.ledger_since.is_some() || expires.is_some();
     // Where nobody has ever applied, people only want drift reports.
     let notable = is_older(apply.filter(|_| facts.ledger_found), QUIET_AFTER_APPLY)
         || is_older(drift, QUIET_AFTER_DRIFT)
         || credential_expires.is_some_and(|end| end.soon)
-        || (max.is_some() && is_known);
+        || max.is_some();
     let past = |at: Timestamp| Past::new(at, now);
     Activity {
         ledger_since: facts.ledger_since.map(past),

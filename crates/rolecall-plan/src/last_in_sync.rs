@@ -122,7 +122,9 @@ pub(super) fn last_in_sync(
     let desired = desired_hash(desired);
     let incomplete = incomplete_kinds(completeness);
     let is_moved = |change: &&Change| {
-        !change.is_leftover() && !matches!(change.cause, Cause::Asserted | Cause::NeededByAnother)
+        // A key that only got old was changed by nobody.
+        let by_time = matches!(change.cause, Cause::DueForRotation { .. });
+        !change.is_leftover() && !by_time && !matches!(change.cause, Cause::Asserted | Cause::NeededByAnother)
     };
     let changes = sealed.changes.iter().filter(is_moved).map(|change| (&change.address, Some(change)));
     let holds = sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked && tells_of_live(&hold.reason));

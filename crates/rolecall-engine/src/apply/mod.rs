@@ -236,7 +236,7 @@ impl Apply<'_> {
         let (final_state, finished) = match verified {
             Ok(left) => {
                 let final_state = verify_run::final_state(&left.sealed, organization);
-                let finished = finished(self.desired, &left, &final_state);
+                let finished = finished(self.desired, &left, organization.not_selected, &final_state);
                 (final_state, finished)
             }
             Err(why) => {
@@ -245,6 +245,7 @@ impl Apply<'_> {
                     desired: None,
                     differing: BTreeSet::new(),
                     directory_people: BTreeMap::new(),
+                    not_selected: organization.not_selected,
                 };
                 (FinalState::Unknown(why), unread)
             }
@@ -313,7 +314,8 @@ pub fn record_observed(
 /// The time after which a run that sends nothing is recorded, even if nothing has changed.
 const RECORD_AGAIN: SignedDuration = SignedDuration::from_hours(24);
 
-/// Records in the ledger a run that had nothing to send, with what isn't as the files ask. `plan` is the whole plan. A job
+/// Records in the ledger a run that had nothing to send, with what isn't as the files ask. `plan` is the whole plan, and
+/// its `not_selected` tells how many changes were left out. A job
 /// that runs every hour doesn't make the ledger much longer: the run is recorded only if something has changed since the
 /// last record, or if that is a day old.
 ///
@@ -327,7 +329,7 @@ pub fn record_nothing_sent(
     (run, generator): (&str, &str),
     at: Timestamp,
 ) -> Result<(), LedgerError> {
-    let finished = finished(desired, plan, &verify_run::final_state(&plan.sealed, plan));
+    let finished = finished(desired, plan, plan.not_selected, &verify_run::final_state(&plan.sealed, plan));
     let last = ledger.records().iter().rev().find(|record| matches!(record.event, Event::RunFinished { .. }));
     let listed = newly_seen_keys(&ledger.facts(), live);
     let is_known = last.is_some_and(|last| last.event == finished && at.duration_since(last.at) < RECORD_AGAIN);
@@ -351,7 +353,7 @@ fn started(plan: &OrganizationPlan, generator: &str, approved: Option<&str>) -> 
 }
 
 /// Returns the end of a run. `left` is a plan from what the last read shows.
-fn finished(desired: &Desired, left: &OrganizationPlan, final_state: &FinalState) -> Event {
+fn finished(desired: &Desired, left: &OrganizationPlan, not_selected: usize, final_state: &FinalState) -> Event {
     let in_sync = match final_state {
         FinalState::InSync { .. } => Some(true),
         FinalState::NeedsAttention(_) | FinalState::Waiting(_) | FinalState::OutOfSync(_) => Some(false),
@@ -363,6 +365,7 @@ fn finished(desired: &Desired, left: &OrganizationPlan, final_state: &FinalState
         desired: Some(desired_hash),
         differing: differing(left),
         directory_people: desired.directory_people(),
+        not_selected,
     }
 }
 

@@ -130,7 +130,13 @@ pub fn facts(records: &[Record]) -> Facts {
                     facts.held.insert(address.clone(), held);
                 }
             }
-            Event::RunFinished { in_sync: _, desired: Some(desired), differing, directory_people } => {
+            Event::RunFinished {
+                in_sync: _,
+                desired: Some(desired),
+                differing,
+                directory_people,
+                not_selected: _,
+            } => {
                 facts.directory_people.extend(directory_people.clone());
                 let (run, desired, differing) = (record.run.clone(), desired.clone(), differing.clone());
                 let finished = FinishedRun { at: record.at, run, position: index, desired, differing };
@@ -152,7 +158,7 @@ pub fn facts(records: &[Record]) -> Facts {
 }
 
 /// Returns the end of the last apply that did everything that it was to do, and could read afterwards. A run that had nothing
-/// to send is one too.
+/// to send is one too. One that left changes out isn't: a schedule of `--leftovers` doesn't show that merges are applied.
 fn last_apply(records: &[Record]) -> Option<Timestamp> {
     let mut last = None;
     // The lines of two runs never mix, because a run locks the ledger.
@@ -166,7 +172,7 @@ fn last_apply(records: &[Record]) -> Option<Timestamp> {
             Event::Outcome { mutation, address, outcome, .. } => {
                 outcomes.insert((mutation, address), *outcome);
             }
-            Event::RunFinished { in_sync: Some(_), .. }
+            Event::RunFinished { in_sync: Some(_), not_selected: 0, .. }
                 if outcomes.values().all(|outcome| *outcome == Outcome::Done) =>
             {
                 last = last.max(Some(*at));

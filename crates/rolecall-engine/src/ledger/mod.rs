@@ -150,6 +150,9 @@ pub enum Event {
         /// The number of people of each directory that people come from.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         directory_people: BTreeMap<String, usize>,
+        /// The number of changes that `--target`, `--exclude` or `--leftovers` left out.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        not_selected: usize,
     },
     /// A drift run has read everything and compared it with the files. It is recorded once a day, and if live is in sync
     /// again or no longer.
@@ -172,6 +175,11 @@ impl Event {
             _ => None,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// A ledger that was read without being opened for an apply.
