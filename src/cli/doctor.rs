@@ -21,6 +21,7 @@ use rolecall_model::{
     Action, Change, Completeness, Credential, Desired, Email, Facts, Finding, Kind, Live, Refusal, RemoteId,
     SANDBOX_HOST, list_of,
 };
+use rolecall_providers::schema::{Difference, Impact, SchemaReport, compare_schema};
 use rolecall_providers::{Answered, Permitted, ReadError};
 
 /// Check that plan and apply can work here.
@@ -135,6 +136,7 @@ async fn examine(organization: &Organization<'_>, now: Timestamp, checks: &mut V
         }
         Err(error) => checks.extend(unread(connected, error)),
     }
+    checks.extend(schema(connected, read.as_ref().err()).await);
     checks.extend(of_ledger);
 }
 
@@ -313,6 +315,53 @@ async fn changes(organization: &Organization<'_>, live: &Live) -> Vec<Check> {
         Check { mutations: permission.operations, ..check }
     };
     answered.iter().map(check).collect()
+}
+
+/// Returns whether the platform's schema is the one that rolecall was built for. It takes one request, so nobody asks a
+/// platform that isn't reached.
+async fn schema(connected: &Connected, error: Option<&ReadError>) -> Vec<Check> {
+    if error.is_some_and(is_unreached) {
+        return Vec::new();
+    }
+    let differences = match compare_schema(&connected.reader, connected.provider).await {
+        Ok(SchemaReport::Compared(differences)) => differences,
+        Ok(SchemaReport::NotShown) => {
+            let says = "The platform doesn't show its schema. If its API has changed, a request fails and says so.";
+            return vec![Check::unknown(Topic::Schema, says)];
+        }
+        Err(error) => {
+            return vec![Check::unknown(Topic::Schema, format!("The schema can't be compared: {error}."))];
+        }
+    };
+    let of = |is: fn(&Impact) -> bool| -> Vec<&Difference> {
+        differences.iter().filter(|difference| is(&difference.impact)).collect()
+    };
+    let shown = |differences: &[&Difference]| {
+        first(differences.iter(), LISTED, |it| format!("`{}` ({})", it.name, it.note.trim_end_matches('.')))
+    };
+    let mut checks = Vec::new();
+    let reading = of(|impact| *impact == Impact::Reading);
+    if !reading.is_empty() {
+        let says = format!("The platform's API has changed, and rolecall can't read it: {}.", shown(&reading));
+        checks.push(Check::no(Topic::Schema, says, "Update rolecall."));
+    }
+    for difference in of(|impact| matches!(impact, Impact::Mutations(_))) {
+        let Impact::Mutations(mutations) = &difference.impact else { continue };
+        let mutations: Vec<&str> = mutations.iter().map(String::as_str).collect();
+        let says = format!("The platform's API has changed, and refuses {}: {}.", list_of(&mutations, "and"), shown(&[difference]));
+        checks.push(Check::no(Topic::Schema, says, "Update rolecall. Until then, make such changes in the web app."));
+    }
+    let doubtful = of(|impact| *impact == Impact::ToBeChecked);
+    if !doubtful.is_empty() {
+        let says = format!("The platform's API has changed: {}.", shown(&doubtful));
+        checks.push(Check::unknown(Topic::Schema, says).hint("Look whether a newer rolecall knows it."));
+    }
+    let harmless = of(|impact| *impact == Impact::Harmless);
+    if checks.is_empty() {
+        let but = if harmless.is_empty() { String::new() } else { format!(" Harmless differences: {}.", shown(&harmless)) };
+        checks.push(Check::yes(Topic::Schema, format!("The platform's API is the one that rolecall was built for.{but}")));
+    }
+    checks
 }
 
 /// Returns the checks of an organisation that could not be read.

@@ -21,6 +21,7 @@ mod pull;
 mod rapidapi;
 mod rotation;
 mod safety;
+mod schema_changes;
 #[path = "../support/mod.rs"]
 mod support;
 mod undo;

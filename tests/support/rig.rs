@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use rolecall_config::{Source, check_source};
 use rolecall_engine::apply::{Apply, Deliveries, Report, Shutdown, Step, sign_in};
 use rolecall_engine::ledger::{Event, Ledger};
-use rolecall_graphql::{Backoff, Context, Quotas, Reader, Redactor, Request, Response, Transport, TransportError};
+use rolecall_graphql::{Backoff, Context, Query, Quotas, Reader, Redactor, Request, Response, Transport, TransportError};
 use rolecall_model::{
     Address, Desired, Finding, Limit, Live, OrganizationPlan, ProviderName, Removals, Rules, Site,
 };
@@ -45,7 +45,18 @@ pub trait Platform: 'static {
 pub type Watch<W> = Arc<dyn Fn(&W) + Send + Sync>;
 
 /// A change to every answer, for answers that the sandbox can't give by itself.
-pub type Forgery = Arc<dyn Fn(&mut serde_json::Value) + Send + Sync>;
+pub type Forgery = Arc<dyn Fn(&Request, &mut serde_json::Value) + Send + Sync>;
+
+/// A server in front of the sandbox, such as one with another schema.
+pub type Front = Arc<dyn Fn(&Request) -> Admission + Send + Sync>;
+
+/// The decision of a [`Front`] about a request.
+pub enum Admission {
+    Passed,
+    Answered(serde_json::Value),
+    /// The request is refused, as the platform refuses this query, but with another message.
+    Refused(Query, String),
+}
 
 /// The time until a mutation that was sent takes effect.
 pub type Delay = Arc<dyn Fn() -> Duration + Send + Sync>;
@@ -105,6 +116,7 @@ pub struct Wire<P: Platform> {
     decide: Mutex<Option<Arc<dyn Fn() -> Fate + Send + Sync>>>,
     watch: Mutex<Option<Watch<P::World>>>,
     forgery: Mutex<Option<Forgery>>,
+    front: Mutex<Option<Front>>,
     delay: Mutex<Option<Delay>>,
     repeats_blindly: AtomicBool,
     /// Whether the process died. Requests that were in flight still arrive.
@@ -141,7 +153,36 @@ impl<P: Platform> Wire<P> {
 
     /// Changes whole answers: their data and their errors.
     pub fn forge_answer(&self, forgery: impl Fn(&mut serde_json::Value) + Send + Sync + 'static) {
-        *self.forgery.lock().unwrap() = Some(Arc::new(forgery));
+        self.forge_answer_to(Arc::new(move |_, answer| forgery(answer)));
+    }
+
+    /// Changes whole answers, by their requests.
+    pub fn forge_answer_to(&self, forgery: Forgery) {
+        *self.forgery.lock().unwrap() = Some(forgery);
+    }
+
+    /// Puts a server in front of the sandbox.
+    pub fn set_front(&self, front: Front) {
+        *self.front.lock().unwrap() = Some(front);
+    }
+
+    /// Returns the answer of the server in front of the sandbox, if it doesn't let the request through.
+    async fn answer_in_front(&self, request: &Request) -> Option<Result<Response, TransportError>> {
+        let front = self.front.lock().unwrap().clone()?;
+        match front(request) {
+            Admission::Passed => None,
+            Admission::Answered(answer) => Some(Ok(rolecall_sandbox::json_response(200, &answer))),
+            Admission::Refused(query, message) => {
+                let query = query.within(request.context);
+                let mut refused = self.inner.send(&Request::query(&query, serde_json::json!({}))).await;
+                if let Ok(response) = &mut refused {
+                    let mut body: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
+                    body["errors"][0]["message"] = message.into();
+                    response.body = body.to_string().into_bytes();
+                }
+                Some(refused)
+            }
+        }
     }
 
     /// Makes the transport send unanswered requests again, which rolecall must never do.
@@ -199,6 +240,9 @@ impl<P: Platform> Transport for Wire<P> {
         Box::pin(async move {
             let lost = || Err(TransportError::NoAnswer("connection reset".to_owned()));
             let is_heard = self.wait_for_turn(request).await;
+            if let Some(answer) = self.answer_in_front(request).await {
+                return answer;
+            }
             let fate = if is_heard { self.fate(request) } else { Fate::KillAfter };
             let answer = match fate {
                 Fate::DropBefore => return lost(),
@@ -234,7 +278,7 @@ impl<P: Platform> Transport for Wire<P> {
             let answer = answer.map(|mut response| {
                 if let Some(forgery) = self.forgery.lock().unwrap().clone() {
                     let mut body: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
-                    forgery(&mut body);
+                    forgery(request, &mut body);
                     response.body = body.to_string().into_bytes();
                 }
                 response
@@ -301,6 +345,7 @@ impl<P: Platform> Rig<P> {
             decide: Mutex::new(None),
             watch: Mutex::new(None),
             forgery: Mutex::new(None),
+            front: Mutex::new(None),
             delay: Mutex::new(None),
             repeats_blindly: AtomicBool::new(false),
             dead: AtomicBool::new(false),
@@ -361,7 +406,7 @@ impl<P: Platform> Rig<P> {
         P::world(&self.sandbox.engine)
     }
 
-    fn reader(&self) -> Reader {
+    pub fn reader(&self) -> Reader {
         Reader::new(self.wire.clone(), Redactor::default(), Backoff::with_seed(1))
     }
 

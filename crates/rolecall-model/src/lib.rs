@@ -56,7 +56,7 @@ pub use hold::{Hold, HoldClass, HoldReason, Known};
 pub use inventory::{App, AppKey, Inventory};
 pub use live::{
     AccountStatus, Bearing, Caller, Catalogue, Completeness, Gap, KnownPermission, Level, Listing, Live,
-    LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser, Project, Projects, UnreadableRow,
+    LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser, Project, Projects, ReadOnly, UnreadableRow,
 };
 pub use name::{
     Email, EmailError, KeyName, MAX_NAME, NameError, Permission, ProviderName, RemoteId, RoleName, Slug, TeamName,

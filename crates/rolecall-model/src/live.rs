@@ -55,6 +55,8 @@ pub struct Live {
     pub unreadable: Vec<UnreadableRow>,
     /// The permissions that the credential is known to lack. The platform's folder names them, and only it asks for them.
     pub lacks: BTreeSet<&'static str>,
+    /// Entities that can be read, and must not be updated.
+    pub read_only: Vec<ReadOnly>,
     /// Facts that the API doesn't show.
     pub gaps: Vec<Gap>,
     /// The number of requests that the read sent, including retries.
@@ -126,6 +128,39 @@ pub struct UnreadableRow {
     pub why: String,
     /// The roles of the user or key, as far as the row has them.
     pub roles: BTreeSet<RoleName>,
+}
+
+/// Entities that rolecall doesn't update, because the platform knows something about them that rolecall doesn't. Their
+/// access can still be taken.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReadOnly {
+    pub kind: Kind,
+    /// The entity, or `None` if all entities of this kind are meant.
+    pub id: Option<RemoteId>,
+    /// The code of the reason, such as `unknown-value`.
+    pub code: &'static str,
+    /// The reason and what to do, as full sentences.
+    pub why: String,
+}
+
+impl ReadOnly {
+    /// An entity that has a value which is newer than this version of rolecall. `field` is the place of the value.
+    pub fn unknown_value(kind: Kind, id: RemoteId, field: &str, value: &str) -> Self {
+        let why = format!(
+            "Its {field} is `{value}`, which this version of rolecall doesn't know. So rolecall doesn't change it. Update rolecall, or use `--assert` to change it all the same."
+        );
+        Self { kind, id: Some(id), code: "unknown-value", why }
+    }
+
+    /// Entities whose updates might clear a value, because the platform has a new input that rolecall doesn't send.
+    pub fn new_input(kind: Kind, operation: &str, inputs: &[&str]) -> Self {
+        let inputs: Vec<String> = inputs.iter().map(|input| format!("`{input}`")).collect();
+        let why = format!(
+            "The platform's `{operation}` has {}, which this version of rolecall doesn't know. An update without it might clear it. Update rolecall, or use `--assert` to update all the same.",
+            inputs.join(", ")
+        );
+        Self { kind, id: None, code: "unknown-input", why }
+    }
 }
 
 /// Tells whether an entity that isn't in a list doesn't exist.
@@ -338,6 +373,7 @@ impl Live {
             apps: Vec::new(),
             unreadable: Vec::new(),
             lacks: BTreeSet::new(),
+            read_only: Vec::new(),
             gaps: Vec::new(),
             requests: 0,
         }

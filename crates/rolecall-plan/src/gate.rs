@@ -11,7 +11,7 @@ use super::decision::Decision;
 use super::keys::is_privileged;
 use rolecall_model::{
     Action, Address, Change, Code, Entity, Finding, Hold, HoldClass, HoldReason, Kind, Known, NotTaken, Pattern,
-    Place, Quirk, Seen, User, check_name, quote,
+    Place, Quirk, RemoteId, Seen, User, check_name, quote,
 };
 
 /// Returns whether an entity is still as an earlier change left it. Teams count only if the new change reads them.
@@ -238,6 +238,9 @@ pub(super) fn hold_reason(input: &PlanInput<'_>, change: &Change) -> Option<Hold
     if input.is_asserted(&change.address) {
         return None;
     }
+    if let Some(reason) = nameless_hold(input, change).or_else(|| read_only_hold(input, change)) {
+        return Some(reason);
+    }
     let same = |then: &Change| then.before == change.before && then.after == change.after;
     if let Some(held) = input.facts.held.get(&change.address).filter(|held| same(&held.change)) {
         return Some(held.reason.clone());
@@ -259,6 +262,58 @@ pub(super) fn hold_reason(input: &PlanInput<'_>, change: &Change) -> Option<Hold
     };
     let since = input.facts.not_taken.iter().find(same_attempt)?.at;
     Some(not_taken(input, since, Some(change)))
+}
+
+/// Returns why something new must not be created: a row without a name may be about it.
+///
+/// For example, the platform no longer shows the address of Jane, whom the file lists. Then she isn't invited, although no
+/// row has her address. If the file says that the row is known, it is somebody else.
+fn nameless_hold(input: &PlanInput<'_>, change: &Change) -> Option<HoldReason> {
+    let (live, address) = (input.live, &change.address);
+    let (list, name) = match (change.action, &change.after) {
+        (Action::Invite, Some(Entity::User(_))) if change.before.is_none() => ("users", "address"),
+        (Action::Create, Some(Entity::Key(key))) if live.keys().iter().all(|it| it.name != key.name) => {
+            ("keys", "name")
+        }
+        (Action::Create, Some(Entity::Role(_))) => ("roles", "name"),
+        (Action::Create, Some(Entity::Team(_))) => ("teams", "name"),
+        _ => return None,
+    };
+    let is_person = |kind| matches!(kind, Kind::User | Kind::Invitation);
+    let is_alike = |kind: Kind| kind == address.kind || is_person(kind) && is_person(address.kind);
+    let is_known = |row: &Address| input.desired.acknowledged.keys().any(|pattern| pattern.covers(row));
+    let rows = live.unreadable.iter().map(|row| &row.address);
+    let row = rows.into_iter().find(|row| row.name.is_empty() && is_alike(row.kind) && !is_known(row))?;
+    let why = format!(
+        "{row} has no {name} that can be read, so it may be this one. If it is another one, write `acknowledged: [\"{row}\"]`"
+    );
+    Some(HoldReason::Unreadable { list: list.to_owned(), why })
+}
+
+/// Returns why an entity must not be updated, if it or all of its kind are read-only. A key that replaces such a key isn't
+/// created either.
+fn read_only_hold(input: &PlanInput<'_>, change: &Change) -> Option<HoldReason> {
+    let is_update = matches!(change.action, Action::Update | Action::Enable);
+    let id = match &change.before {
+        Some(Entity::User(before)) if is_update => before.id.as_ref(),
+        Some(Entity::Key(before)) if is_update => before.id.as_ref(),
+        Some(Entity::Role(before)) if is_update => before.id.as_ref(),
+        _ => None,
+    };
+    let replaced = |id: &RemoteId| {
+        let name = change.after.as_ref().and_then(Entity::key).filter(|_| change.action == Action::Create);
+        input
+            .live
+            .keys()
+            .iter()
+            .any(|key| Some(&key.name) == name.map(|key| &key.name) && key.id == *id && key.enabled)
+    };
+    let mut rows = input.live.read_only.iter().filter(|row| row.kind == change.address.kind);
+    let row = rows.find(|row| match &row.id {
+        Some(read_only) => id == Some(read_only) || replaced(read_only),
+        None => is_update,
+    })?;
+    Some(HoldReason::platform(row.code, row.why.clone()))
 }
 
 /// Returns the hold reason for a change that was answered without an error and isn't in effect.

@@ -8,6 +8,7 @@ pub mod paradime;
 mod permission;
 pub mod rapidapi;
 mod rows;
+pub mod schema;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -21,6 +22,7 @@ pub use permission::{Answered, Permission, Permitted};
 use rolecall_config::Format;
 use rolecall_graphql::{BatchLimits, CallError, Contexts, Mutation, Quota, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, HoldReason, Inventory, Live, ProviderName, RemoteId, Rules};
+use schema::UsedSchema;
 
 /// The values of the credentials, by their names in the file.
 #[derive(Clone, Debug, Default)]
@@ -132,6 +134,9 @@ pub trait Provider: Rules {
 
     /// Returns the documents of all mutations, by the names of their fields.
     fn mutations(&self) -> &'static [(&'static str, Mutation)];
+
+    /// Returns the parts of the platform's schema that rolecall uses.
+    fn used_schema(&self) -> UsedSchema;
 
     /// Returns the document of an operation of [`Rules::lower`].
     fn document(&self, operation: &str) -> Option<&'static Mutation> {

@@ -34,6 +34,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Row<T> {
 
 // The messages of the types below. Every other message is one of serde, which may contain a value.
 const MISSING: &str = "is missing";
+const UNKNOWN: &str = "has the value ";
 const NO_ADDRESS: &str = "isn't an address that a file can have";
 
 /// Returns what is wrong with a row, from the place and the message of an error.
@@ -41,6 +42,7 @@ fn why(path: &str, message: &str) -> String {
     let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
     match (path, message) {
         (path, MISSING | NO_ADDRESS) => format!("`{path}` {message}"),
+        (path, message) if message.starts_with(UNKNOWN) => format!("`{path}` {message}"),
         (".", _) => match missing {
             Some(field) => format!("`{field}` {MISSING}"),
             None => "it has a form that rolecall doesn't know".to_owned(),
@@ -103,7 +105,9 @@ fn unreadable(row: &Value, number: usize, fields: &Fields, why: String) -> Unrea
     let roles = row.pointer(fields.roles).filter(|_| !fields.roles.is_empty());
     let roles = roles.map(|roles| roles.as_array().map_or(std::slice::from_ref(roles), Vec::as_slice));
     let roles = roles.into_iter().flatten().filter_map(Value::as_str).map(RoleName::seen).collect();
-    let (id, name) = (text(fields.id), text(fields.name));
+    // A name is a text. A number instead of it means that the API has changed.
+    let is_text = row.pointer(fields.name).is_some_and(Value::is_string);
+    let (id, name) = (text(fields.id), text(fields.name).filter(|_| is_text));
     let id = id.or_else(|| name.is_none().then(|| format!("nameless-{number}"))).map(RemoteId::seen);
     let name = match (fields.kind, name.unwrap_or_default()) {
         (Kind::User | Kind::Invitation, name) => Email::seen(&name).key().to_owned(),
@@ -115,6 +119,14 @@ fn unreadable(row: &Value, number: usize, fields: &Fields, why: String) -> Unrea
 /// Returns the ids of the rows that can't be read.
 pub(super) fn ids(unread: &[UnreadableRow]) -> BTreeSet<RemoteId> {
     unread.iter().filter_map(|row| row.address.id.clone()).collect()
+}
+
+/// Returns the error for a value of an enum that rolecall doesn't know. The value is shown only if it looks like one.
+pub(super) fn unknown_value<E: Error>(value: &str) -> E {
+    const LONGEST: usize = 60;
+    let is_name = value.len() <= LONGEST && value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let value = if is_name { value } else { "…" };
+    E::custom(format!("{UNKNOWN}`{value}`, which this version of rolecall doesn't know. Update rolecall"))
 }
 
 /// A text that a row can't do without. A blank one counts as missing.

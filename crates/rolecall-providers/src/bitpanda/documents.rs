@@ -4,8 +4,8 @@ use rolecall_graphql::{Mutation, Query};
 
 pub(super) const LIST_USERS: Query = Query::new("ListUsers", include_str!("graphql/list_users.graphql"));
 
-pub(super) const LIST_USERS_PAGE: Query =
-    Query::new("ListUsersPage", include_str!("graphql/list_users_page.graphql"));
+/// Asks for a page of the users. Only a server whose introspection has the arguments gets it.
+pub const LIST_USERS_PAGE: Query = Query::new("ListUsersPage", include_str!("graphql/list_users_page.graphql"));
 
 pub(super) const LIST_USERS_ARGUMENTS: Query =
     Query::new("ListUsersArguments", include_str!("graphql/list_users_arguments.graphql"));

@@ -15,8 +15,9 @@ mod wire;
 use std::future::Future;
 use std::pin::Pin;
 
-pub use documents::{DOCUMENTED_QUERIES, GUESSED_TYPES, MUTATIONS};
+pub use documents::{DOCUMENTED_QUERIES, GUESSED_TYPES, LIST_USERS_PAGE, MUTATIONS};
 
+use super::schema::UsedSchema;
 use super::{Definition, MutationResult, Permissions, Provider, ReadError, Secrets, Traffic, UnfitCredential};
 use rolecall_config::{Format, Head};
 use rolecall_graphql::{CallError, Context, Contexts, Mutation, Reader, Redactor, Response};
@@ -25,6 +26,9 @@ use rolecall_model::{Change, Desired, Live, Rules};
 /// The provider for Bitpanda Enterprise Custody.
 #[derive(Clone, Copy, Debug)]
 pub struct Bitpanda;
+
+/// The parts of the schema that rolecall uses.
+const USED: &str = include_str!("used.txt");
 
 /// The platform in the registry.
 pub static DEFINITION: Definition =
@@ -73,6 +77,10 @@ impl Provider for Bitpanda {
 
     fn mutations(&self) -> &'static [(&'static str, Mutation)] {
         MUTATIONS
+    }
+
+    fn used_schema(&self) -> UsedSchema {
+        UsedSchema { generations: &[USED], context: Context::ONLY }
     }
 
     fn mutation_result(

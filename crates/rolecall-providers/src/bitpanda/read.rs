@@ -6,13 +6,14 @@ use serde_json::json;
 
 use super::super::distinct::distinct;
 use super::super::rows::{Cursors, Fields, Mail, Text, separate};
-use super::ReadError;
-use super::documents::{LIST_API_KEYS, LIST_USERS, LIST_USERS_ARGUMENTS, LIST_USERS_PAGE};
-use super::wire::{Introspection, KeyList, ListApiKeys, ListUsers, ListedUser, UserList, WireKey};
+use super::super::schema::new_inputs;
+use super::{ReadError, USED};
+use super::documents::{GUESSED_TYPES, LIST_API_KEYS, LIST_USERS, LIST_USERS_ARGUMENTS, LIST_USERS_PAGE};
+use super::wire::{IntrospectedType, Introspection, KeyList, ListApiKeys, ListUsers, ListedUser, UserList, WireKey};
 use rolecall_graphql::{CallError, Query, Reader};
 use rolecall_model::{
-    Action, Completeness, Gap, KeyName, Kind, Listing, Live, LiveKey, LiveUser, RemoteId, RoleName, Seen,
-    UnreadableRow,
+    Action, Completeness, Gap, KeyName, Kind, Listing, Live, LiveKey, LiveUser, ReadOnly, RemoteId, RoleName,
+    Seen, UnreadableRow,
 };
 
 /// The number of users that one page asks for, if the list has pages.
@@ -21,10 +22,18 @@ const PAGE: usize = 100;
 pub(super) async fn read(reader: &Reader) -> Result<Live, ReadError> {
     let requests_before = reader.requests();
     let (users, keys) = tokio::join!(read_users(reader), read_keys(reader));
-    let ((organization, users, mut unreadable), (keys, unreadable_keys)) = (users?, keys?);
+    let ((organization, users, mut unreadable, mut read_only), (keys, unreadable_keys)) = (users?, keys?);
     unreadable.extend(unreadable_keys);
     let requests = reader.requests() - requests_before;
-    Ok(Live { keys: Some(keys), unreadable, gaps: gaps(), requests, ..Live::of(organization, users) })
+    let endless = keys.items.iter().filter(|key| key.expires.is_none());
+    read_only.extend(endless.map(|key| without_expiry(&key.id)));
+    Ok(Live { keys: Some(keys), unreadable, read_only, gaps: gaps(), requests, ..Live::of(organization, users) })
+}
+
+/// Returns why a key isn't replaced that has no expiry, although every key of the vendor's page has one.
+fn without_expiry(id: &RemoteId) -> ReadOnly {
+    let why = "The platform doesn't show when it expires, so rolecall neither enables nor replaces it. Use `--assert` to do it all the same.";
+    ReadOnly { kind: Kind::Key, id: Some(id.clone()), code: "expiry-not-shown", why: why.to_owned() }
 }
 
 /// Returns everything that Bitpanda's API doesn't show.
@@ -71,14 +80,22 @@ impl UserRows {
     }
 }
 
-async fn read_users(reader: &Reader) -> Result<(RemoteId, Listing<LiveUser>, Vec<UnreadableRow>), ReadError> {
+/// The organisation, its users, the rows that can't be read, and what must not be updated.
+type Users = (RemoteId, Listing<LiveUser>, Vec<UnreadableRow>, Vec<ReadOnly>);
+
+async fn read_users(reader: &Reader) -> Result<Users, ReadError> {
     let answer: ListUsers = reader.query(&LIST_USERS, json!({})).await.map_err(failed(&LIST_USERS))?;
     let (organization, list) = unwrap_users(answer, &LIST_USERS)?;
     let total = list.total;
     let mut rows = UserRows::default();
     rows.add(list, &LIST_USERS)?;
-    if total.is_some_and(|total| total > rows.count() as u64) && is_paged(reader).await? {
-        rows = read_pages(reader, &organization).await?;
+    let mut read_only = Vec::new();
+    if total.is_some_and(|total| total > rows.count() as u64) {
+        let types = types(reader).await?;
+        read_only = with_new_inputs(&types);
+        if is_paged(&types) {
+            rows = read_pages(reader, &organization).await?;
+        }
     }
     let listed = rows.count();
     let UserRows { read, unread, endless } = rows;
@@ -97,7 +114,7 @@ async fn read_users(reader: &Reader) -> Result<(RemoteId, Listing<LiveUser>, Vec
         }
         None => Completeness::Assumed { why: "the platform doesn't say how many users it has".to_owned() },
     };
-    Ok((organization, Listing { items: found.into_values().collect(), completeness }, unread))
+    Ok((organization, Listing { items: found.into_values().collect(), completeness }, unread, read_only))
 }
 
 fn unwrap_users(answer: ListUsers, query: &Query) -> Result<(RemoteId, UserList), ReadError> {
@@ -107,23 +124,40 @@ fn unwrap_users(answer: ListUsers, query: &Query) -> Result<(RemoteId, UserList)
     Ok((RemoteId::seen(id), list))
 }
 
-/// Returns whether the list of users takes the arguments of a paged list.
+/// Returns the types of the server's schema, or none if it refuses introspection.
 ///
-/// The vendor's page shows no arguments, so the server is asked only if the list is too short. If it refuses
-/// introspection, the list stays too short and is declared incomplete.
-async fn is_paged(reader: &Reader) -> Result<bool, ReadError> {
+/// The vendor's page shows no arguments of the list of users, so the server is asked only if the list is too short. If it
+/// refuses, the list stays too short and is declared incomplete.
+async fn types(reader: &Reader) -> Result<Vec<IntrospectedType>, ReadError> {
     let schema = match reader.query::<Introspection>(&LIST_USERS_ARGUMENTS, json!({})).await {
         Ok(answer) => answer.schema,
         Err(error) if error.refuses_introspection() => None,
         Err(error) => return Err(failed(&LIST_USERS_ARGUMENTS)(error)),
     };
-    let Some(schema) = schema else { return Ok(false) };
-    let fields: Vec<_> = schema.types.into_iter().filter_map(|kind| kind.fields).flatten().collect();
+    Ok(schema.map(|schema| schema.types).unwrap_or_default())
+}
+
+/// Returns what must not be updated, because the inputs of its update have fields that rolecall doesn't know.
+fn with_new_inputs(types: &[IntrospectedType]) -> Vec<ReadOnly> {
+    let replaced = [(Kind::User, "updateUser"), (Kind::Key, "updateOrgApiKey")];
+    let new = |(kind, operation)| {
+        let (_, name) = GUESSED_TYPES.iter().find(|(known, _)| *known == operation)?;
+        let input = types.iter().find(|it| it.name.as_deref() == Some(*name))?;
+        let names = input.input_fields.iter().flatten().map(|field| &*field.name);
+        let new = new_inputs(USED, operation, names);
+        (!new.is_empty()).then(|| ReadOnly::new_input(kind, operation, &new))
+    };
+    replaced.into_iter().filter_map(new).collect()
+}
+
+/// Returns whether the list of users takes the arguments of a paged list.
+fn is_paged(types: &[IntrospectedType]) -> bool {
+    let fields: Vec<_> = types.iter().filter_map(|kind| kind.fields.as_ref()).flatten().collect();
     let takes = |name: &str| {
         let list = fields.iter().find(|field| field.name == "listUsers");
         list.is_some_and(|field| field.args.iter().any(|argument| argument.name == name))
     };
-    Ok(takes("limit") && takes("nextToken") && fields.iter().any(|field| field.name == "nextToken"))
+    takes("limit") && takes("nextToken") && fields.iter().any(|field| field.name == "nextToken")
 }
 
 async fn read_pages(reader: &Reader, organization: &RemoteId) -> Result<UserRows, ReadError> {

@@ -88,7 +88,12 @@ pub(super) struct IntrospectedSchema {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct IntrospectedType {
+    #[serde(default)]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub input_fields: Option<Vec<IntrospectedArgument>>,
     pub fields: Option<Vec<IntrospectedField>>,
 }
 

@@ -22,6 +22,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use documents::{MUTATIONS, QUERIES};
 
+use super::schema::UsedSchema;
 use super::{
     Definition, MutationResult, Permissions, Provider, ReadError, Secrets, Traffic, UnfitCredential, Verdict,
 };
@@ -44,6 +45,9 @@ const BATCH_LIMITS: BatchLimits = BatchLimits { aliases: 20, tokens: 800, cost: 
 pub static DEFINITION: Definition = Definition { api: &Hive, format: Format::of::<config::RawHive>(&Hive, HEAD) };
 
 const HEAD: Head = Head { text: include_str!("head.yaml"), endpoints: &["https://api.graphql-hive.com/graphql"] };
+
+/// The parts of the newest schema that rolecall uses.
+const USED: &str = include_str!("used-newest.txt");
 
 const TRAFFIC: Traffic = Traffic {
     parallelism: 4,
@@ -89,6 +93,13 @@ impl Provider for Hive {
 
     fn mutations(&self) -> &'static [(&'static str, Mutation)] {
         MUTATIONS
+    }
+
+    fn used_schema(&self) -> UsedSchema {
+        UsedSchema {
+            generations: &[include_str!("used-8.1.2.txt"), USED],
+            context: Context::ONLY,
+        }
     }
 
     fn mutation_result(

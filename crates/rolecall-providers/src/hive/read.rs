@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::super::distinct::distinct;
 use super::super::rows::{self, Fields, Mail, Row, Text};
-use super::ReadError;
+use super::super::schema::new_inputs;
+use super::{ReadError, USED};
 use super::documents::{
     ACCESS_TOKENS_PAGE, FEATURES, INVITATIONS_PAGE, MEMBERS_PAGE, ORGANIZATION, ORGANIZATION_WITHOUT_TYPE,
 };
@@ -23,7 +24,7 @@ use super::wire::{
 use rolecall_graphql::{CallError, GraphQlError, Query, Reader, TransportError};
 use rolecall_model::{
     AccountStatus, Action, Catalogue, Completeness, Desired, Gap, KeyName, Kind, KnownPermission, Level, Listing,
-    Live, LiveInvitation, LiveKey, LiveRole, LiveUser, Permission, Project, Projects, Reach, RemoteId, Resources,
+    Live, LiveInvitation, LiveKey, LiveRole, LiveUser, Permission, Project, Projects, Reach, ReadOnly, RemoteId, Resources,
     RoleName, Slug, UnreadableRow,
 };
 
@@ -38,7 +39,8 @@ const ROLES: usize = 50;
 
 pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, ReadError> {
     let requests_before = reader.requests();
-    let features = features(reader).await?;
+    let server = features(reader).await?;
+    let (features, read_only) = server.unzip();
     let has_project_type = features.as_ref().is_some_and(|features| features.contains(PROJECT_TYPE));
     let query = if has_project_type { &ORGANIZATION } else { &ORGANIZATION_WITHOUT_TYPE };
     let keys = desired.reads_keys();
@@ -93,6 +95,7 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
             keys: permissions(found.available_organization_access_token_permission_groups),
         }),
         unreadable,
+        read_only: read_only.unwrap_or_default(),
         lacks: (!may_modify).then_some(MEMBER_MODIFY).into_iter().collect(),
         gaps,
         requests: reader.requests() - requests_before,
@@ -142,9 +145,10 @@ pub(super) const DELETE_ACCESS_TOKEN: &str = "deleteAccessToken";
 /// The API shows the type of a project.
 const PROJECT_TYPE: &str = "Project.type";
 
-/// Returns the server's features that only some releases have, or nothing if it refuses to tell. Any other failure is
+/// Returns the server's features that only some releases have, and what must not be updated because it has inputs that
+/// rolecall doesn't know. Returns nothing if it refuses to tell. Any other failure is
 /// a failed read: on a server that is taken for an old one, invitations are sent without access.
-async fn features(reader: &Reader) -> Result<Option<BTreeSet<&'static str>>, ReadError> {
+async fn features(reader: &Reader) -> Result<Option<(BTreeSet<&'static str>, Vec<ReadOnly>)>, ReadError> {
     let answer: Features = match reader.query_once(&FEATURES).await {
         Ok(Features { mutation: None, .. }) => return Ok(None),
         Ok(answer) => answer,
@@ -161,7 +165,18 @@ async fn features(reader: &Reader) -> Result<Option<BTreeSet<&'static str>>, Rea
         (DELETE_ACCESS_TOKEN, has(&answer.mutation, "deleteAccessToken")),
         (PROJECT_TYPE, has(&answer.project, "type")),
     ];
-    Ok(Some(wanted.into_iter().filter(|(_, has)| *has).map(|(feature, _)| feature).collect()))
+    // Each of these updates replaces the whole record.
+    let replaced = [
+        (Kind::User, "assignMemberRole", &answer.assignment),
+        (Kind::Role, "updateMemberRole", &answer.role),
+    ];
+    let read_only = replaced.into_iter().filter_map(|(kind, operation, input)| {
+        let names = input.iter().filter_map(|it| it.input_fields.as_ref()).flatten();
+        let new = new_inputs(USED, operation, names.map(|field| &*field.name));
+        (!new.is_empty()).then(|| ReadOnly::new_input(kind, operation, &new))
+    });
+    let features = wanted.into_iter().filter(|(_, has)| *has).map(|(feature, _)| feature).collect();
+    Ok(Some((features, read_only.collect())))
 }
 
 async fn read_members(
@@ -415,7 +430,12 @@ fn projects<'a>(listed: List<WireProject>, assigned: impl Iterator<Item = &'a Re
     for Edge { node: WireProject { id, slug, kind, targets } } in listed.edges.into_iter().filter_map(Row::read) {
         let targets = targets.edges.into_iter().map(|edge| edge.node);
         let targets = targets.map(|target| (Slug::seen(target.slug), RemoteId::seen(target.id))).collect();
-        let single = kind.map(|kind| kind == "SINGLE");
+        // Nobody knows whether a new type of project has services.
+        let single = kind.and_then(|kind| match &*kind {
+            "SINGLE" => Some(true),
+            "FEDERATION" | "STITCHING" => Some(false),
+            _ => None,
+        });
         projects.by_slug.insert(Slug::seen(slug), Project { id: RemoteId::seen(id), single, targets });
     }
     let mut assigned_projects = assigned.filter_map(|resources| match resources {

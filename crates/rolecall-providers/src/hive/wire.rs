@@ -4,20 +4,24 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
-use super::super::rows::{Mail, Row, Text};
+use super::super::rows::{Mail, Row, Text, unknown_value};
 
 /// The answer to an introspection. A type may be null, but not missing.
 #[derive(Debug, Deserialize)]
 pub(super) struct Features {
+    #[serde(default)]
+    pub assignment: Option<Introspected>,
     #[serde(deserialize_with = "Option::deserialize")]
     pub invitation: Option<Introspected>,
     #[serde(deserialize_with = "Option::deserialize")]
     pub mutation: Option<Introspected>,
     #[serde(deserialize_with = "Option::deserialize")]
     pub project: Option<Introspected>,
+    #[serde(default)]
+    pub role: Option<Introspected>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -192,11 +196,20 @@ pub(super) struct WireTarget {
     pub slug: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     All,
     Granular,
+}
+
+impl<'de> Deserialize<'de> for Mode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match &*String::deserialize(deserializer)? {
+            "ALL" => Ok(Self::All),
+            "GRANULAR" => Ok(Self::Granular),
+            other => Err(unknown_value(other)),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -21,6 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use documents::{MUTATIONS, QUERIES};
 
+use super::schema::UsedSchema;
 use super::{Definition, MutationResult, Permissions, Provider, ReadError, Secrets, Traffic, UnfitCredential};
 use rolecall_config::{Format, Head};
 use rolecall_graphql::{CallError, Context, Contexts, Mutation, Reader, Redactor, Response};
@@ -93,6 +94,10 @@ impl Provider for Paradime {
 
     fn mutations(&self) -> &'static [(&'static str, Mutation)] {
         MUTATIONS
+    }
+
+    fn used_schema(&self) -> UsedSchema {
+        UsedSchema { generations: &[include_str!("used.txt")], context: Context::ONLY }
     }
 
     fn mutation_result(

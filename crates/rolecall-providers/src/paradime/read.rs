@@ -6,12 +6,13 @@ use serde_json::json;
 
 use super::super::distinct::distinct;
 use super::super::rows::{Fields, Mail, Text, separate};
-use super::ReadError;
 use super::documents::LIST_USERS;
 use super::wire::{ListUsers, UserLists, WireInvitation, WireUser};
+use super::{ReadError, account_type};
 use rolecall_graphql::{CallError, Reader};
 use rolecall_model::{
-    Action, Completeness, Desired, Gap, Kind, Listing, Live, LiveInvitation, LiveUser, RemoteId, RoleName,
+    Action, Completeness, Desired, Gap, Kind, Listing, Live, LiveInvitation, LiveUser, ReadOnly, RemoteId,
+    RoleName,
 };
 
 /// The only status that all of the vendor's pages and clients have. An invitation with any other status can be
@@ -28,6 +29,12 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     let mut unreadable = Vec::new();
     let active_users = active_users.ok_or_else(|| missing("listUsers.activeUsers"))?;
     let users = users(separate(active_users, &USERS, &mut unreadable));
+    let is_new = |user: &&LiveUser| user.roles.iter().any(|role| account_type::find(role).is_none());
+    let newer = users.items.iter().filter(is_new).map(|user| {
+        let role = user.roles.first().map_or("", RoleName::as_str);
+        ReadOnly::unknown_value(Kind::User, user.id.clone(), "role", role)
+    });
+    let read_only = newer.collect();
     let invited_users = invited_users.ok_or_else(|| missing("listUsers.invitedUsers"))?;
     let invitations = invitations(separate(invited_users, &INVITATIONS, &mut unreadable));
     // No answer names the workspace, so the name in the file has to be trusted.
@@ -35,6 +42,7 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     Ok(Live {
         invitations: Some(invitations),
         unreadable,
+        read_only,
         gaps: gaps(desired),
         requests: reader.requests() - requests_before,
         ..Live::of(organization, users)

@@ -14,9 +14,10 @@
 use super::documents::SCHEMA;
 use super::read::missing;
 use super::wire::{IntrospectedField, IntrospectedType, Introspection};
-use super::{ReadError, context, documents};
+use super::super::schema::new_inputs;
+use super::{ReadError, USED, context, documents};
 use rolecall_graphql::{CallError, Query, Reader};
-use rolecall_model::Desired;
+use rolecall_model::{Desired, Kind, ReadOnly};
 
 /// The fields that every read asks for, and that hubs didn't have before August 2023.
 const NEEDED: &[(&str, &str)] = &[
@@ -55,12 +56,17 @@ impl Generation {
     }
 }
 
-/// Reads the generation of a hub, or takes it from the cache. Returns nothing if the hub refuses introspection.
-pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Option<Generation>, ReadError> {
+/// Reads the generation of a hub, or takes it from the cache, and what must not be updated because the hub has inputs that
+/// rolecall doesn't know. Returns nothing if the hub refuses introspection.
+pub(super) async fn read(
+    reader: &Reader,
+    desired: &Desired,
+) -> Result<Option<(Generation, Vec<ReadOnly>)>, ReadError> {
     match reader.query_cached::<Introspection>(&SCHEMA).await {
         Ok(Introspection { schema: Some(schema) }) => {
             // The hub may be updated before the cached schema expires.
-            from_types(&schema.types, desired).map(Some).inspect_err(|_| forget(reader))
+            let generation = from_types(&schema.types, desired).inspect_err(|_| forget(reader))?;
+            Ok(Some((generation, read_only(&schema.types))))
         }
         Ok(Introspection { schema: None }) => Ok(None),
         Err(error) if error.refuses_introspection() => Ok(None),
@@ -79,6 +85,19 @@ pub(super) fn forget(reader: &Reader) {
     reader.forget_cached(&SCHEMA);
 }
 
+/// Returns what must not be updated. The rows of roles are replaced whole. The other updates are partial, by the
+/// documentation.
+fn read_only(types: &[IntrospectedType]) -> Vec<ReadOnly> {
+    let replaced = [("UserRolesUpdateInput", "updateUserRoles"), ("EntityRoleInput", "upsertEntityRole")];
+    let new = |(name, operation): (&str, &str)| {
+        let input = types.iter().find(|it| it.name.as_deref() == Some(name))?;
+        let names = input.input_fields.iter().flatten().map(|field| &*field.name);
+        let new = new_inputs(USED, operation, names);
+        (!new.is_empty()).then(|| ReadOnly::new_input(Kind::User, operation, &new))
+    };
+    replaced.into_iter().filter_map(new).collect()
+}
+
 fn from_types(types: &[IntrospectedType], desired: &Desired) -> Result<Generation, ReadError> {
     let named = |name: &str| types.iter().find(|it| it.name.as_deref() == Some(name));
     let field = |type_name: &str, name: &str| -> Option<&IntrospectedField> {
@@ -89,12 +108,16 @@ fn from_types(types: &[IntrospectedType], desired: &Desired) -> Result<Generatio
         field(type_name, name).is_some() || inputs.into_iter().flatten().any(|input| input.name == name)
     };
     let for_accounts = if context::changes_accounts(desired) { NEEDED_FOR_ACCOUNTS } else { &[] };
-    if let Some((type_name, name)) = NEEDED.iter().chain(for_accounts).find(|(it, name)| !has(it, name)) {
+    // No document contains these names of types, so a hub may have others.
+    let lacks = |type_name: &str, name: &str| named(type_name).is_some() && !has(type_name, name);
+    if let Some((type_name, name)) = NEEDED.iter().chain(for_accounts).find(|(it, name)| lacks(it, name)) {
         return Err(missing(&SCHEMA, format!("{type_name}.{name}")));
     }
     let arguments = field("Organization", "users").map(|users| &users.args);
     Ok(Generation {
         users_are_connection: field("Query", "users").is_some_and(|users| !users.kind.is_list()),
-        users_have_roles: arguments.into_iter().flatten().any(|argument| argument.name == "roleInOrgCtx"),
+        users_have_roles: arguments.into_iter().flatten().any(|argument| argument.name == "roleInOrgCtx")
+            && has("User", "role")
+            && has("EntityRole", "role"),
     })
 }

@@ -28,6 +28,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use context::OPERATIONS;
 pub use documents::{MUTATIONS, QUERIES, QUERIES_BY_GENERATION};
 
+use super::schema::UsedSchema;
 use super::{
     Definition, MutationResult, Permissions, Provider, ReadError, Secrets, Survey, Traffic, UnfitCredential,
 };
@@ -49,6 +50,9 @@ pub static DEFINITION: Definition =
 
 const HEAD: Head =
     Head { text: include_str!("head.yaml"), endpoints: &["https://graphql-platform.p.rapidapi.com/"] };
+
+/// The parts of the schema of the documentation that rolecall uses.
+const USED: &str = include_str!("used-documented.txt");
 
 const TRAFFIC: Traffic = Traffic { parallelism: 1, batch_limits: None, quotas: &[], retries_rate_limited: true };
 
@@ -123,6 +127,13 @@ impl Provider for RapidApi {
 
     fn mutations(&self) -> &'static [(&'static str, Mutation)] {
         MUTATIONS
+    }
+
+    fn used_schema(&self) -> UsedSchema {
+        UsedSchema {
+            generations: &[include_str!("used-2023-08.txt"), USED],
+            context: EITHER,
+        }
     }
 
     fn mutation_result(

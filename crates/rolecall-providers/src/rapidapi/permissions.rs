@@ -75,7 +75,7 @@ async fn organization_admin(reader: &Reader, live: &Live) -> Permitted {
 /// Lists one account of the hub, which only its administrators may do.
 async fn hub_admin(reader: &Reader, desired: &Desired) -> Permitted {
     let generation = match generation::read(reader, desired).await {
-        Ok(generation) => generation.unwrap_or(DOCUMENTED),
+        Ok(generation) => generation.map_or(DOCUMENTED, |(generation, _)| generation),
         Err(error) => return Permitted::Unknown(error.to_string()),
     };
     let query = generation.users().within(PERSONAL);

@@ -196,8 +196,8 @@ pub(super) struct WireTeam {
     pub name: Text,
     pub description: Option<String>,
     pub thumbnail: Option<String>,
-    /// An instant in one of two forms. Only its presence matters.
-    pub deleted_at: Option<Value>,
+    /// An instant as a text or a number. Only its presence matters.
+    pub deleted_at: Option<Id>,
     pub users_count: Option<Count>,
 }
 

@@ -29,12 +29,13 @@ use teams::Teams;
 
 pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, ReadError> {
     let requests_before = reader.requests();
-    let generation = generation::read(reader, desired).await?;
+    let (generation, mut read_only) = generation::read(reader, desired).await?.unzip();
     let read = match read_as(reader, desired, generation).await {
         // The hub's schema may have changed since it was cached.
         Err(error) if generation::is_schema_mismatch(&error) => {
             generation::forget(reader);
-            let current = generation::read(reader, desired).await?;
+            let (current, now) = generation::read(reader, desired).await?.unzip();
+            read_only = now;
             if current == generation {
                 return Err(error);
             }
@@ -42,7 +43,10 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
         }
         read => read,
     };
-    read.map(|live| Live { requests: reader.requests() - requests_before, ..live })
+    read.map(|live| {
+        let read_only = live.read_only.iter().cloned().chain(read_only.into_iter().flatten()).collect();
+        Live { read_only, requests: reader.requests() - requests_before, ..live }
+    })
 }
 
 /// Reads the organisation with the documents of a generation, which is that of the documentation if it isn't known.
@@ -77,6 +81,7 @@ async fn read_as(reader: &Reader, desired: &Desired, known: Option<Generation>) 
     let teams = teams::teams(teams, &entity, &mut unreadable);
     let unread_teams = unreadable.len() - before;
     let members = people::members(found.users.ok_or_else(|| missing(&ORGANIZATION, "organization.users"))?);
+    let read_only = members.unclear.clone();
     let rows = people::read_rows(reader, &id).await?;
     let assigned = read_assignments(reader, desired, &id, &members, &teams, &roles, generation).await?;
     let held = held_roles(&members, &assigned, generation);
@@ -102,6 +107,7 @@ async fn read_as(reader: &Reader, desired: &Desired, known: Option<Generation>) 
         non_members,
         apps,
         unreadable,
+        read_only,
         invitations: Some(invitations),
         gaps: gaps(known),
         ..Live::of(organization, users)

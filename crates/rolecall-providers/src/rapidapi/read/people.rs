@@ -38,8 +38,8 @@ use crate::ReadError;
 use crate::rows::{self, Fields, Mail, Row, separate};
 use rolecall_graphql::Reader;
 use rolecall_model::{
-    AccountStatus, Completeness, Email, Kind, Listing, LiveInvitation, LiveUser, Memberships, RemoteId, RoleName,
-    Seen, UnreadableRow,
+    AccountStatus, Completeness, Email, Kind, Listing, LiveInvitation, LiveUser, Memberships, ReadOnly, RemoteId,
+    RoleName, Seen, UnreadableRow,
 };
 
 /// The number of rows that one page asks for, as in the vendor's example.
@@ -123,6 +123,8 @@ pub(super) struct Members {
     pub teams: BTreeMap<RemoteId, BTreeSet<RemoteId>>,
     /// The rows that can't be read.
     unread: Vec<UnreadableRow>,
+    /// The users whose accounts have a status that rolecall doesn't know.
+    pub unclear: Vec<ReadOnly>,
     /// The reason why the list isn't complete, if there is one.
     incomplete: Option<String>,
 }
@@ -133,6 +135,7 @@ pub(super) fn members(wire: Vec<Row<WireUser>>) -> Members {
         roles: BTreeMap::new(),
         teams: BTreeMap::new(),
         unread: Vec::new(),
+        unclear: Vec::new(),
         incomplete: None,
     };
     let mut seen = BTreeSet::new();
@@ -147,7 +150,11 @@ pub(super) fn members(wire: Vec<Row<WireUser>>) -> Members {
             found.incomplete = Some(format!("the platform lists the user {} twice", live.id));
             continue;
         }
-        let WireUser { role, teams, .. } = user;
+        let WireUser { role, teams, status, .. } = user;
+        if live.account_status == AccountStatus::Unclear {
+            let status = status.as_deref().unwrap_or_default();
+            found.unclear.push(ReadOnly::unknown_value(Kind::User, live.id.clone(), "status", status));
+        }
         if let Some(role) = role {
             let name = role.role.and_then(|role| role.name);
             found.roles.insert(live.id.clone(), (RemoteId::from(role.role_id), name));
