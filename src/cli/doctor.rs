@@ -326,7 +326,8 @@ async fn schema(connected: &Connected, error: Option<&ReadError>) -> Vec<Check> 
     let differences = match compare_schema(&connected.reader, connected.provider).await {
         Ok(SchemaReport::Compared(differences)) => differences,
         Ok(SchemaReport::NotShown) => {
-            let says = "The platform doesn't show its schema. If its API has changed, a request fails and says so.";
+            let says =
+                "The platform doesn't show its schema. If its API has changed, a request fails and says so.";
             return vec![Check::unknown(Topic::Schema, says)];
         }
         Err(error) => {
@@ -348,8 +349,16 @@ async fn schema(connected: &Connected, error: Option<&ReadError>) -> Vec<Check> 
     for difference in of(|impact| matches!(impact, Impact::Mutations(_))) {
         let Impact::Mutations(mutations) = &difference.impact else { continue };
         let mutations: Vec<&str> = mutations.iter().map(String::as_str).collect();
-        let says = format!("The platform's API has changed, and refuses {}: {}.", list_of(&mutations, "and"), shown(&[difference]));
-        checks.push(Check::no(Topic::Schema, says, "Update rolecall. Until then, make such changes in the web app."));
+        let says = format!(
+            "The platform's API has changed, and refuses {}: {}.",
+            list_of(&mutations, "and"),
+            shown(&[difference])
+        );
+        checks.push(Check::no(
+            Topic::Schema,
+            says,
+            "Update rolecall. Until then, make such changes in the web app.",
+        ));
     }
     let doubtful = of(|impact| *impact == Impact::ToBeChecked);
     if !doubtful.is_empty() {
@@ -358,8 +367,15 @@ async fn schema(connected: &Connected, error: Option<&ReadError>) -> Vec<Check> 
     }
     let harmless = of(|impact| *impact == Impact::Harmless);
     if checks.is_empty() {
-        let but = if harmless.is_empty() { String::new() } else { format!(" Harmless differences: {}.", shown(&harmless)) };
-        checks.push(Check::yes(Topic::Schema, format!("The platform's API is the one that rolecall was built for.{but}")));
+        let but = if harmless.is_empty() {
+            String::new()
+        } else {
+            format!(" Harmless differences: {}.", shown(&harmless))
+        };
+        checks.push(Check::yes(
+            Topic::Schema,
+            format!("The platform's API is the one that rolecall was built for.{but}"),
+        ));
     }
     checks
 }

@@ -13,7 +13,9 @@ use jiff::Timestamp;
 use rolecall_config::{Source, check_source};
 use rolecall_engine::apply::{Apply, Deliveries, Report, Shutdown, Step, sign_in};
 use rolecall_engine::ledger::{Event, Ledger};
-use rolecall_graphql::{Backoff, Context, Query, Quotas, Reader, Redactor, Request, Response, Transport, TransportError};
+use rolecall_graphql::{
+    Backoff, Context, Query, Quotas, Reader, Redactor, Request, Response, Transport, TransportError,
+};
 use rolecall_model::{
     Address, Desired, Finding, Limit, Live, OrganizationPlan, ProviderName, Removals, Rules, Site,
 };

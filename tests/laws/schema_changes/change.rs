@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use apollo_compiler::ast::{EnumValueDefinition, FieldDefinition, InputValueDefinition, Type};
+use apollo_compiler::ast::{DirectiveList, EnumValueDefinition, FieldDefinition, InputValueDefinition, Type};
 use apollo_compiler::schema::{Component, ExtendedType};
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{Name, Node, Schema};
@@ -109,7 +109,7 @@ fn input(named: &str, kind: Type) -> InputValueDefinition {
         name: name(named),
         ty: Node::new(kind),
         default_value: None,
-        directives: Default::default(),
+        directives: DirectiveList::default(),
     }
 }
 
@@ -180,6 +180,7 @@ impl<'a> Changes<'a> {
         self.made.push(Change { name: named, schema, answers, impact, fallback });
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "the callers read better")]
     fn on_field(
         &mut self,
         (on, field): (&str, &str),
@@ -341,7 +342,7 @@ impl<'a> Changes<'a> {
                     let value = EnumValueDefinition {
                         description: None,
                         value: name(UNKNOWN),
-                        directives: Default::default(),
+                        directives: DirectiveList::default(),
                     };
                     it.make_mut().values.insert(name(UNKNOWN), Component::new(value));
                 });
@@ -375,7 +376,7 @@ impl<'a> Changes<'a> {
                     name: name("another"),
                     arguments: Vec::new(),
                     ty: text(),
-                    directives: Default::default(),
+                    directives: DirectiveList::default(),
                 };
                 object.make_mut().fields.insert(name("another"), Component::new(field));
             });

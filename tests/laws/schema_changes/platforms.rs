@@ -231,7 +231,7 @@ impl Changing for Hub {
             member(&mut accounts, &format!("{name}@x.example"), false, &[("Payments", "team-viewer")]);
         }
         let away = accounts.add_user("away@x.example");
-        accounts.user_mut(away).unwrap().status = "DEACTIVATED".to_owned();
+        "DEACTIVATED".clone_into(&mut accounts.user_mut(away).unwrap().status);
         let of_accounts = format!(
             "allow: [user-deletion]
 users:

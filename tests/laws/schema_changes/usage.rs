@@ -217,7 +217,7 @@ pub fn calls(parsed: &Parsed, request: &Request) -> Vec<Call> {
     let mut found = Vec::new();
     for field in operation.root_fields(document).filter(|field| !field.name.starts_with("__")) {
         let root = operation.is_mutation().then(|| field.name.to_string());
-        add_calls(document, field, &field.name.to_string(), &root, &request.variables, &mut found);
+        add_calls(document, field, &field.name, &root, &request.variables, &mut found);
     }
     found
 }

@@ -7,7 +7,7 @@ use apollo_compiler::ast::Type;
 use apollo_compiler::executable::{Field, Operation};
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::validation::Valid;
-use apollo_compiler::{ExecutableDocument, Schema};
+use apollo_compiler::{ExecutableDocument, Name, Schema};
 use rolecall_graphql::Request;
 use serde_json::Value;
 
@@ -51,7 +51,9 @@ impl<'a> Text<'a> {
     fn count(&mut self, (mutation, path): Path, kind: &str, value: &Value) {
         match (value, self.schema.get_input_object(kind)) {
             (Value::Array(items), _) => {
-                items.iter().for_each(|item| self.count((mutation, path.clone()), kind, item));
+                for item in items {
+                    self.count((mutation, path.clone()), kind, item);
+                }
             }
             (Value::Object(given), Some(input)) => {
                 for (name, field) in &input.fields {
@@ -155,7 +157,7 @@ impl<'a> Text<'a> {
                 match self.schema.types.get(name) {
                     Some(ExtendedType::Scalar(_)) => format!("{name}{mark}"),
                     Some(ExtendedType::Enum(known)) => {
-                        let values: BTreeSet<&str> = known.values.keys().map(|value| value.as_str()).collect();
+                        let values: BTreeSet<&str> = known.values.keys().map(Name::as_str).collect();
                         format!("{shown}{{{}}}{mark}", values.into_iter().collect::<Vec<_>>().join("|"))
                     }
                     _ => format!("{shown}{{}}{mark}"),
@@ -181,7 +183,7 @@ impl<'a> Text<'a> {
             let is_used = |name: &str| self.entries.contains_key(&(mutation, format!("{prefix}{name}")));
             let Some(object) = self.schema.get_object(&object) else { continue };
             let others: BTreeSet<&str> =
-                object.fields.keys().map(|name| name.as_str()).filter(|name| !is_used(name)).collect();
+                object.fields.keys().map(Name::as_str).filter(|name| !is_used(name)).collect();
             if !others.is_empty() {
                 let others = others.into_iter().collect::<Vec<_>>().join(", ");
                 lines.insert((mutation, format!("{prefix}*"), others));

@@ -7,9 +7,11 @@ use serde_json::json;
 use super::super::distinct::distinct;
 use super::super::rows::{Cursors, Fields, Mail, Text, separate};
 use super::super::schema::new_inputs;
-use super::{ReadError, USED};
 use super::documents::{GUESSED_TYPES, LIST_API_KEYS, LIST_USERS, LIST_USERS_ARGUMENTS, LIST_USERS_PAGE};
-use super::wire::{IntrospectedType, Introspection, KeyList, ListApiKeys, ListUsers, ListedUser, UserList, WireKey};
+use super::wire::{
+    IntrospectedType, Introspection, KeyList, ListApiKeys, ListUsers, ListedUser, UserList, WireKey,
+};
+use super::{ReadError, USED};
 use rolecall_graphql::{CallError, Query, Reader};
 use rolecall_model::{
     Action, Completeness, Gap, KeyName, Kind, Listing, Live, LiveKey, LiveUser, ReadOnly, RemoteId, RoleName,

@@ -96,10 +96,7 @@ impl Provider for Hive {
     }
 
     fn used_schema(&self) -> UsedSchema {
-        UsedSchema {
-            generations: &[include_str!("used-8.1.2.txt"), USED],
-            context: Context::ONLY,
-        }
+        UsedSchema { generations: &[include_str!("used-8.1.2.txt"), USED], context: Context::ONLY }
     }
 
     fn mutation_result(

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use super::super::distinct::distinct;
 use super::super::rows::{self, Fields, Mail, Row, Text};
 use super::super::schema::new_inputs;
-use super::{ReadError, USED};
 use super::documents::{
     ACCESS_TOKENS_PAGE, FEATURES, INVITATIONS_PAGE, MEMBERS_PAGE, ORGANIZATION, ORGANIZATION_WITHOUT_TYPE,
 };
@@ -21,11 +20,12 @@ use super::wire::{
     AccessTokensPage, Edge, Features, Found, Introspected, InvitationsPage, List, MembersPage, Organization, Page,
     PermissionGroup, WireInvitation, WireMember, WirePermission, WireProject, WireRole, WireToken,
 };
+use super::{ReadError, USED};
 use rolecall_graphql::{CallError, GraphQlError, Query, Reader, TransportError};
 use rolecall_model::{
     AccountStatus, Action, Catalogue, Completeness, Desired, Gap, KeyName, Kind, KnownPermission, Level, Listing,
-    Live, LiveInvitation, LiveKey, LiveRole, LiveUser, Permission, Project, Projects, Reach, ReadOnly, RemoteId, Resources,
-    RoleName, Slug, UnreadableRow,
+    Live, LiveInvitation, LiveKey, LiveRole, LiveUser, Permission, Project, Projects, Reach, ReadOnly, RemoteId,
+    Resources, RoleName, Slug, UnreadableRow,
 };
 
 /// The number of members that one page asks for.
@@ -166,10 +166,8 @@ async fn features(reader: &Reader) -> Result<Option<(BTreeSet<&'static str>, Vec
         (PROJECT_TYPE, has(&answer.project, "type")),
     ];
     // Each of these updates replaces the whole record.
-    let replaced = [
-        (Kind::User, "assignMemberRole", &answer.assignment),
-        (Kind::Role, "updateMemberRole", &answer.role),
-    ];
+    let replaced =
+        [(Kind::User, "assignMemberRole", &answer.assignment), (Kind::Role, "updateMemberRole", &answer.role)];
     let read_only = replaced.into_iter().filter_map(|(kind, operation, input)| {
         let names = input.iter().filter_map(|it| it.input_fields.as_ref()).flatten();
         let new = new_inputs(USED, operation, names.map(|field| &*field.name));

@@ -11,10 +11,10 @@
 //! that a field doesn't exist, the cached schema is forgotten and the read starts again. A hub without a field that
 //! rolecall needs is too old, and the error names the field.
 
+use super::super::schema::new_inputs;
 use super::documents::SCHEMA;
 use super::read::missing;
 use super::wire::{IntrospectedField, IntrospectedType, Introspection};
-use super::super::schema::new_inputs;
 use super::{ReadError, USED, context, documents};
 use rolecall_graphql::{CallError, Query, Reader};
 use rolecall_model::{Desired, Kind, ReadOnly};

@@ -130,10 +130,7 @@ impl Provider for RapidApi {
     }
 
     fn used_schema(&self) -> UsedSchema {
-        UsedSchema {
-            generations: &[include_str!("used-2023-08.txt"), USED],
-            context: EITHER,
-        }
+        UsedSchema { generations: &[include_str!("used-2023-08.txt"), USED], context: EITHER }
     }
 
     fn mutation_result(

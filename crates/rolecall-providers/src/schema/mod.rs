@@ -234,7 +234,8 @@ impl<'a> Comparison<'a> {
     /// Compares the values of an enum.
     fn values(&mut self, root: Root, path: &Path<'_>, name: &str, known: &BTreeSet<&str>) {
         use DifferenceKind::{Gone, NewValue};
-        let now: BTreeSet<&str> = self.schema.named(name).into_iter().flat_map(|kind| kind.values()).collect();
+        let now: BTreeSet<&str> =
+            self.schema.named(name).into_iter().flat_map(introspected::Type::values).collect();
         for value in now.difference(known) {
             let (impact, note) = if path.is_sent() {
                 (Impact::Harmless, "The value is new. rolecall never sends it.")

@@ -22,7 +22,7 @@ use people::{Members, People};
 use rolecall_graphql::{CallError, Query, Reader};
 use rolecall_model::{
     Action, AssignableRole, AssignableRoles, Caller, Completeness, Desired, Email, Gap, Kind, Listing, Live,
-    LiveUser, Organization, RemoteId, RoleName, Scope,
+    LiveUser, Organization, ReadOnly, RemoteId, RoleName, Scope,
 };
 use roles::Assignments;
 use teams::Teams;
@@ -81,9 +81,10 @@ async fn read_as(reader: &Reader, desired: &Desired, known: Option<Generation>) 
     let teams = teams::teams(teams, &entity, &mut unreadable);
     let unread_teams = unreadable.len() - before;
     let members = people::members(found.users.ok_or_else(|| missing(&ORGANIZATION, "organization.users"))?);
-    let read_only = members.unclear.clone();
+    let mut read_only = members.unclear.clone();
     let rows = people::read_rows(reader, &id).await?;
     let assigned = read_assignments(reader, desired, &id, &members, &teams, &roles, generation).await?;
+    read_only.extend(with_unread_roles(&assigned, &members));
     let held = held_roles(&members, &assigned, generation);
     let People { mut users, invitations, doubt_about_teams, legacy_admins, unread } =
         people::people(members, rows, &teams, num_of_users);
@@ -259,8 +260,23 @@ async fn read_assignments(
         let organization_roles = roles::read_assignments(reader, id, &people, None, roles).await?;
         found.doubt = found.doubt.or(organization_roles.doubt);
         found.organization = organization_roles.organization;
+        found.unread.extend(organization_roles.unread);
     }
     Ok(found)
+}
+
+/// Returns the users whose roles can't be read, so that nobody knows what an update would change. If a row doesn't say whose
+/// it is, it may be anybody's.
+fn with_unread_roles(assigned: &Assignments, members: &Members) -> Vec<ReadOnly> {
+    let is_member = |id: &&RemoteId| members.users.iter().any(|user| user.id == **id);
+    let why = "A row of `entitiesRoles` about it can't be read, so rolecall doesn't know its roles, and changes none. Update rolecall, or use `--assert` to write them all the same.";
+    let read_only = |id: &RemoteId| ReadOnly {
+        kind: Kind::User,
+        id: Some(id).filter(is_member).cloned(),
+        code: "roles-not-read",
+        why: why.to_owned(),
+    };
+    assigned.unread.iter().map(read_only).collect()
 }
 
 /// The id of each user's role in the organisation, with its name if the platform sent one.

@@ -35,6 +35,8 @@ pub(super) struct Assignments {
     /// The reason why the roles can't be relied on, if there is one. For example, a user has two roles in the same
     /// place, and nobody knows which of them applies.
     pub doubt: Option<String>,
+    /// The users who have a row that can't be read, or an id of nobody if the row doesn't say whose it is.
+    pub unread: BTreeSet<RemoteId>,
     /// Whether the roles in teams were read.
     pub read_teams: bool,
 }
@@ -142,6 +144,7 @@ pub(super) async fn read_assignments(
         if let Some(row) = unread.first() {
             found.doubt = Some(format!("a row of `entitiesRoles` can't be read: {}", row.why));
         }
+        found.unread.extend(unread.into_iter().filter_map(|row| row.address.id));
         for WireAssignment { entity_id, role_id, parent_id, org_id } in nodes {
             if org_id.as_ref().is_some_and(elsewhere) {
                 continue;

@@ -55,7 +55,7 @@ pub(super) fn teams(
     let mut found = Teams::default();
     // A deleted team may have lost its name.
     let remaining = wire.into_iter().filter(|row| match row {
-        Row::Unread(row, _) => row["deletedAt"].is_null(),
+        Row::Unread(row, _) => !row["deletedAt"].is_string() && !row["deletedAt"].is_number(),
         Row::Read(_) => true,
     });
     for team in separate(remaining, &TEAM, unreadable) {
