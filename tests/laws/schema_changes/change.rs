@@ -118,20 +118,15 @@ fn text() -> Type {
 }
 
 impl<'a> Changes<'a> {
-    /// Returns changes to a schema, evenly chosen: at most this many, or all. Returns their whole number as well.
-    pub fn of(
-        schema: &'a Valid<Schema>,
-        usage: &'a Usage,
-        optional: &'a [&'a str],
-        most: usize,
-    ) -> (Vec<Change>, usize) {
+    /// Returns changes to a schema, evenly chosen: at most this many, or all.
+    pub fn of(schema: &'a Valid<Schema>, usage: &'a Usage, optional: &'a [&'a str], most: usize) -> Vec<Change> {
         let all = |every| {
             let mut changes = Self { schema, usage, optional, fallback: false, count: 0, every, made: Vec::new() };
             changes.make();
             changes
         };
         let count = all(usize::MAX).count;
-        (all(count.div_ceil(most)).made, count)
+        all(count.div_ceil(most)).made
     }
 
     fn make(&mut self) {
