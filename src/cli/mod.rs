@@ -56,7 +56,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use command::Commands;
 pub use exit::Exit;
@@ -64,7 +64,7 @@ use exit::Failure;
 use offer::Offer;
 use out::Out;
 use rolecall_config::Loaded;
-use rolecall_model::{Address, Desired, Limit};
+use rolecall_model::{Address, Desired, Limit, length_of_time};
 pub use schema::{SCHEMAS, SchemaName, schema_text};
 
 /// The headings of options in help. Every verb lists the options that it shares with others under the same
@@ -179,6 +179,15 @@ impl Paths {
     fn now(&self) -> Timestamp {
         self.now.unwrap_or_else(Timestamp::now)
     }
+}
+
+/// The shortest time that an option takes, as for `max_age` in files.
+const SHORTEST: SignedDuration = SignedDuration::from_hours(1);
+
+/// Parses the length of time of an option, as it is written in files.
+fn days_or_hours(text: &str) -> Result<SignedDuration, String> {
+    let length = length_of_time(text).ok_or("write a number of days or hours, such as 14d or 36h")?;
+    if length < SHORTEST { Err("write at least 1h".to_owned()) } else { Ok(length) }
 }
 
 /// The number of days ahead of which a plan tells which access ends.

@@ -3,11 +3,11 @@
 use clap::{Args, ValueHint};
 use jiff::SignedDuration;
 
-use super::OUTPUT;
 use super::exit::Exit;
 use super::out::Out;
+use super::{OUTPUT, days_or_hours};
 use crate::report;
-use rolecall_model::{Job, Plan, length_of_time};
+use rolecall_model::{Job, Plan};
 use rolecall_plan::MaxSilence;
 
 /// The option of a verb that notices silent jobs.
@@ -15,12 +15,8 @@ use rolecall_plan::MaxSilence;
 pub(super) struct Silence {
     /// End with exit code 2 if the last good apply is older than this, such as 7d; `plan` also checks the last drift run of the
     /// ledger.
-    #[arg(long, value_name = "TIME", value_parser = time, value_hint = ValueHint::Other, help_heading = OUTPUT)]
+    #[arg(long, value_name = "TIME", value_parser = days_or_hours, value_hint = ValueHint::Other, help_heading = OUTPUT)]
     max_silence: Option<SignedDuration>,
-}
-
-fn time(text: &str) -> Result<SignedDuration, String> {
-    length_of_time(text).ok_or_else(|| "write a number of days or hours, such as 7d or 36h".to_owned())
 }
 
 impl Silence {

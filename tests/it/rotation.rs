@@ -386,7 +386,7 @@ fn the_lifetime_of_a_key_is_checked() {
     let cases = [
         "lifetime: 90d, expires: 2027-01-01T00:00:00Z",
         "lifetime: 90",
-        "lifetime: 30m",
+        "lifetime: 0h",
         "lifetime: 90d, id: k1",
         "lifetime: 90d, absent: true",
         "rotate_before: 14d",
@@ -428,7 +428,7 @@ fn the_rule_of_a_key_is_checked() {
         "max_age: 90",
         "max_age: '90'",
         "max_age: 90d, overlap: 46d",
-        "max_age: 30m",
+        "max_age: 0h",
         "overlap: 3d, rotate: automatically",
         "max_age: 90d, rotate: always",
         "max_age: 90d, absent: true",

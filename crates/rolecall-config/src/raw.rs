@@ -191,7 +191,7 @@ text! {
     /// The address of an entity, or a pattern for addresses.
     AddressText: {
         "description": "This is the address of an entity, such as `user/jane@acme.example`. `*` stands for any text.",
-        "type": "string", "pattern": "^(organization|(team|role|user|key)/[^#]+(#.*)?)$",
+        "type": "string", "pattern": r"^(organization|(team|role|user|key)/[^#]+(#[\s\S]*)?)$",
     }
 }
 

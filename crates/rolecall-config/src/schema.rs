@@ -125,7 +125,7 @@ impl Definitions<'_> {
             }
             let duration = json!({
                 "description": "This is a length of time, such as `90d` or `36h`.",
-                "type": "string", "pattern": r"^[0-9]",
+                "type": "string", "pattern": "^[0-9]+[dh]$",
             });
             self.0.insert("Duration".to_owned(), duration);
         }

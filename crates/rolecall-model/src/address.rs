@@ -227,7 +227,7 @@ impl JsonSchema for Address {
         json_schema!({
             "type": "string",
             "description": "The address of an entity: kind/name, with #id where the name is ambiguous; or organization.",
-            "pattern": "^(organization|(team|role|user|invitation|key)/.+)$",
+            "pattern": "^(organization|(team|role|user|invitation|key)/[\\s\\S]+)$",
         })
     }
 }

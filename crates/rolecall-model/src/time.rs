@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use jiff::{SignedDuration, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -124,12 +124,18 @@ impl Lifetime {
     }
 }
 
-/// Parses a length of time such as `90d` or `36h`. Days have 24 hours. Returns `None` for anything else, and for a negative
-/// time.
+/// Parses a length of time such as `90d` or `36h`. Days have 24 hours. Returns `None` for anything else.
 pub fn length_of_time(text: &str) -> Option<SignedDuration> {
-    let span: Span = text.parse().ok()?;
-    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
-    (!duration.is_negative()).then_some(duration)
+    in_units(text, &[('d', DAY), ('h', 60 * 60)])
+}
+
+/// Parses a whole number of one of these units, each with its seconds.
+fn in_units(text: &str, units: &[(char, i64)]) -> Option<SignedDuration> {
+    let (number, seconds) =
+        units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(*unit)?, *seconds)))?;
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let number: i64 = number.parse().ok().filter(|_| is_number)?;
+    Some(SignedDuration::from_secs(number.checked_mul(seconds)?))
 }
 
 /// Writes the largest unit in which it is a whole number, such as `90d` or `36h`.
@@ -150,7 +156,8 @@ impl Serialize for Lifetime {
 impl<'de> Deserialize<'de> for Lifetime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let duration = length_of_time(&text);
+        let units = [('d', DAY), ('h', 60 * 60), ('m', 60), ('s', 1)];
+        let duration = in_units(&text, &units);
         let wrong = || de::Error::custom("this is not a length of time; write it like `90d`");
         duration.map(Self::new).ok_or_else(wrong)
     }
