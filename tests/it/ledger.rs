@@ -240,6 +240,34 @@ fn a_lock_says_whether_another_apply_had_it_meanwhile() {
     assert!(!OrganizationLock::acquire(&path).unwrap().was_free_since(jiff::Timestamp::now()));
 }
 
+/// A process that is just being started has a copy of every descriptor, and a look holds the lock for a moment.
+#[test]
+fn a_released_lock_is_free_whatever_else_runs() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("organisation.lock");
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let runs = || !done.load(std::sync::atomic::Ordering::Relaxed);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while runs() {
+                std::process::Command::new("true").status().unwrap();
+            }
+        });
+        scope.spawn(|| {
+            while runs() {
+                OrganizationLock::is_held(&path);
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        });
+        let begun = jiff::Timestamp::now();
+        let refused = (0..300).filter(|_| OrganizationLock::acquire(&path).is_err()).count();
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(refused, 0);
+        assert!(OrganizationLock::was_held_since(&path, begun));
+        assert!(!OrganizationLock::was_held_since(&path, jiff::Timestamp::now()));
+    });
+}
+
 /// A job that runs every hour has nothing to send most of the time.
 #[test]
 fn a_run_that_sends_nothing_is_recorded_if_something_changed_and_once_a_day() {

@@ -36,6 +36,9 @@ pub(super) enum Ending {
     Torn(usize),
 }
 
+/// The time for which [`OrganizationLock::is_held`] may hold a lock itself.
+const A_LOOK: Duration = Duration::from_millis(100);
+
 /// A lock that keeps out other applies of the same organisation until it is dropped, even if they run in another
 /// folder or use another ledger. Its file stays there and has the time at which the lock was last released.
 #[derive(Debug)]
@@ -51,8 +54,8 @@ impl OrganizationLock {
     ///
     /// Fails if another apply has the lock, or the file can't be used.
     pub fn acquire(path: &Path) -> Result<Self, LedgerError> {
-        let mut file =
-            locked(path, private::options().create(true).truncate(false).read(true).write(true), Duration::ZERO)?;
+        let options = private::options().create(true).truncate(false).read(true).write(true).clone();
+        let mut file = locked(path, &options, A_LOOK)?;
         let mut released = String::new();
         // Text that can't be read counts as that of an apply which was killed.
         let _ = file.read_to_string(&mut released);
@@ -65,6 +68,13 @@ impl OrganizationLock {
         File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
+    /// Returns whether an apply holds this lock file, or has held it since this time. An apply that was killed has left
+    /// no time.
+    pub fn was_held_since(path: &Path, at: Timestamp) -> bool {
+        let released = || std::fs::read_to_string(path).ok()?.parse::<Timestamp>().ok();
+        Self::is_held(path) || released().is_some_and(|released| released >= at)
+    }
+
     /// Returns whether nobody else had the lock since this time, so that a read which began then shows what is
     /// live. An apply that was killed has left no time.
     pub fn was_free_since(&self, at: Timestamp) -> bool {
@@ -75,7 +85,14 @@ impl OrganizationLock {
 impl Drop for OrganizationLock {
     fn drop(&mut self) {
         write_over(&mut self.file, &Timestamp::now().to_string());
+        unlock(&self.file);
     }
+}
+
+/// Releases a lock. Closing the file would release it too, but not before each process that this one is just starting has
+/// closed its copy of the descriptor.
+fn unlock(file: &File) {
+    let _ = file.unlock();
 }
 
 /// Replaces the text of a lock file. It is only a hint for the next apply, so a failure doesn't matter.
@@ -122,6 +139,12 @@ pub(super) struct LedgerFile {
     file: File,
     /// True after a failed write, when the file may end with half a line.
     broken: bool,
+}
+
+impl Drop for LedgerFile {
+    fn drop(&mut self) {
+        unlock(&self.file);
+    }
 }
 
 impl LedgerFile {
