@@ -1,10 +1,10 @@
 //! `rolecall keys`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, ValueHint};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::connect::GENERATOR;
 use super::exit::{Exit, Failure};
@@ -12,10 +12,11 @@ use super::files::{self, Readers};
 use super::out::Out;
 use super::reports::{Reports, check_metrics};
 use super::session::{Readings, Session};
-use super::{Connection, OUTPUT, Paths, access};
+use super::{Connection, OUTPUT, Paths, access, days_or_hours};
 use crate::report::{Format, KEYS_VERSION, KeysReport, Subject, key_metrics};
 use rolecall_config::{Loaded, LoadedFile};
-use rolecall_model::{Desired, Kind, ManualStep, Rules, Unread, length_of_time};
+use rolecall_model::{Desired, Kind, ManualStep, ProviderName, RemoteId, Rules, Unread};
+use rolecall_plan::access::broken;
 use rolecall_plan::keys::Keys;
 
 /// Show every key: its age, its stage, its secret and its next step.
@@ -63,8 +64,7 @@ impl FromStr for Within {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let length = length_of_time(text).ok_or("write a number of days or hours, such as 14d or 36h")?;
-        Ok(Self { typed: text.to_owned(), length })
+        Ok(Self { typed: text.to_owned(), length: days_or_hours(text)? })
     }
 }
 
@@ -75,10 +75,11 @@ pub(super) async fn keys(args: &KeysArgs, out: &mut Out) -> Result<Exit, Failure
     check_metrics(args.metrics_file.as_ref(), &loaded)?;
     let (loaded, without_keys) = with_keys(loaded);
     let session = Session::reading(loaded, &[Kind::Key].into(), &args.connection, out)?;
+    let begun = Timestamp::now();
     let Readings { read, failed: mut unread, mut exit } = session.read_all(out).await;
     let now = args.paths.now();
     let mut organizations: Vec<Keys> =
-        read.iter().map(|reading| reading.organization.keys(&reading.live, &reading.facts)).collect();
+        read.iter().map(|reading| reading.organization.keys(&reading.live, &reading.facts, begun)).collect();
     organizations.sort_by(|a, b| a.identity.cmp(&b.identity));
     unread.sort();
     if let Some(within) = &args.expiring_within {
@@ -94,24 +95,33 @@ pub(super) async fn keys(args: &KeysArgs, out: &mut Out) -> Result<Exit, Failure
         .iter()
         .flat_map(|organization| access::incomplete(&organization.identity, &organization.completeness))
         .collect();
-    let consequence = "There may be keys that aren't listed, so nothing is shown.";
-    let partial = access::ensure_complete(&incomplete, &unread, consequence, (args.partial, exit), out)?;
-    let report = KeysReport {
+    let mut report = KeysReport {
         format_version: KEYS_VERSION.to_owned(),
         generator: GENERATOR.to_owned(),
         at: now,
-        partial,
+        partial: false,
         expiring_within: args.expiring_within.as_ref().map(|within| within.typed.clone()),
         organizations,
         without_keys,
         unread,
     };
+    // One organisation that can't be read takes nothing from the metrics of the others, so it doesn't stop them either.
+    let mut written = vec![args.metrics_file.as_ref().map_or(Ok(()), |path| write_metrics(path, &report))];
+    let consequence = "There may be keys that aren't listed, so nothing is shown.";
+    report.partial = access::ensure_complete(&incomplete, &report.unread, consequence, (args.partial, exit), out)?;
     // If one report fails, the others are still written.
-    let mut written = vec![args.reports.write(Subject::Keys(&report), out)];
-    if let Some(path) = &args.metrics_file {
-        written.push(files::write_text(path, &key_metrics(&report), Readers::Everybody));
-    }
+    written.push(args.reports.write(Subject::Keys(&report), out));
     Ok(out.settle(exit, written))
+}
+
+/// Writes the metrics. For organisations that couldn't be read as a whole, the file keeps those of their last success.
+fn write_metrics(path: &Path, report: &KeysReport) -> Result<(), Failure> {
+    let unread = report.unread.iter().map(|unread| (unread.provider, unread.organization.clone()));
+    let partly = report.organizations.iter().filter(|keys| broken(&keys.completeness).next().is_some());
+    let partly = partly.map(|keys| (keys.identity.provider, keys.identity.organization.clone()));
+    let kept: Vec<(ProviderName, RemoteId)> = unread.chain(partly).collect();
+    let before = if path.exists() { files::read_text(path)? } else { String::new() };
+    files::write_text(path, &key_metrics(report, &kept, &before), Readers::Everybody)
 }
 
 /// Takes the organisations out whose API has no operations for keys. They aren't read.

@@ -8,13 +8,13 @@ use super::connect::Connected;
 use super::exit::{self, Failure};
 use super::selection;
 use crate::report;
-use rolecall_engine::ledger::{Ledger, Record};
+use rolecall_engine::ledger::{Ledger, OrganizationLock, Record};
 use rolecall_model::{
     Address, Desired, Facts, Gap, Guardrail, HoldReason, Identity, Inventory, Live, OrganizationPlan, Pattern,
     Refusal, Sealed, Warning,
 };
 use rolecall_plan::access::{Access, access};
-use rolecall_plan::keys::{Keys, keys};
+use rolecall_plan::keys::{Keys, TargetState, keys};
 use rolecall_plan::{
     MaxSilence, PlanInput, Planned, Selection, activity, near_endings, near_rotations, plan, select,
 };
@@ -150,18 +150,35 @@ impl Organization<'_> {
         access(&self.input(live, facts, None))
     }
 
-    /// Returns the keys of the organisation. Files and variables that got a secret are read.
-    pub fn keys(&self, live: &Live, facts: &Facts) -> Keys {
-        let mut found = keys(&self.input(live, facts, None));
+    /// Returns the keys of the organisation. Files and variables that got a secret are read. `begun`: the time before the
+    /// read of the ledger.
+    pub fn keys(&self, live: &Live, facts: &Facts, begun: Timestamp) -> Keys {
+        let mut found = keys(&self.input(live, facts, None), self.is_applied_since(live, begun));
         for key in &mut found.keys {
             let Some(delivered) = &mut key.delivered else { continue };
             let Some(fingerprint) = &delivered.fingerprint else { continue };
             for target in delivered.targets.iter_mut().filter(|target| target.arrived) {
                 let deliveries = &self.connected.deliveries;
-                target.now = deliveries.state(self.desired, &key.name, &target.name, fingerprint);
+                match deliveries.state(self.desired, &key.name, &target.name, fingerprint) {
+                    None => {}
+                    Some(Ok(state)) => target.now = Some(state),
+                    Some(Err(why)) => {
+                        target.now = Some(TargetState::Unreadable);
+                        target.why = Some(why);
+                    }
+                }
             }
         }
         found
+    }
+
+    /// Returns whether an apply is running, or ended since this time. It holds the lock of the organisation while it
+    /// sends, and its ledger all the time.
+    fn is_applied_since(&self, live: &Live, begun: Timestamp) -> bool {
+        let id = live.organization_id.as_ref().unwrap_or(&live.organization);
+        let locks = self.connected.lock_files(id);
+        OrganizationLock::is_held(&self.connected.ledger)
+            || locks.iter().any(|lock| OrganizationLock::was_held_since(lock, begun))
     }
 
     /// Plans the organisation. `approved`: plan only these changes.

@@ -11,7 +11,7 @@ use super::keys::KeysReport;
 use rolecall_model::{
     Address, Change, Expiry, Hold, HoldClass, Identity, Kind, OrganizationPlan, Plan, ProviderName, RemoteId,
 };
-use rolecall_plan::keys::{KeyStage, KeyStatus};
+use rolecall_plan::keys::{KeyStage, KeyStatus, Keys};
 
 /// A value with the labels that a series has in addition to the common ones.
 type Series = (Vec<(&'static str, String)>, i64);
@@ -22,6 +22,14 @@ struct Metric {
     help: &'static str,
     series: fn(&OrganizationPlan) -> Vec<Series>,
 }
+
+/// The name and the description of a metric that `drift` and `keys` write.
+const KEY_EXPIRY: (&str, &str) =
+    ("rolecall_key_expiry_timestamp_seconds", "When a key that isn't disabled ends, where the platform tells.");
+
+/// The name and the description of another one.
+const LAST_SUCCESS: (&str, &str) =
+    ("rolecall_last_success_timestamp_seconds", "When the organisation was last read without an error.");
 
 const METRICS: &[Metric] = &[
     Metric {
@@ -51,8 +59,8 @@ const METRICS: &[Metric] = &[
         },
     },
     Metric {
-        name: "rolecall_key_expiry_timestamp_seconds",
-        help: "When a key that works ends, where the platform tells.",
+        name: KEY_EXPIRY.0,
+        help: KEY_EXPIRY.1,
         series: |plan| {
             let expiring = plan.inventory.iter().flat_map(|inventory| &inventory.expiring);
             expiring.map(|(key, expires)| (vec![("key", key.to_string())], expires.as_second())).collect()
@@ -94,11 +102,7 @@ const KEPT_METRICS: &[KeptMetric] = &[
         help: "When the credential of rolecall ends, where the platform tells.",
         value: |plan, _| Some(plan.activity.credential_expires?.at.as_second()),
     },
-    KeptMetric {
-        name: "rolecall_last_success_timestamp_seconds",
-        help: "When the organisation was last read and planned.",
-        value: |_, now| Some(now.as_second()),
-    },
+    KeptMetric { name: LAST_SUCCESS.0, help: LAST_SUCCESS.1, value: |_, now| Some(now.as_second()) },
 ];
 
 /// Writes the metrics of a drift report made at `now`. For `unread` organisations, the times are kept from `before`, the file
@@ -132,34 +136,66 @@ pub fn metrics(plan: &Plan, now: Timestamp, unread: &[(ProviderName, RemoteId)],
 }
 
 /// A metric of keys: its name, its description, and its value for a key.
-type KeyMetric = (&'static str, &'static str, fn(&KeyStatus, Timestamp) -> Option<i64>);
+type KeyMetric = ((&'static str, &'static str), fn(&KeyStatus, Timestamp) -> Option<i64>);
 
 const KEY_METRICS: [KeyMetric; 3] = [
-    ("rolecall_key_age_seconds", "The age of a key, or how long it has been seen at least.", |key, _| {
+    (("rolecall_key_age_seconds", "The age of a key, or how long it has been seen at least."), |key, _| {
         key.age_seconds
     }),
-    ("rolecall_key_expires_timestamp_seconds", "When a key ends, where the platform tells.", |key, _| {
-        key.access.expires.map(Expiry::as_second)
-    }),
+    (KEY_EXPIRY, |key, _| key.access.expires.map(Expiry::as_second)),
     (
-        "rolecall_key_next_step_timestamp_seconds",
-        "When the next step of a key is due, or the key ends. What the next apply does is due now.",
-        |key, now| key.next.as_ref().map(|next| next.at.unwrap_or(now).as_second()),
+        (
+            "rolecall_key_next_step_timestamp_seconds",
+            "When the next step of a key is due, or the key ends. What the next apply does is due now.",
+        ),
+        |key, now| key.due(now).map(Timestamp::as_second),
     ),
 ];
 
-/// Writes the metrics of keys. A disabled key has none.
-pub fn key_metrics(report: &KeysReport) -> String {
+/// Writes the metrics of keys. A disabled key has none. For organisations that are not `read`, the series are kept from
+/// `before`, the file of the previous run.
+///
+/// `drift` writes two of these metrics too. A collector refuses a series that two files have, so these have the label
+/// `verb`.
+pub fn key_metrics(report: &KeysReport, unread: &[(ProviderName, RemoteId)], before: &str) -> String {
+    let read: Vec<&Keys> = report
+        .organizations
+        .iter()
+        .filter(|keys| !unread.contains(&(keys.identity.provider, keys.identity.organization.clone())))
+        .collect();
+    let verb = |(name, _): (&str, &str)| {
+        let is_shared = name == KEY_EXPIRY.0 || name == LAST_SUCCESS.0;
+        is_shared.then(|| ("verb", "keys".to_owned()))
+    };
+    let of_keys = KEY_METRICS.map(|(metric, value)| {
+        let of_key = move |organization: &Keys, key: &KeyStatus| {
+            let address = Address::key(&key.name).with_id(&key.id);
+            let labels = verb(metric).into_iter().chain([("key", address.to_string())]).collect();
+            Some((organization.identity.clone(), (labels, value(key, report.at)?)))
+        };
+        let enabled = |key: &&KeyStatus| key.stage != KeyStage::Disabled;
+        let all =
+            read.iter().flat_map(|keys| keys.keys.iter().filter(enabled).filter_map(|key| of_key(keys, key)));
+        (metric, all.collect::<Vec<(Identity, Series)>>())
+    });
+    let success =
+        |keys: &&Keys| (keys.identity.clone(), (verb(LAST_SUCCESS).into_iter().collect(), report.at.as_second()));
+    let last: Vec<(Identity, Series)> = read.iter().map(success).collect();
     let mut text = String::new();
-    for (name, help, value) in KEY_METRICS {
+    for ((name, help), series) in of_keys.into_iter().chain([(LAST_SUCCESS, last)]) {
         push_head(&mut text, name, help);
-        for organization in &report.organizations {
-            let keys = organization.keys.iter().filter(|key| key.stage != KeyStage::Disabled);
-            let series = keys.filter_map(|key| {
-                let address = Address::key(&key.name).with_id(&key.id);
-                Some((vec![("key", address.to_string())], value(key, report.at)?))
-            });
-            push_series(&mut text, name, &organization.identity, series);
+        for (identity, series) in series {
+            push_series(&mut text, name, &identity, [series]);
+        }
+        for (provider, organization) in unread {
+            let start = series_of(name, *provider, organization, &[]);
+            let start = start.trim_end_matches('}');
+            let is_kept = |line: &&str| {
+                line.strip_prefix(start).is_some_and(|rest| rest.starts_with(',') || rest.starts_with('}'))
+            };
+            for line in before.lines().filter(is_kept) {
+                let _ = writeln!(text, "{line}");
+            }
         }
     }
     text

@@ -1,6 +1,7 @@
 //! `rolecall keys`: every key with its stage, its age, its secret and its next step.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use jiff::SignedDuration;
 use rolecall::cli::{SchemaName, schema_text};
@@ -8,6 +9,7 @@ use rolecall::report::{Format, KEYS_VERSION, KeysReport, Layout, Subject, key_me
 use rolecall_model::{Action, Cause, Change, Expiry, OrganizationPlan, ProviderName, Site};
 use rolecall_plan::PlanInput;
 use rolecall_plan::keys::{KeyStage, Keys, MadeBy, StepKind, keys};
+use rolecall_sandbox::hive::WorldToken;
 use serde_json::Value;
 
 use crate::access::cells;
@@ -23,18 +25,21 @@ const AT_BITPANDA: &str =
 /// Returns the keys as a report has them.
 fn report<P: Platform>(rig: &Rig<P>) -> Keys {
     let live = rig.read().unwrap();
-    keys(&PlanInput {
+    let (facts, site, asserted) = (rig.ledger.facts(), Site::host("sandbox"), BTreeSet::new());
+    let caller = rolecall_engine::apply::sign_in(rolecall_providers::of(P::NAME), &rig.secrets);
+    let input = PlanInput {
         desired: &rig.desired,
         live: &live,
-        facts: &rig.ledger.facts(),
+        facts: &facts,
         rules: Rig::<P>::rules(),
-        site: &Site::host("sandbox"),
-        asserted: &BTreeSet::new(),
+        site: &site,
+        asserted: &asserted,
         only: None,
         approved: None,
-        caller: Some(&rolecall_engine::apply::sign_in(rolecall_providers::of(P::NAME), &rig.secrets)),
+        caller: Some(&caller),
         now: rig.now,
-    })
+    };
+    keys(&input, false)
 }
 
 /// Returns the stages of the keys with the name `ci`.
@@ -51,7 +56,7 @@ fn orphan_is_replaced<P: Platform>(rig: &mut Rig<P>, kill: impl Fn(&mut Rig<P>, 
     let found = report(rig);
     let key = found.keys.iter().find(|key| key.name.as_str() == "ci").unwrap();
     assert_eq!((key.made_by, &key.delivered), (MadeBy::Rolecall, &None));
-    assert!(key.next.as_ref().is_some_and(|next| next.is == StepKind::Retire && next.scheduled), "{key:?}");
+    assert!(key.next.as_ref().is_some_and(|next| next.is == StepKind::Replace && next.scheduled), "{key:?}");
     let plan = rig.plan();
     let causes: Vec<_> = plan.sealed.changes.iter().map(|change| (change.action, &change.cause)).collect();
     assert_eq!(addresses(&plan)[0], "key/ci");
@@ -97,7 +102,7 @@ fn what_the_file_asks_for_since_an_orphan_is_reviewed() {
 }
 
 #[test]
-fn a_key_that_somebody_else_made_is_foreign_and_stays() {
+fn a_key_is_foreign_only_if_the_ledger_proves_that_somebody_else_made_it() {
     let mut world = bitpanda::world();
     world.keys.push(bitpanda::key("theirs", "ci", &["A"], "s"));
     world.keys.push(bitpanda::key("other", "other", &["A"], "t"));
@@ -108,10 +113,24 @@ fn a_key_that_somebody_else_made_is_foreign_and_stays() {
     assert_eq!((of(&rig, "ci").stage, of(&rig, "ci").made_by), (KeyStage::Active, MadeBy::Unknown), "no ledger");
     rig.set_file("keys: [{ name: ci, roles: [A] }, { name: new, roles: [A], expires: 2031-01-01T00:00:00Z, deliver: { file: new } }]\n");
     assert_eq!(rig.apply().steps.len(), 1);
-    assert_eq!((of(&rig, "ci").stage, of(&rig, "ci").made_by), (KeyStage::Foreign, MadeBy::SomebodyElse));
+    // Bitpanda doesn't tell when a key was created, so it may be older than the ledger.
+    assert_eq!((of(&rig, "ci").stage, of(&rig, "ci").made_by), (KeyStage::Active, MadeBy::NotInLedger));
     assert_eq!((of(&rig, "new").stage, of(&rig, "new").made_by), (KeyStage::Active, MadeBy::Rolecall));
     assert_eq!(of(&rig, "other").stage, KeyStage::Unmanaged);
     assert!(addresses(&rig.plan()).is_empty());
+    // Hive tells it. The ledger began after the first key, and before the second one.
+    let mut world = hive::world();
+    let mut file = AT_HIVE.trim_end().trim_end_matches(']').to_owned();
+    for (name, created_at) in [("older", now() - days(1)), ("newer", now() + days(1))] {
+        let (id, title, digest) = (name.to_owned(), name.to_owned(), name.to_owned());
+        world.tokens.push(WorldToken { id, title, digest, created_at, ..world.tokens[0].clone() });
+        write!(file, ", {{ name: {name} }}").unwrap();
+    }
+    let mut rig = hive::Rig::new(world, &format!("{file}]\n"));
+    rig.apply();
+    let of = |name: &str| report(&rig).keys.into_iter().find(|key| key.name.as_str() == name).unwrap();
+    assert_eq!((of("older").stage, of("older").made_by), (KeyStage::Active, MadeBy::NotInLedger));
+    assert_eq!((of("newer").stage, of("newer").made_by), (KeyStage::Foreign, MadeBy::SomebodyElse));
 }
 
 fn days(days: i64) -> SignedDuration {
@@ -185,8 +204,8 @@ fn a_key_is_to_be_replaced_or_expired_as_the_plan_says() {
     rig.set_file("manage: { keys: all }\n");
     assert_eq!(stages(&rig), ["retiring"]);
     rig.set_file("guardrails: { protected: [key/ci] }\nmanage: { keys: all }\n");
-    assert_eq!(stages(&rig), ["unmanaged"]);
-    assert_eq!(report(&rig).keys.iter().flat_map(|key| &key.skipped).count(), 1);
+    assert_eq!(stages(&rig), ["blocked"]);
+    assert_eq!(report(&rig).keys.iter().flat_map(|key| &key.skipped).count(), 0, "the stage says it");
     rig.set_file("keys: [{ name: ci, id: k, roles: [A] }]\n");
     rig.world().keys.iter_mut().for_each(|key| key.enabled = key.id != "k");
     let key = report(&rig).keys.into_iter().find(|key| key.name.as_str() == "ci").unwrap();
@@ -232,13 +251,14 @@ fn the_keys_of_all_platforms_are_shown_with_their_secrets() {
     let text = &said.stdout;
     for words in [
         "ci-publisher  active\n",
-        "backend-service-key  foreign\n",
-        "made by   somebody else, not rolecall\n",
+        "backend-service-key  active\n",
+        "made by   not by a run in this ledger\n",
+        "rolecall  unmanaged\n",
         "secret    keys/ci-publisher.key: delivered on $TODAY, unchanged\n              sha256:",
         "paradime acme0analytics00   no keys: The API has no operations for keys.",
         "rapidapi platform-management   no keys: The API has no operations for keys.",
         "2 disabled keys (`--full` lists them)",
-        "7 keys: 4 active, 1 foreign, 2 disabled.\n",
+        "7 keys: 3 active, 2 unmanaged, 2 disabled.\n",
     ] {
         assert!(text.contains(words), "{words}\n{text}");
     }
@@ -315,8 +335,13 @@ fn expiring_within_ends_with_2_and_marks_the_keys() {
     assert_eq!(at("2098-05-30", "1h"), (2, 1), "it has expired");
     assert_eq!(at("2098-04-01", "400d"), (2, 2));
     assert_eq!(shown(&env, &["--now", "2098-05-30", "."]).code, 0, "nobody asked");
-    let said = shown(&env, &["--expiring-within", "14", "."]);
-    assert!(said.code == 1 && said.stderr.contains("such as 14d or 36h"), "{}", said.all());
+    // The time is written as in a file, and has the same limit.
+    for wrong in ["14", "2m", "5s", "1w", "14d12h", "P9D", "1.5d", "-1d", "+1d"] {
+        let said = shown(&env, &[&format!("--expiring-within={wrong}"), "."]);
+        assert!(said.code == 1 && said.stderr.contains("such as 14d or 36h"), "{}", said.all());
+    }
+    let said = shown(&env, &["--expiring-within", "0d", "."]);
+    assert!(said.code == 1 && said.stderr.contains("at least 1h"), "{}", said.all());
 }
 
 /// A killed run has left only its intent in the ledger.
@@ -338,7 +363,8 @@ fn a_key_of_a_killed_run_is_an_orphan_until_a_scheduled_job_replaces_it() {
         said.stdout
     );
     assert!(
-        said.stdout.contains("next      the next apply retires it; `apply --leftovers` is enough\n"),
+        said.stdout
+            .contains("next      the next apply retires it, and creates another; `apply --leftovers` is enough\n"),
         "{}",
         said.stdout
     );
@@ -406,15 +432,16 @@ fn metrics_have_the_age_the_expiry_and_the_next_step() {
     assert_eq!(said.code, 0, "{}", said.all());
     let text = env.read("keys.prom");
     let ids = "provider=\"bitpanda\",organization=\"f8588dc7-e1ce-4d92-a473-809a0a357ad9\",key=\"key/backend-service-key#ak_7d0e5b9c21f84a63\"";
+    let keys_ids = ids.replace("key=", "verb=\"keys\",key=");
     for line in [
-        format!("rolecall_key_expires_timestamp_seconds{{{ids}}} 4081265999"),
+        format!("rolecall_key_expiry_timestamp_seconds{{{keys_ids}}} 4081265999"),
         format!("rolecall_key_next_step_timestamp_seconds{{{ids}}} 4081265999"),
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
     assert!(text.contains("\nrolecall_key_age_seconds{provider=\"hive\""), "{text}");
     assert!(!text.contains("ak_19c4a7e2d05b6f38"), "a disabled key has no metrics");
-    let text = key_metrics(&report_of("a\"b\\c"));
+    let text = key_metrics(&report_of("a\"b\\c"), &[], "");
     assert!(text.contains("key=\"key/a\\\"b\\\\c#k\"} 1893456000"), "{text}");
     let before = env.read("hive.yaml");
     for verb in ["keys", "drift"] {

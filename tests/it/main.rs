@@ -27,6 +27,7 @@ mod import;
 mod import_people;
 mod init;
 mod keys;
+mod keys_program;
 mod killed;
 mod layout;
 mod ledger;

@@ -76,7 +76,7 @@ fn push_table<'a>(
         page.raw(if privileged { "privileged " } else { "" })
             .raw(if unstated { "unstated" } else { "" })
             .raw("\">\n");
-        let rows: usize = held.iter().map(|(_, holder)| lines(holder).len().max(1)).sum();
+        let rows: usize = held.iter().map(|(_, holder)| lines(&holder.grants).len().max(1)).sum();
         page.element("<tr><th scope=\"rowgroup\" rowspan=\"", rows, "\">").text(subject);
         if let Some(name) = name {
             page.element("<span class=\"soft\">", name, "</span>");
@@ -93,7 +93,7 @@ fn push_table<'a>(
 
 /// Writes the rows of a holder. The first one is open already.
 fn push_holder(page: &mut Html, access: &Access, holder: &Holder) {
-    let lines = lines(holder);
+    let lines = lines(&holder.grants);
     let rows = lines.len().max(1);
     page.element("<td data-label=\"Organisation\" rowspan=\"", rows, "\">").text(organization(access)).raw("<br>");
     page.element("<span class=\"tag soft\">", holder.status.as_str(), "</span>");

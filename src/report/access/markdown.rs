@@ -68,7 +68,7 @@ fn push_table(text: &mut String, heading: &str, held: &[InOrganization<'_>]) {
         let status = status.join("; ");
         let since = holder.since.as_ref().map(since).map(prose).unwrap_or_default();
         let head = format!("| {} | {} | {status} |", code(subject), code(organization(access)));
-        let lines = lines(holder);
+        let lines = lines(&holder.grants);
         for line in &lines {
             let place = place(holder, &stated(holder, line.grant.place.as_ref()));
             let _ = writeln!(text, "{head} {} | {place} | {since} |", prose(line.in_words(LISTED)));

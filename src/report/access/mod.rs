@@ -124,10 +124,10 @@ pub(super) struct Line<'a> {
     grant: &'a Grant,
 }
 
-/// Returns the grants of a holder. Those that differ only in the role are one line, and so are all teams of an admin.
-pub(super) fn lines(holder: &Holder) -> Vec<Line<'_>> {
+/// Returns the grants of a holder as lines. Those that differ only in the role are one line, and so are all teams of an admin.
+pub(super) fn lines(grants: &[Grant]) -> Vec<Line<'_>> {
     let mut lines: Vec<Line<'_>> = Vec::new();
-    for grant in &holder.grants {
+    for grant in grants {
         let is_alike = |line: &&mut Line<'_>| {
             let other = line.grant;
             let both_by_role = other.role.is_some() && grant.role.is_some();
@@ -193,7 +193,7 @@ fn through(grant: &Grant) -> &'static str {
 }
 
 /// Returns the line of a file that states a grant, or `not in any file`.
-pub(super) fn stated(holder: &Holder, place: Option<&Place>) -> String {
+fn stated(holder: &Holder, place: Option<&Place>) -> String {
     match (place, &holder.entry, &holder.acknowledged) {
         (Some(place), _, _) => place.to_string(),
         (None, Some(entry), _) if entry.absent => format!("must be removed: {}", entry.place),

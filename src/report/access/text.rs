@@ -65,7 +65,7 @@ impl Writer {
         };
         let head = |shown: &str| format!("  {}  ", pad(shown, self.column));
         let notes = notes(holder);
-        let lines = lines(holder);
+        let lines = lines(&holder.grants);
         if lines.is_empty() {
             let what = match holder.address.kind {
                 Kind::Team => members(holder, self.layout),

@@ -1,11 +1,12 @@
 //! Writes keys as comma-separated values: one row for each key.
 
-use super::{KeysReport, maker, stage};
+use super::{KeysReport, UNREADABLE, maker, stage};
 use crate::report::access::lines;
 use crate::report::csv::row;
+use rolecall_plan::access::Unreadable;
 use rolecall_plan::keys::{KeyStatus, Keys, StepKind, TargetState};
 
-const COLUMNS: [&str; 21] = [
+const COLUMNS: [&str; 22] = [
     "provider",
     "organization",
     "name",
@@ -20,6 +21,7 @@ const COLUMNS: [&str; 21] = [
     "expires",
     "next",
     "next_at",
+    "skipped",
     "may",
     "privileged",
     "delivered_to",
@@ -35,8 +37,27 @@ pub(in crate::report) fn csv(report: &KeysReport) -> String {
         for key in &organization.keys {
             text.push_str(&row(cells(organization, key)));
         }
+        for found in &organization.unreadable {
+            text.push_str(&row(unreadable_cells(organization, found)));
+        }
     }
     text
+}
+
+/// Returns the cells of a key that can't be read. It may work all the same.
+fn unreadable_cells(organization: &Keys, found: &Unreadable) -> [String; COLUMNS.len()] {
+    let known = [
+        ("provider", organization.identity.provider.to_string()),
+        ("organization", organization.identity.organization.to_string()),
+        ("name", found.address.name.clone()),
+        ("id", found.address.id.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ("stage", UNREADABLE.to_owned()),
+        ("details", format!("{UNREADABLE}: {}", found.why)),
+    ];
+    COLUMNS.map(|column| {
+        let value = known.iter().find(|(name, _)| *name == column);
+        value.map(|(_, value)| value.clone()).unwrap_or_default()
+    })
 }
 
 fn cells(organization: &Keys, key: &KeyStatus) -> [String; COLUMNS.len()] {
@@ -44,13 +65,16 @@ fn cells(organization: &Keys, key: &KeyStatus) -> [String; COLUMNS.len()] {
         value.map(|value| value.to_string()).unwrap_or_default()
     }
     let yes = |is: bool| (if is { "yes" } else { "no" }).to_owned();
-    let may: Vec<String> = lines(&key.access).iter().map(|line| line.in_words(usize::MAX)).collect();
+    let may: Vec<String> = lines(&key.access.grants).iter().map(|line| line.in_words(usize::MAX)).collect();
     let targets = |arrived: bool| {
         let targets = key.delivered.iter().flat_map(|delivered| &delivered.targets);
         let words = targets.filter(|target| target.arrived == arrived).map(|target| match target.now {
             Some(TargetState::Unchanged) => format!("{} (unchanged)", target.name),
             Some(TargetState::Changed) => format!("{} (changed)", target.name),
             Some(TargetState::Missing) => format!("{} (missing)", target.name),
+            Some(TargetState::Unreadable) => {
+                format!("{} ({UNREADABLE}: {})", target.name, target.why.as_deref().unwrap_or_default())
+            }
             None => target.name.clone(),
         });
         words.collect::<Vec<_>>().join("; ")
@@ -58,10 +82,14 @@ fn cells(organization: &Keys, key: &KeyStatus) -> [String; COLUMNS.len()] {
     let next = key.next.as_ref().map(|next| match next.is {
         StepKind::CreateSuccessor => "create successor",
         StepKind::Retire => "retire",
+        StepKind::Replace => "retire, and create another",
         StepKind::Enable => "enable",
         StepKind::Swap => "sign in with another key",
+        StepKind::Unblock => "resolve what blocks it",
+        StepKind::CleanUp => "disable, or list as absent",
         StepKind::Expire => "expire",
     });
+    let skipped: Vec<&str> = key.skipped.iter().map(|skipped| skipped.why.as_str()).collect();
     [
         organization.identity.provider.to_string(),
         organization.identity.organization.to_string(),
@@ -70,13 +98,14 @@ fn cells(organization: &Keys, key: &KeyStatus) -> [String; COLUMNS.len()] {
         key.stage.as_str().to_owned(),
         stage(key),
         yes(key.expiring),
-        maker(key).to_owned(),
+        maker(key),
         optional(key.age_seconds.map(|seconds| seconds / (24 * 60 * 60))),
         optional(key.created),
         optional(key.seen_since),
         optional(key.access.expires),
         optional(next),
         optional(key.next.as_ref().and_then(|next| next.at)),
+        skipped.join("; "),
         may.join("; "),
         yes(key.access.privileged),
         targets(true),

@@ -10,10 +10,10 @@ use serde::Serialize;
 pub(super) use csv::csv;
 pub(super) use text::text;
 
-use super::access::stated;
 use super::style::{minute, plural};
-use rolecall_model::{Cause, Unread};
-use rolecall_plan::keys::{KeyStage, KeyStatus, Keys, MadeBy, Step, StepKind, Target, TargetState};
+use rolecall_model::Unread;
+use rolecall_plan::access::Entry;
+use rolecall_plan::keys::{KeyStage, KeyStatus, Keys, MadeBy, Retirement, Step, StepKind, Target, TargetState};
 
 /// The version of the document. A minor version only adds fields.
 pub const KEYS_VERSION: &str = "1.0";
@@ -41,18 +41,23 @@ pub struct KeysReport {
 }
 
 /// The stages in the order in which the last line counts them, by their names.
-const STAGES: [&str; 10] = [
+const STAGES: [&str; 12] = [
     "active",
     "foreign",
     "unmanaged",
+    "blocked",
     "due for rotation",
     "to be replaced",
     "overlap",
     "retiring",
+    "undelivered",
     "orphaned",
     "expired",
     "disabled",
 ];
+
+/// The words for a key that the platform lists in a form that can't be read.
+const UNREADABLE: &str = "can't be read";
 
 impl KeysReport {
     fn keys(&self) -> impl Iterator<Item = &KeyStatus> {
@@ -63,13 +68,15 @@ impl KeysReport {
     fn verdict(&self) -> String {
         let count = |stage: &str| self.keys().filter(|key| key.stage.as_str() == stage).count();
         let counted = STAGES.map(|stage| (count(stage), stage)).into_iter().filter(|(count, _)| *count > 0);
+        let unreadable: usize = self.organizations.iter().map(|organization| organization.unreadable.len()).sum();
+        let counted = counted.chain((unreadable > 0).then_some((unreadable, UNREADABLE)));
         let counted: Vec<String> = counted.map(|(count, stage)| format!("{count} {stage}")).collect();
         let counted = if counted.is_empty() { String::new() } else { format!(": {}", counted.join(", ")) };
         let within = self.expiring_within.as_ref().map(|within| {
             let expiring = self.keys().filter(|key| key.expiring).count();
             format!(" {expiring} due or expiring within {within}.")
         });
-        format!("{}{counted}.{}", plural(self.keys().count(), "key"), within.unwrap_or_default())
+        format!("{}{counted}.{}", plural(self.keys().count() + unreadable, "key"), within.unwrap_or_default())
     }
 }
 
@@ -82,26 +89,26 @@ fn stage(key: &KeyStatus) -> String {
             format!("{word} with its successor {successor}{until}")
         }
         KeyStage::Retiring { why } => match why {
-            Cause::Superseded { by } => format!("{word}: its successor {by} is delivered"),
-            Cause::DeclaredAbsent => format!("{word}: the file says `absent: true`"),
-            Cause::NotListed => format!("{word}: it isn't in the file, and `manage` says all"),
-            _ => word.to_owned(),
+            Retirement::Superseded { by } => format!("{word}: its successor {by} is delivered"),
+            Retirement::DeclaredAbsent => format!("{word}: the file says `absent: true`"),
+            Retirement::NotListed => format!("{word}: it isn't in the file, and `manage` says all"),
         },
+        KeyStage::Blocked { why } => format!("{word}: {why}"),
         KeyStage::Orphaned => format!("{word}: its secret was never delivered"),
+        KeyStage::Undelivered => format!("{word}: its secret isn't delivered, and an apply is running"),
         _ => word.to_owned(),
     }
 }
 
 /// Returns who made a key, in words.
-fn maker(key: &KeyStatus) -> &'static str {
-    match (key.access.own, key.made_by) {
-        (true, MadeBy::Rolecall) => "rolecall, and it is rolecall's own key",
-        (true, MadeBy::SomebodyElse) => "somebody else, and it is rolecall's own key",
-        (true, MadeBy::Unknown) => "not known, and it is rolecall's own key",
-        (false, MadeBy::Rolecall) => "rolecall",
-        (false, MadeBy::SomebodyElse) => "somebody else, not rolecall",
-        (false, MadeBy::Unknown) => "not known",
-    }
+fn maker(key: &KeyStatus) -> String {
+    let maker = match key.made_by {
+        MadeBy::Rolecall => "rolecall",
+        MadeBy::SomebodyElse => "somebody else, not rolecall",
+        MadeBy::NotInLedger => "not by a run in this ledger",
+        MadeBy::Unknown => "not known",
+    };
+    format!("{maker}{}", if key.access.own { "; it is rolecall's own key" } else { "" })
 }
 
 /// Returns the age of a key, in words.
@@ -137,10 +144,15 @@ fn next(step: &Step, now: Timestamp) -> String {
     let what = match step.is {
         StepKind::CreateSuccessor => "creates its successor",
         StepKind::Retire => "retires it",
+        StepKind::Replace => "retires it, and creates another",
         StepKind::Enable => "enables it",
         StepKind::Swap => {
             let by = step.at.map(|at| format!(" before {}", when(at))).unwrap_or_default();
             return format!("let rolecall sign in with another key{by}");
+        }
+        StepKind::Unblock => return "resolve what blocks it. Until then, no apply changes it".to_owned(),
+        StepKind::CleanUp => {
+            return "disable it in the web app, or list it with its `id` and `absent: true`".to_owned();
         }
         StepKind::Expire => {
             let is_past = step.at.is_some_and(|at| at <= now);
@@ -164,15 +176,17 @@ fn secrets(key: &KeyStatus) -> Vec<String> {
         .targets
         .iter()
         .map(|target| {
-            let Target { name, arrived, now } = target;
+            let Target { name, arrived, now, why } = target;
             let now = match now {
                 Some(TargetState::Unchanged) => ", unchanged",
                 Some(TargetState::Changed) => ", and has something else now",
                 Some(TargetState::Missing) => ", and is missing now",
+                Some(TargetState::Unreadable) => ", and can't be read now: ",
                 None => "",
             };
+            let why = why.as_deref().unwrap_or_default();
             if *arrived {
-                format!("{name}: delivered on {on}{now}")
+                format!("{name}: delivered on {on}{now}{why}")
             } else {
                 format!("{name}: not delivered on {on}")
             }
@@ -187,6 +201,10 @@ fn secrets(key: &KeyStatus) -> Vec<String> {
 
 /// Returns the place of the entry that names a key, in words.
 fn place(key: &KeyStatus) -> String {
-    let entry = key.access.entry.as_ref().filter(|entry| !entry.absent);
-    stated(&key.access, entry.map(|entry| &entry.place))
+    match (&key.access.entry, &key.access.acknowledged) {
+        (Some(Entry { place, absent: true }), _) => format!("the file says `absent: true`: {place}"),
+        (Some(Entry { place, absent: false }), _) => place.to_string(),
+        (None, Some(place)) => format!("acknowledged: {place}"),
+        (None, None) => "not in any file".to_owned(),
+    }
 }

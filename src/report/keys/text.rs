@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{KeysReport, age, distance, maker, next, place, secrets, stage};
+use super::{KeysReport, UNREADABLE, age, distance, maker, next, place, secrets, stage};
 use crate::report::access::{LISTED, lines};
 use crate::report::layout::{Layout, pad};
 use crate::report::style::{BOLD, DIM, REMOVE, WARN, called, clean, paint, plural};
@@ -37,7 +37,7 @@ pub(in crate::report) fn text(report: &KeysReport, layout: Layout) -> String {
 }
 
 fn push_organization(text: &mut String, report: &KeysReport, organization: &Keys, layout: Layout) {
-    let Keys { identity, keys, unreadable, completeness, ledger_found, requests: _ } = organization;
+    let Keys { identity, keys, unreadable, completeness, ledger_found, apply_running, requests: _ } = organization;
     let name = called(identity.provider, &identity.organization);
     let _ = writeln!(text, "{} on {}", paint(BOLD, name), clean(&identity.site));
     let (shown, hidden): (Vec<&KeyStatus>, Vec<&KeyStatus>) =
@@ -53,12 +53,15 @@ fn push_organization(text: &mut String, report: &KeysReport, organization: &Keys
         limits.push(format!("{}: {}", paint(REMOVE, format!("incomplete {list}")), clean(why)));
     }
     for row in unreadable {
-        limits.push(format!("{}: {}", paint(REMOVE, clean(&row.address)), clean(&row.why)));
+        limits.push(format!("{} {}: {}", clean(&row.address), paint(REMOVE, UNREADABLE), clean(&row.why)));
     }
     if !ledger_found {
         limits.push("There is no ledger, so nobody knows who made a key, and where its secret is.".to_owned());
     }
-    if keys.is_empty() {
+    if *apply_running {
+        limits.push("An apply is running, or has just ended. Look again when it has ended.".to_owned());
+    }
+    if keys.is_empty() && unreadable.is_empty() {
         limits.push("no keys".to_owned());
     }
     for limit in limits {
@@ -71,7 +74,7 @@ fn push_key(text: &mut String, report: &KeysReport, key: &KeyStatus, layout: Lay
     let access = &key.access;
     let style = match key.stage {
         KeyStage::Active | KeyStage::Foreign | KeyStage::Disabled => DIM,
-        KeyStage::Overlap { .. } | KeyStage::Unmanaged => WARN,
+        KeyStage::Overlap { .. } | KeyStage::Unmanaged | KeyStage::Undelivered => WARN,
         _ => REMOVE,
     };
     let within = report.expiring_within.as_ref().filter(|_| key.expiring);
@@ -83,11 +86,11 @@ fn push_key(text: &mut String, report: &KeysReport, key: &KeyStatus, layout: Lay
     };
     push("id", &clean(&key.id));
     let listed = if layout.full { usize::MAX } else { LISTED };
-    let grants: Vec<String> = lines(access).iter().map(|line| clean(line.in_words(listed))).collect();
+    let grants: Vec<String> = lines(&access.grants).iter().map(|line| clean(line.in_words(listed))).collect();
     let privileged = access.privileged.then(|| paint(WARN, "privileged"));
     let grants = if grants.is_empty() { vec!["nothing".to_owned()] } else { grants };
     push("may", &grants.into_iter().chain(privileged).collect::<Vec<_>>().join("; "));
-    push("made by", maker(key));
+    push("made by", &maker(key));
     push("age", &age(key));
     // The next step may be the expiry.
     if let Some(expires) =
@@ -103,8 +106,8 @@ fn push_key(text: &mut String, report: &KeysReport, key: &KeyStatus, layout: Lay
     if let Some(step) = &key.next {
         push("next", &clean(next(step, report.at)));
     }
-    for reason in &key.skipped {
-        push("skipped", &clean(reason));
+    for skipped in &key.skipped {
+        push("skipped", &clean(&skipped.why));
     }
     if let Some(note) = &access.note {
         push("note", &clean(note));

@@ -23,7 +23,10 @@ use rolecall_model::{
     Until, list_of, quote,
 };
 pub use rotation::{near_rotations, newly_seen_keys};
-pub use status::{Delivered, KeyStage, KeyStatus, Keys, MadeBy, Step, StepKind, Target, TargetState, keys};
+pub use status::{
+    Delivered, KeyAccess, KeyStage, KeyStatus, Keys, MadeBy, Retirement, Skipped, Step, StepKind, Target,
+    TargetState, keys,
+};
 
 /// The number of days before the expiry of rolecall's own key from which on a warning is given.
 const EXPIRES_SOON: i64 = 30;

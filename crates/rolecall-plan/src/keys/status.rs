@@ -11,15 +11,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::PlanInput;
-use super::super::access::{Access, Holder, Unreadable, access};
+use super::super::access::{Access, Entry, Grant, Holder, Unreadable, access};
 use super::super::gate::Gate;
 use super::super::ledger_updates::facts_after_read;
 use super::super::renames;
 use super::super::role_names::resolve_role_names;
 use super::{facts_after_sign_in, has_expired, plan_keys, rotation, secret_lost};
 use rolecall_model::{
-    Action, Address, Cause, Change, Completeness, DesiredKey, Entity, HoldClass, HoldReason, Identity, KeyName,
-    Kind, LiveKey, Receipt, RemoteId, Until,
+    Action, Address, Cause, Change, Completeness, DesiredKey, Entity, Expiry, Hold, HoldClass, HoldReason,
+    Identity, KeyName, Kind, LiveKey, Place, Receipt, RemoteId, Until,
 };
 
 /// The keys of one organisation.
@@ -35,6 +35,9 @@ pub struct Keys {
     pub completeness: BTreeMap<String, Completeness>,
     /// True if there is a ledger. Without one, nobody knows who made a key, and where its secret is.
     pub ledger_found: bool,
+    /// True if an apply is running, or ended during the read. Then the stages may be others when it has ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub apply_running: bool,
     /// The number of requests that the read sent.
     pub requests: usize,
 }
@@ -61,14 +64,43 @@ pub struct KeyStatus {
     /// The delivery of its secret, if the ledger has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivered: Option<Delivered>,
-    /// The reasons why a plan skips something about it.
+    /// The differences that a plan skips, without the one that the stage tells.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub skipped: Vec<HoldReason>,
+    pub skipped: Vec<Skipped>,
     /// True if `--expiring-within` asks for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub expiring: bool,
-    /// Everything that the key may do, as `access` shows it, with its expiry, its entry and its note.
-    pub access: Holder,
+    pub access: KeyAccess,
+}
+
+/// Everything that a key may do, as `access` shows it, with its expiry, its entry and its note.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct KeyAccess {
+    pub address: Address,
+    /// True if the key lets its holder give access to themselves or to others.
+    pub privileged: bool,
+    /// True if rolecall signs in with this key.
+    pub own: bool,
+    pub grants: Vec<Grant>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Expiry>,
+    /// The entry of a file that names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<Entry>,
+    /// The line of a file that acknowledges its privileged access.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Place>,
+    /// The note of the files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A difference of a key that a plan skips.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Skipped {
+    pub class: HoldClass,
+    /// The reason in words, with what to do.
+    pub why: String,
 }
 
 /// The stage of a key's life.
@@ -77,10 +109,14 @@ pub struct KeyStatus {
 pub enum KeyStage {
     /// It works, and an entry names it.
     Active,
-    /// It works, an entry names it, and the ledger shows that somebody else made it. It stays.
+    /// It works, an entry names it, and the ledger proves that somebody else made it. It stays.
     Foreign,
     /// It works, and no entry names it. It stays.
     Unmanaged,
+    /// It works, and the plan blocks what the files ask for.
+    Blocked {
+        why: String,
+    },
     /// By its age, an apply creates a successor.
     DueForRotation,
     /// An apply creates a successor, because the file asks for other values, or because an earlier successor was lost.
@@ -94,10 +130,13 @@ pub enum KeyStage {
     },
     /// The next apply retires it.
     Retiring {
-        why: Cause,
+        why: Retirement,
     },
-    /// rolecall created it, and its secret was never delivered. An apply retires it and creates another.
+    /// rolecall created it, and its secret was never delivered. An apply retires it, and creates another if the files
+    /// ask for it.
     Orphaned,
+    /// rolecall created it, its secret isn't delivered yet, and an apply is running.
+    Undelivered,
     Expired,
     Disabled,
 }
@@ -108,13 +147,38 @@ impl KeyStage {
             Self::Active => "active",
             Self::Foreign => "foreign",
             Self::Unmanaged => "unmanaged",
+            Self::Blocked { .. } => "blocked",
             Self::DueForRotation => "due for rotation",
             Self::ToBeReplaced => "to be replaced",
             Self::Overlap { .. } => "overlap",
             Self::Retiring { .. } => "retiring",
             Self::Orphaned => "orphaned",
+            Self::Undelivered => "undelivered",
             Self::Expired => "expired",
             Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// The reason why an apply retires a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Retirement {
+    /// Its successor was created and delivered.
+    Superseded { by: RemoteId },
+    /// The file says `absent: true`.
+    DeclaredAbsent,
+    /// The file manages all keys and doesn't list this one.
+    NotListed,
+}
+
+impl Retirement {
+    /// Returns the reason for the cause of a change that retires a key. A lost secret is a stage of its own.
+    fn of(cause: &Cause) -> Self {
+        match cause {
+            Cause::Superseded { by } => Self::Superseded { by: by.clone() },
+            Cause::NotListed => Self::NotListed,
+            _ => Self::DeclaredAbsent,
         }
     }
 }
@@ -124,7 +188,10 @@ impl KeyStage {
 #[serde(rename_all = "kebab-case")]
 pub enum MadeBy {
     Rolecall,
+    /// The platform created the key after the ledger began, and no run in the ledger did.
     SomebodyElse,
+    /// No run in this ledger made it. It may be older than the ledger.
+    NotInLedger,
     /// There is no ledger.
     Unknown,
 }
@@ -147,10 +214,16 @@ pub enum StepKind {
     CreateSuccessor,
     /// An apply disables or deletes it.
     Retire,
+    /// An apply disables or deletes it, and creates another.
+    Replace,
     /// A person lets rolecall sign in with another key.
     Swap,
     /// An apply enables it again.
     Enable,
+    /// A person resolves what blocks its entry. Until then, no apply changes it.
+    Unblock,
+    /// A person disables it, or lists it with `absent: true`. It has expired, and no entry names it.
+    CleanUp,
     /// It stops working by itself.
     Expire,
 }
@@ -172,9 +245,12 @@ pub struct Target {
     pub name: String,
     /// True if it got the secret.
     pub arrived: bool,
-    /// The state of its content. Absent if that can't be read: it isn't a file, or no entry names it any more.
+    /// The state of its content. Absent if nothing was read: a program got the secret, or no entry names the target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub now: Option<TargetState>,
+    /// The reason why it can't be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// Tells whether a file or a variable still has the secret that was delivered.
@@ -184,19 +260,25 @@ pub enum TargetState {
     Unchanged,
     Changed,
     Missing,
+    Unreadable,
 }
 
 impl KeyStatus {
-    /// Returns whether the key stops working, or its next step is due, until this time. A key that is disabled has no
-    /// such time.
+    /// Returns whether the key stops working, or its next step is due, until this time.
     pub fn is_due_by(&self, until: Timestamp) -> bool {
-        let is_due = |step: &Step| step.at.is_none_or(|at| at <= until);
-        self.stage != KeyStage::Disabled && self.next.as_ref().is_some_and(is_due)
+        self.due(until).is_some_and(|at| at <= until)
+    }
+
+    /// Returns when the key stops working, or its next step is due. What the next apply does is due now. A disabled key,
+    /// and an expired one that no entry names, have no such time: nobody can use them, and no file asks for them.
+    pub fn due(&self, now: Timestamp) -> Option<Timestamp> {
+        let next = self.next.as_ref().filter(|next| next.is != StepKind::CleanUp)?;
+        (self.stage != KeyStage::Disabled).then(|| next.at.unwrap_or(now))
     }
 }
 
-/// Returns the keys of an organisation.
-pub fn keys(input: &PlanInput<'_>) -> Keys {
+/// Returns the keys of an organisation. `apply_running`: an apply may have changed them during the read.
+pub fn keys(input: &PlanInput<'_>, apply_running: bool) -> Keys {
     let Access { identity, holders, unreadable, completeness, requests, .. } = access(input);
     let mut facts = input.facts.clone();
     renames::all(input.desired, input.live).rename_in_facts(&mut facts);
@@ -209,7 +291,7 @@ pub fn keys(input: &PlanInput<'_>) -> Keys {
     let holders = holders.into_iter().filter(|holder| holder.address.kind == Kind::Key);
     let status = |holder: Holder| {
         let key = live.keys().iter().find(|key| Some(&key.id) == holder.id.as_ref())?;
-        Some(Planned { input, gate: &gate, key }.status(holder))
+        Some(Planned { input, gate: &gate, key, apply_running }.status(holder))
     };
     Keys {
         identity,
@@ -217,6 +299,7 @@ pub fn keys(input: &PlanInput<'_>) -> Keys {
         unreadable: unreadable.into_iter().filter(|row| row.address.kind == Kind::Key).collect(),
         completeness: completeness.into_iter().filter(|(list, _)| list == "keys").collect(),
         ledger_found: facts.ledger_found,
+        apply_running,
         requests,
     }
 }
@@ -226,11 +309,14 @@ struct Planned<'a> {
     input: &'a PlanInput<'a>,
     gate: &'a Gate<'a>,
     key: &'a LiveKey,
+    apply_running: bool,
 }
 
 impl Planned<'_> {
-    fn status(&self, access: Holder) -> KeyStatus {
+    fn status(&self, holder: Holder) -> KeyStatus {
         let Self { input: PlanInput { facts, now, .. }, key, .. } = self;
+        let Holder { address, privileged, own, grants, expires, entry, acknowledged, note, .. } = holder;
+        let access = KeyAccess { address, privileged, own, grants, expires, entry, acknowledged, note };
         let created = rotation::created(facts, key);
         let seen_since = rotation::born(facts, key).filter(|_| created.is_none());
         let age = created.or(seen_since).map(|since| now.duration_since(since).as_secs().max(0));
@@ -239,16 +325,11 @@ impl Planned<'_> {
         KeyStatus {
             name: key.name.clone(),
             id: key.id.clone(),
-            made_by: match (minted, facts.ledger_found) {
-                (Some(_), _) => MadeBy::Rolecall,
-                (None, _) if secret_lost(self.input, key) => MadeBy::Rolecall,
-                (None, true) => MadeBy::SomebodyElse,
-                (None, false) => MadeBy::Unknown,
-            },
+            made_by: self.made_by(),
             created,
             seen_since,
             age_seconds: age,
-            next: self.next(&stage),
+            next: self.next(&stage, &access),
             delivered: minted.and_then(|minted| minted.receipt.as_ref()).map(delivered),
             skipped: self.skipped(&stage),
             expiring: false,
@@ -257,36 +338,80 @@ impl Planned<'_> {
         }
     }
 
-    fn stage(&self, access: &Holder) -> KeyStage {
-        let Self { input, key, .. } = self;
+    /// Returns who made the key. A ledger that began after the key was created doesn't know, and neither does one beside
+    /// which an apply was running.
+    fn made_by(&self) -> MadeBy {
+        let Self { input: PlanInput { facts, .. }, key, apply_running, .. } = *self;
+        let may_be_lost = || {
+            facts
+                .lost_mints
+                .iter()
+                .any(|lost| lost.minted.requested.name == key.name && !lost.existed_before.contains(&key.id))
+        };
+        let is_newer = || key.created.zip(facts.ledger_since).is_some_and(|(created, since)| created > since);
+        if facts.minted.contains_key(&key.id) || secret_lost(self.input, key) {
+            MadeBy::Rolecall
+        } else if !facts.ledger_found {
+            MadeBy::Unknown
+        } else if is_newer() && !may_be_lost() && !apply_running {
+            MadeBy::SomebodyElse
+        } else {
+            MadeBy::NotInLedger
+        }
+    }
+
+    fn stage(&self, access: &KeyAccess) -> KeyStage {
+        let Self { input, key, apply_running, .. } = *self;
+        let blocked = || self.blocked().map(|reason| KeyStage::Blocked { why: words(reason) });
+        match self.change().map(|change| (change.action, &change.cause)) {
+            _ if !key.enabled => KeyStage::Disabled,
+            _ if has_expired(input, key) => KeyStage::Expired,
+            _ if secret_lost(input, key) && apply_running => KeyStage::Undelivered,
+            None if secret_lost(input, key) => blocked().unwrap_or(KeyStage::Orphaned),
+            _ if secret_lost(input, key) => KeyStage::Orphaned,
+            Some((Action::Create, Cause::DueForRotation { .. })) => KeyStage::DueForRotation,
+            Some((Action::Create, _)) => KeyStage::ToBeReplaced,
+            Some((_, why)) => KeyStage::Retiring { why: Retirement::of(why) },
+            None => self.waiting().or_else(blocked).unwrap_or(match &access.entry {
+                None => KeyStage::Unmanaged,
+                Some(_) if !access.own && self.made_by() == MadeBy::SomebodyElse => KeyStage::Foreign,
+                Some(_) => KeyStage::Active,
+            }),
+        }
+    }
+
+    /// Returns the stage of a key whose rotation waits. An entry with an error waits for nothing.
+    fn waiting(&self) -> Option<KeyStage> {
+        if self.holds().any(|reason| matches!(reason, HoldReason::Unplannable { .. })) {
+            return None;
+        }
         let overlap = |until| {
-            let (successor, _) = rotation::successor(input.facts, &key.id)?;
+            let (successor, _) = rotation::successor(self.input.facts, &self.key.id)?;
             Some(KeyStage::Overlap { until, successor: successor.clone() })
         };
-        let held = self.holds().find_map(|reason| match reason {
+        self.holds().find_map(|reason| match reason {
             HoldReason::Overlap { until } => overlap(Some(*until)),
             HoldReason::OwnKeySuperseded { until, .. } => overlap(*until),
             HoldReason::OwnKeyDue => Some(KeyStage::DueForRotation),
             _ => None,
-        });
-        match self.change().map(|change| (change.action, &change.cause)) {
-            _ if !key.enabled => KeyStage::Disabled,
-            _ if has_expired(input, key) => KeyStage::Expired,
-            _ if secret_lost(input, key) => KeyStage::Orphaned,
-            Some((Action::Create, Cause::DueForRotation { .. })) => KeyStage::DueForRotation,
-            Some((Action::Create, _)) => KeyStage::ToBeReplaced,
-            Some((_, why)) => KeyStage::Retiring { why: why.clone() },
-            None => match (held, &access.entry) {
-                (Some(stage), _) => stage,
-                (None, None) if !access.own => KeyStage::Unmanaged,
-                (None, Some(_))
-                    if !access.own && input.facts.ledger_found && !input.facts.minted.contains_key(&key.id) =>
-                {
-                    KeyStage::Foreign
-                }
-                (None, _) => KeyStage::Active,
-            },
-        }
+        })
+    }
+
+    /// Returns why the plan makes no change of the key. Other holds are about the key as it is, and stop no change.
+    fn blocked(&self) -> Option<&HoldReason> {
+        let stops_nothing = |reason: &HoldReason| {
+            matches!(
+                reason,
+                HoldReason::Unmanaged { .. }
+                    | HoldReason::PrivilegeNotWritten { .. }
+                    | HoldReason::ManualStep { .. }
+                    | HoldReason::OwnKeySuperseded { .. }
+            )
+        };
+        // A disabled key may have the name of one that works, whose entry is blocked.
+        let is_meant = |hold: &&Hold| self.key.enabled || hold.address.id.is_some();
+        let holds = self.all_holds().filter(is_meant).map(|hold| &hold.reason);
+        holds.into_iter().find(|reason| reason.class() == HoldClass::Blocked && !stops_nothing(reason))
     }
 
     /// Returns the change of this key, or that of its successor.
@@ -303,38 +428,54 @@ impl Planned<'_> {
     }
 
     fn holds(&self) -> impl Iterator<Item = &HoldReason> {
+        self.all_holds().map(|hold| &hold.reason)
+    }
+
+    /// Returns the holds of the key, or of its entry.
+    fn all_holds(&self) -> impl Iterator<Item = &Hold> {
         let is_of_key = |address: &Address| {
             let is_this = address.id.as_ref().is_none_or(|id| *id == self.key.id);
             address.kind == Kind::Key && *address.name == *self.key.name.as_str() && is_this
         };
-        self.gate.holds.iter().filter(move |hold| is_of_key(&hold.address)).map(|hold| &hold.reason)
+        self.gate.holds.iter().filter(move |hold| is_of_key(&hold.address))
     }
 
     /// Returns why a plan skips something about the key, without what its stage says.
-    fn skipped(&self, stage: &KeyStage) -> Vec<HoldReason> {
+    fn skipped(&self, stage: &KeyStage) -> Vec<Skipped> {
+        let blocked = self.blocked();
         let is_said = |reason: &&HoldReason| {
             matches!(reason, HoldReason::Overlap { .. } | HoldReason::Superseded | HoldReason::Unmanaged { .. })
                 || reason.class() == HoldClass::Ignored
+                || matches!(stage, KeyStage::Blocked { .. }) && blocked == Some(reason)
         };
         let works = !matches!(stage, KeyStage::Disabled | KeyStage::Expired);
-        self.holds().filter(|_| works).filter(|reason| !is_said(reason)).cloned().collect()
+        let shown = self.holds().filter(|reason| works || blocked == Some(reason));
+        let shown = shown.filter(|reason| !is_said(reason));
+        shown.map(|reason| Skipped { class: reason.class(), why: words(reason) }).collect()
     }
 
     /// Returns the next thing that happens to the key: the next step of an apply, or its expiry if that is earlier.
-    fn next(&self, stage: &KeyStage) -> Option<Step> {
-        let key = self.key;
-        let expiry = key.expires.map(|expires| Step {
+    fn next(&self, stage: &KeyStage, access: &KeyAccess) -> Option<Step> {
+        let expiry = self.key.expires.map(|expires| Step {
             is: StepKind::Expire,
             at: Timestamp::from_second(expires.as_second()).ok(),
             scheduled: false,
         });
+        let of_change = |is: StepKind| self.change().map(|change| step(is, None, change.is_leftover()));
+        let unblock = || self.blocked().map(|_| step(StepKind::Unblock, None, false));
         match stage {
-            KeyStage::Disabled => self.change().map(|change| step(StepKind::Enable, None, change.is_leftover())),
+            KeyStage::Disabled => of_change(StepKind::Enable).or_else(unblock),
             KeyStage::Expired => {
                 let created = self.creation();
                 let replacement =
                     created.map(|change| step(StepKind::CreateSuccessor, None, change.is_leftover()));
-                replacement.or(expiry.filter(|_| !self.is_replaced()))
+                let of_expired = || match &access.entry {
+                    Some(_) => unblock().or(expiry),
+                    None => Some(step(StepKind::CleanUp, None, false)),
+                };
+                of_change(StepKind::Retire)
+                    .or(replacement)
+                    .or_else(|| of_expired().filter(|_| !self.is_replaced()))
             }
             _ => [self.planned_step(stage), expiry].into_iter().flatten().min_by_key(|step| step.at),
         }
@@ -342,7 +483,7 @@ impl Planned<'_> {
 
     /// Returns the next step that an apply takes.
     fn planned_step(&self, stage: &KeyStage) -> Option<Step> {
-        let Self { input: PlanInput { desired, facts, .. }, key, .. } = *self;
+        let Self { input: PlanInput { desired, facts, now, .. }, key, .. } = *self;
         let entry = desired.key(&key.name).filter(|entry| !entry.absent);
         let due = || {
             let rule = rotation::rule(desired, entry?)?;
@@ -363,10 +504,19 @@ impl Planned<'_> {
             (KeyStage::ToBeReplaced, Some(change)) => {
                 Some(step(StepKind::CreateSuccessor, None, change.is_leftover()))
             }
-            (KeyStage::Retiring { .. } | KeyStage::Orphaned, Some(change)) => {
-                Some(step(StepKind::Retire, None, change.is_leftover()))
+            (KeyStage::Retiring { .. }, Some(change)) => Some(step(StepKind::Retire, None, change.is_leftover())),
+            (KeyStage::Orphaned, Some(change)) => {
+                let is_of_name = |other: &&Change| *other.address.name == *key.name.as_str();
+                let created = self.gate.changes.iter().filter(|other| other.action == Action::Create);
+                Some(match created.filter(is_of_name).find(|other| other.address.kind == Kind::Key) {
+                    Some(other) => step(StepKind::Replace, None, change.is_leftover() && other.is_leftover()),
+                    None => step(StepKind::Retire, None, change.is_leftover()),
+                })
             }
-            (KeyStage::Active | KeyStage::Foreign | KeyStage::DueForRotation, _) => due(),
+            (KeyStage::Blocked { .. }, _) => Some(step(StepKind::Unblock, None, false)),
+            (KeyStage::DueForRotation, _) => due(),
+            // A step that is due, and that the plan doesn't have, waits for something else.
+            (KeyStage::Active | KeyStage::Foreign, _) => due().filter(|step| step.at.is_some_and(|at| at > *now)),
             _ => None,
         }
     }
@@ -386,13 +536,21 @@ impl Planned<'_> {
     }
 }
 
+/// Returns the reason of a hold in words. What the stage says of an entry with an error isn't repeated.
+fn words(reason: &HoldReason) -> String {
+    match reason {
+        HoldReason::Unplannable { why, .. } => why.clone(),
+        reason => reason.to_string(),
+    }
+}
+
 fn step(is: StepKind, at: Option<Timestamp>, scheduled: bool) -> Step {
     Step { is, at, scheduled }
 }
 
 fn delivered(receipt: &Receipt) -> Delivered {
     let Receipt { at, to, not_to, fingerprint } = receipt;
-    let target = |name: &String, arrived| Target { name: name.clone(), arrived, now: None };
+    let target = |name: &String, arrived| Target { name: name.clone(), arrived, now: None, why: None };
     let targets = to.iter().map(|name| target(name, true)).chain(not_to.iter().map(|name| target(name, false)));
     Delivered { at: *at, fingerprint: fingerprint.clone(), targets: targets.collect() }
 }

@@ -6,7 +6,7 @@ mod program;
 mod receipt;
 
 use std::fs::{self, File};
-use std::io::{self, Seek as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Component, Path, PathBuf};
 
 use secrecy::zeroize::Zeroizing;
@@ -61,6 +61,9 @@ struct NewFile {
 
 /// The room that a secret and its line, or its armour, take at most. Each recipient of age needs as much again.
 const ROOM: usize = 1024;
+
+/// The size of the largest target that is read.
+const LARGEST: u64 = 4 << 20;
 
 impl Deliveries {
     /// Prepares the deliveries of the key that a change creates. There are none if it creates no key.
@@ -158,14 +161,21 @@ fn prepare_env_file(path: &Path, name: &str) -> Result<Way, String> {
 
 /// Returns the content of a file of environment variables, which may not exist yet.
 fn env_text(path: &Path) -> Result<Zeroizing<String>, String> {
+    let bytes = content(path)?.unwrap_or_default();
+    std::str::from_utf8(&bytes)
+        .map(|text| Zeroizing::new(text.to_owned()))
+        .map_err(|_| format!("{} isn't UTF-8", path.display()))
+}
+
+/// Returns the content of a file, or `None` if there is none. A large file is no file of secrets, so it isn't read.
+fn content(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
     ensure_regular(path)?;
     let shown = path.display();
-    match fs::read(path) {
-        Ok(bytes) => String::from_utf8(bytes).map(Zeroizing::new).map_err(|why| {
-            drop(Zeroizing::new(why.into_bytes()));
-            format!("{shown} isn't UTF-8")
-        }),
-        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Zeroizing::default()),
+    let mut bytes = Zeroizing::new(Vec::new());
+    match File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)) {
+        Ok(_) if bytes.len() as u64 > LARGEST => Err(format!("{shown} is larger than {} MiB", LARGEST >> 20)),
+        Ok(_) => Ok(Some(bytes)),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(why) => Err(format!("{shown} can't be read: {why}")),
     }
 }

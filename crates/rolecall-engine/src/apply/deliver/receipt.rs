@@ -5,15 +5,12 @@
 //! chose. Two secrets have the same fingerprint once in 2^64 times.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io;
-use std::path::Path;
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
-use super::{Deliveries, ensure_regular, env_file, env_text};
+use super::{Deliveries, content, env_file, env_text};
 use rolecall_model::{Delivery, Desired, KeyName, SignIn};
 use rolecall_plan::keys::TargetState;
 use rolecall_plan::secret_target;
@@ -42,14 +39,14 @@ fn of_bytes(secret: &[u8]) -> String {
 
 impl Deliveries {
     /// Returns whether a target still has the secret with this fingerprint. `None` if it is no file or no variable that
-    /// the entry of the key names, or if it can't be read.
+    /// the entry of the key names, and an error if it can't be read.
     pub fn state(
         &self,
         desired: &Desired,
         name: &KeyName,
         target: &str,
         fingerprint: &str,
-    ) -> Option<TargetState> {
+    ) -> Option<Result<TargetState, String>> {
         let deliveries = &desired.key(name)?.deliver;
         let (index, delivery) =
             deliveries.iter().enumerate().find(|(_, delivery)| secret_target(delivery) == target)?;
@@ -58,29 +55,21 @@ impl Deliveries {
             None => delivery.file()?.to_owned(),
         };
         let found = match &**delivery {
-            Delivery::File(_) => content(&path)?,
-            Delivery::EnvFile { file: _, name } => match env_file::value(&env_text(&path).ok()?, name) {
-                Ok(value) => value.map(|value| Zeroizing::new(value.as_bytes().to_vec())),
-                Err(_) => return Some(TargetState::Changed),
+            Delivery::File(_) => content(&path),
+            Delivery::EnvFile { file: _, name } => match env_text(&path) {
+                Ok(text) => match env_file::value(&text, name) {
+                    Ok(value) => Ok(value.map(|value| Zeroizing::new(value.as_bytes().to_vec()))),
+                    Err(_) => return Some(Ok(TargetState::Changed)),
+                },
+                Err(why) => Err(why),
             },
             Delivery::Command(_) | Delivery::Age { .. } => return None,
         };
-        Some(match found {
+        Some(found.map(|found| match found {
             None => TargetState::Missing,
             // An editor may have ended the line.
             Some(secret) if of_bytes(secret.trim_ascii_end()) == fingerprint => TargetState::Unchanged,
             Some(_) => TargetState::Changed,
-        })
-    }
-}
-
-/// Returns the content of a file, with `Some(None)` if there is none. `None` if it can't be read.
-#[expect(clippy::option_option, reason = "a file that isn't there differs from one that can't be read")]
-fn content(path: &Path) -> Option<Option<Zeroizing<Vec<u8>>>> {
-    ensure_regular(path).ok()?;
-    match fs::read(path) {
-        Ok(bytes) => Some(Some(Zeroizing::new(bytes))),
-        Err(why) if why.kind() == io::ErrorKind::NotFound => Some(None),
-        Err(_) => None,
+        }))
     }
 }
