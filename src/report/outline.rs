@@ -7,9 +7,9 @@ use super::fields::{FieldChange, fields, in_words};
 use super::risk::{Reach, first_invitations, reaches};
 use super::style::{called, clean, first, minute, plural};
 use rolecall_model::{
-    Ability, AccessChange, Action, Address, Cause, Change, Effect, Ending, Entity, FirstInvitation, Hold,
-    HoldClass, HoldReason, Kind, LastInSync, Limited, May, NearEnding, OrganizationPlan, Origin, Part, Privilege,
-    Seen, Together, User,
+    Ability, AccessChange, Action, Address, Cause, Change, Effect, Ending, EndingAccess, Entity, FirstInvitation,
+    Hold, HoldClass, HoldReason, Kind, LastInSync, Limited, May, NearEnding, OrganizationPlan, Origin, Part,
+    Privilege, Seen, Together, User,
 };
 
 /// One row of a report: a change, or somebody whose access changes with a role, a team or the organisation.
@@ -377,7 +377,14 @@ fn cause(change: &Change, plan: &OrganizationPlan) -> Option<String> {
         Cause::DeclaredAbsent => "absent: true".to_owned(),
         Cause::NotListed => "not in the file, and `manage` says all".to_owned(),
         Cause::Asserted => "asked for with --assert".to_owned(),
-        Cause::Superseded { by } => format!("its successor {} is delivered", clean(by)),
+        Cause::Superseded { by, not_to } if not_to.is_empty() => {
+            format!("its successor {} is delivered", clean(by))
+        }
+        Cause::Superseded { by, not_to } => format!(
+            "its successor {} is delivered, but not to {}: bring its secret there before you apply this",
+            clean(by),
+            clean(not_to.join(" and "))
+        ),
         Cause::SecretLost if change.action == Action::Create => {
             "the secret of an earlier key was never delivered".to_owned()
         }
@@ -386,7 +393,8 @@ fn cause(change: &Change, plan: &OrganizationPlan) -> Option<String> {
         Cause::NeededByAnother => "needed by another change".to_owned(),
         Cause::InvitationExpired => "the earlier invitation expired".to_owned(),
         Cause::CompletesInvitation => "completes an invitation that was accepted".to_owned(),
-        Cause::DueForRotation { .. } => "due for rotation".to_owned(),
+        Cause::DueForRotation { since: Some(since), .. } => format!("due for rotation since {since}"),
+        Cause::DueForRotation { since: None, .. } => "due for rotation".to_owned(),
         Cause::LeftDirectory => "isn't in the directory".to_owned(),
         Cause::Ended { until } => format!("ended on {until}{}", missed(change, plan)),
         Cause::InvitationVanished => "the earlier invitation is gone".to_owned(),
@@ -423,11 +431,15 @@ pub(super) struct EndingLine {
 pub(super) fn endings(plan: &OrganizationPlan) -> Vec<EndingLine> {
     let line = |NearEnding { ending: Ending { until, address, what, place }, days }: &NearEnding| {
         let when = match days {
-            ..=0 => format!("ends within a day, on {until}"),
-            1 => format!("ends in 1 day, on {until}"),
-            days => format!("ends in {days} days, on {until}"),
+            ..=0 => "within a day".to_owned(),
+            1 => "in 1 day".to_owned(),
+            days => format!("in {days} days"),
         };
-        EndingLine { address: clean(address), text: format!("{}: {when}", clean(what)), place: clean(place) }
+        let text = match what {
+            EndingAccess::Age => format!("gets its successor {when}, on {until}"),
+            what => format!("{}: ends {when}, on {until}", clean(what)),
+        };
+        EndingLine { address: clean(address), text, place: clean(place) }
     };
     plan.endings.iter().filter(|near| near.days >= 0).map(line).collect()
 }

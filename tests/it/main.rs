@@ -57,6 +57,7 @@ mod render;
 mod reports;
 mod resuming;
 mod rotation;
+mod rotation_overlap;
 mod sandbox_engine;
 mod sandbox_store;
 mod scenarios;

@@ -14,7 +14,7 @@ use crate::support::cli::{Env, example};
 use crate::support::rig::{Fate, Platform, Rig, addresses, desired, holds, now};
 use crate::support::{bitpanda, hive};
 
-fn days(days: i64) -> SignedDuration {
+pub fn days(days: i64) -> SignedDuration {
     SignedDuration::from_hours(24 * days)
 }
 
@@ -47,7 +47,7 @@ fn hive_with_own_key(age: i64) -> World {
     world
 }
 
-fn causes(plan: &OrganizationPlan) -> Vec<&Cause> {
+pub fn causes(plan: &OrganizationPlan) -> Vec<&Cause> {
     plan.sealed.changes.iter().map(|change| &change.cause).collect()
 }
 
@@ -58,7 +58,7 @@ fn a_key_gets_a_successor_by_its_age_and_both_work_for_the_overlap() {
     let mut rig = rig(87, "max_age: 90d, overlap: 3d");
     let plan = rig.plan();
     assert_eq!(addresses(&plan), ["key/ci"]);
-    assert_eq!(causes(&plan), [&Cause::DueForRotation { automatically: false }]);
+    assert!(matches!(causes(&plan)[..], [Cause::DueForRotation { automatically: false, .. }]));
     assert!(!plan.sealed.changes[0].is_leftover(), "somebody reviews it");
     rig.apply();
     assert!(rig.delivered("ci").is_some_and(|secret| secret.starts_with("hvo1/")));
@@ -82,7 +82,7 @@ fn a_key_gets_a_successor_by_its_age_and_both_work_for_the_overlap() {
 fn a_schedule_takes_what_the_file_lets_rotate_automatically() {
     let rig = rig(90, "max_age: 90d, rotate: automatically");
     let plan = rig.plan();
-    assert_eq!(causes(&plan), [&Cause::DueForRotation { automatically: true }]);
+    assert!(matches!(causes(&plan)[..], [Cause::DueForRotation { automatically: true, .. }]));
     assert!(plan.sealed.changes[0].is_leftover());
 }
 
@@ -118,11 +118,11 @@ fn where_nothing_tells_the_age_it_counts_from_the_first_apply() {
     assert_eq!(rig.ledger.records().len(), lines + 2, "a key is seen for the first time once");
     rig.now = now() + days(30);
     let due = rig.plan();
-    assert_eq!(causes(&due), [&Cause::DueForRotation { automatically: false }]);
+    assert!(matches!(causes(&due)[..], [Cause::DueForRotation { automatically: false, .. }]));
 }
 
 /// Returns an organisation at Bitpanda with these other keys, and a file with these entries of keys.
-fn custody(keys: &[(&str, &str)], entries: &str) -> bitpanda::Rig {
+pub fn custody(keys: &[(&str, &str)], entries: &str) -> bitpanda::Rig {
     let mut world = bitpanda::world();
     for (name, expires) in keys {
         let key = bitpanda::key(name, name, &["CLUSTER_OPS"], &format!("secret of {name}"));
@@ -132,7 +132,7 @@ fn custody(keys: &[(&str, &str)], entries: &str) -> bitpanda::Rig {
 }
 
 /// Returns the expiries of the enabled keys with this name.
-fn expiries(rig: &bitpanda::Rig, name: &str) -> Vec<String> {
+pub fn expiries(rig: &bitpanda::Rig, name: &str) -> Vec<String> {
     let world = rig.world();
     let named = world.keys.iter().filter(|key| key.name == name && key.enabled);
     named.map(|key| key.expires.to_string()).collect()
@@ -176,7 +176,7 @@ fn the_successor_of_a_key_is_due_before_it_expires() {
     assert!(rig.plan().sealed.changes.is_empty());
     rig.now = "2026-12-17T12:00:00Z".parse().unwrap();
     let plan = rig.plan();
-    assert_eq!(causes(&plan), [&Cause::DueForRotation { automatically: true }]);
+    assert!(matches!(causes(&plan)[..], [Cause::DueForRotation { automatically: true, .. }]));
     rig.apply();
     assert_eq!(expiries(&rig, "ci"), ["2026-12-31T12:00:00Z", "2027-03-17T12:00:00Z"]);
     rig.now = "2026-12-20T12:00:00Z".parse().unwrap();
@@ -184,7 +184,7 @@ fn the_successor_of_a_key_is_due_before_it_expires() {
     assert_eq!(expiries(&rig, "ci"), ["2027-03-17T12:00:00Z"]);
     // No run for a long time: the key has expired, and the schedule still creates its successor.
     rig.now = "2027-05-01T12:00:00Z".parse().unwrap();
-    assert_eq!(causes(&rig.plan()), [&Cause::DueForRotation { automatically: true }]);
+    assert!(matches!(causes(&rig.plan())[..], [Cause::DueForRotation { automatically: true, .. }]));
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn rolecall_replaces_its_own_key_only_if_the_file_says_so() {
     );
     rig.set_file(&entry(", rotate_own: true"));
     let plan = rig.plan();
-    assert_eq!(causes(&plan), [&Cause::DueForRotation { automatically: false }]);
+    assert!(matches!(causes(&plan)[..], [Cause::DueForRotation { automatically: false, .. }]));
     let report = rig.apply();
     let said = report.steps[0].message.clone().unwrap_or_default();
     insta::assert_snapshot!("own_key_swapped", said);

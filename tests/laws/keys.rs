@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use rolecall_model::{Action, Change, Entity, Site};
+use rolecall_model::{Action, Change, Entity, HoldClass, Site};
 use rolecall_plan::PlanInput;
 use rolecall_plan::keys::{KeyStage, Keys, Step, StepKind, keys};
 
@@ -90,7 +90,8 @@ pub fn the_report_says_what_the_plan_does<P: Lawful>(
                     !matches!(
                         key.stage,
                         KeyStage::Retiring { .. } | KeyStage::DueForRotation | KeyStage::ToBeReplaced
-                    ) || key.access.own,
+                    ) || key.access.own
+                        || key.skipped.iter().any(|skipped| skipped.class == HoldClass::Blocked),
                     "{:?}",
                     key
                 );

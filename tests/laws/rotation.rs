@@ -26,8 +26,8 @@ use crate::{Law, fates, few, secret_part};
 
 /// A platform with keys.
 trait Vault: Platform {
-    /// The fields of rolecall's own key and of another one.
-    const ENTRIES: [&'static str; 2];
+    /// The fields of rolecall's own key, of another one, and of that one after an edit.
+    const ENTRIES: [&'static str; 3];
     /// The name of rolecall's credential in the file.
     const CREDENTIAL: &'static str;
     /// The secret that rolecall signs in with at first.
@@ -56,9 +56,10 @@ impl Held {
 }
 
 impl Vault for Console {
-    const ENTRIES: [&'static str; 2] = [
+    const ENTRIES: [&'static str; 3] = [
         "permissions: [organization:describe, member:describe, member:modify, accessToken:modify, project:describe], resources: all",
         "permissions: [project:describe], resources: all",
+        "permissions: [project:describe, schemaCheck:create], resources: all",
     ];
     const CREDENTIAL: &'static str = "token";
 
@@ -88,7 +89,7 @@ impl Vault for Console {
 }
 
 impl Vault for Custody {
-    const ENTRIES: [&'static str; 2] = ["roles: [ADMIN]", "roles: [CLUSTER_OPS]"];
+    const ENTRIES: [&'static str; 3] = ["roles: [ADMIN]", "roles: [CLUSTER_OPS]", "roles: [CLUSTER_MANAGER]"];
     const CREDENTIAL: &'static str = "api_key";
 
     fn first_secret() -> String {
@@ -135,10 +136,10 @@ impl Policy {
         if self.own { "rolecall" } else { "ci" }
     }
 
-    fn body<P: Vault>(self) -> String {
+    fn body<P: Vault>(self, edited: bool) -> String {
         let Self { max_age, expiry, overlap, automatically, own } = self;
-        let mut entry =
-            format!("name: {}, {}, deliver: {{ file: secret }}", self.name(), P::ENTRIES[usize::from(!own)]);
+        let fields = P::ENTRIES[if own { 0 } else { 1 + usize::from(edited) }];
+        let mut entry = format!("name: {}, {fields}, deliver: {{ file: secret }}", self.name());
         entry += &max_age.map_or_else(String::new, |hours| format!(", max_age: {hours}h"));
         entry += &expiry.map_or_else(String::new, |(lifetime, before)| {
             format!(", lifetime: {lifetime}h, rotate_before: {before}h")
@@ -159,6 +160,8 @@ struct Run {
     after: i64,
     /// A person has reviewed its plan, so that it isn't only for leftovers.
     reviewed: bool,
+    /// A person has edited the entry before the run.
+    edit: bool,
     mishap: Mishap,
     /// The person does after the run what it says.
     swap: Swap,
@@ -198,8 +201,9 @@ fn runs() -> impl Strategy<Value = Vec<Run>> {
         1 => Just(Swap::OnlyOwn),
         2 => Just(Swap::Nothing),
     ];
-    let run = (1..240_i64, any::<bool>(), mishap, swap);
-    let run = run.prop_map(|(after, reviewed, mishap, swap)| Run { after, reviewed, mishap, swap });
+    let edit = prop_oneof![4 => Just(false), 1 => Just(true)];
+    let run = (1..240_i64, any::<bool>(), edit, mishap, swap);
+    let run = run.prop_map(|(after, reviewed, edit, mishap, swap)| Run { after, reviewed, edit, mishap, swap });
     proptest::collection::vec(run, 1..50)
 }
 
@@ -292,13 +296,14 @@ struct Year<P: Platform> {
     delivered: BTreeMap<String, Timestamp>,
     /// The last run that could take every step, and the longest time between two of them.
     clean: (Timestamp, SignedDuration),
-    /// False if somebody was late with the swap of rolecall's own key.
+    /// False if somebody was late with the swap of rolecall's own key, or edited the entry of another one.
     prompt: bool,
+    edited: bool,
 }
 
 impl<P: Vault> Year<P> {
     fn new(policy: Policy) -> Self {
-        let rig = Rig::<P>::new(P::empty(&policy), &policy.body::<P>());
+        let rig = Rig::<P>::new(P::empty(&policy), &policy.body::<P>(false));
         let secret = P::first_secret();
         let signs_in = digest(&secret_part(&secret));
         let watched = Arc::new(Mutex::new(Watched {
@@ -336,6 +341,7 @@ impl<P: Vault> Year<P> {
             delivered: BTreeMap::new(),
             clean: (now(), hours(0)),
             prompt: true,
+            edited: false,
         }
     }
 
@@ -359,7 +365,19 @@ impl<P: Vault> Year<P> {
         if matches!(swap, Swap::All | Swap::OnlyOwn) {
             self.own = key.id;
         }
-        let text = format!("{}{}", P::HEAD, self.policy.body::<P>());
+        self.write();
+    }
+
+    /// Lets a person edit the entry, if it isn't the one of rolecall's own key.
+    fn edit(&mut self) {
+        if !self.policy.own {
+            (self.edited, self.prompt) = (!self.edited, false);
+            self.write();
+        }
+    }
+
+    fn write(&mut self) {
+        let text = format!("{}{}", P::HEAD, self.policy.body::<P>(self.edited));
         self.rig.desired = desired(&text.replace("key: own }", &format!("key: {} }}", self.own)));
     }
 
@@ -474,7 +492,7 @@ impl<P: Vault> Year<P> {
         let working: Vec<&Held> = keys.iter().filter(|key| key.works(self.at)).collect();
         prop_assert!((1..=2).contains(&working.len()), "{} keys: {keys:#?}", working.len());
         prop_assert!(working.iter().any(|key| self.watched().had.contains(&key.digest)), "no usable key");
-        for key in working.into_iter().filter(|_| !self.policy.own || self.prompt) {
+        for key in working.into_iter().filter(|_| self.prompt) {
             let (Some(max_age), age) = (self.policy.max_age, self.at.duration_since(self.born[&key.id])) else {
                 continue;
             };
@@ -487,12 +505,15 @@ impl<P: Vault> Year<P> {
 fn keys_rotate<P: Vault>(policy: Policy, runs: &[Run]) -> Law {
     let mut year = Year::<P>::new(policy);
     prop_assert_eq!(year.rig.desired.rotations.len(), 1);
-    let first = Run { after: 0, reviewed: true, mishap: Mishap::Nothing, swap: Swap::All };
+    let first = Run { after: 0, reviewed: true, edit: false, mishap: Mishap::Nothing, swap: Swap::All };
     for run in std::iter::once(&first).chain(runs) {
         year.at += hours(run.after);
         year.rig.set_time(year.at);
         year.watched().at = year.at;
         let before = year.keys();
+        if run.edit {
+            year.edit();
+        }
         if run.mishap == Mishap::LedgerLost {
             year.rig.ledger = Ledger::default();
             year.tidy();
@@ -519,7 +540,7 @@ fn keys_rotate<P: Vault>(policy: Policy, runs: &[Run]) -> Law {
             year.is_clean()?;
         }
         year.swap(run.swap);
-        year.prompt &= run.swap == Swap::All;
+        year.prompt &= run.swap == Swap::All || !policy.own;
     }
     Ok(())
 }

@@ -77,10 +77,19 @@ pub enum Cause {
     NotListed,
     /// The option `--assert` asked for this address.
     Asserted,
-    /// A successor of the key was created and delivered.
-    Superseded { by: RemoteId },
-    /// The age of the key asks for a successor.
-    DueForRotation { automatically: bool },
+    /// A successor of the key was created and delivered. `not_to` are the targets that didn't get its secret. With one of
+    /// them, somebody has to review the change.
+    Superseded {
+        by: RemoteId,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        not_to: Vec<String>,
+    },
+    /// The age or the expiry of the key asks for a successor, since this time.
+    DueForRotation {
+        automatically: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
+    },
     /// The key was created, but its secret was never delivered. So the key is retired, and another is created.
     SecretLost,
     /// The invitation in the ledger has disappeared from the platform, and the file allows another one.
@@ -129,15 +138,19 @@ impl Change {
     /// somebody had who left the directory. Such a change is no drift, because nobody
     /// has moved away from the file.
     pub fn is_leftover(&self) -> bool {
-        matches!(
-            self.cause,
-            Cause::Superseded { .. }
-                | Cause::DueForRotation { automatically: true }
-                | Cause::SecretLost
-                | Cause::CompletesInvitation
-                | Cause::Ended { .. }
-                | Cause::LeftDirectory
-        )
+        match &self.cause {
+            Cause::Superseded { not_to, .. } => not_to.is_empty(),
+            Cause::DueForRotation { automatically, .. } => *automatically,
+            Cause::SecretLost | Cause::CompletesInvitation | Cause::Ended { .. } | Cause::LeftDirectory => true,
+            Cause::Declared
+            | Cause::DeclaredAbsent
+            | Cause::NotListed
+            | Cause::Asserted
+            | Cause::InvitationVanished
+            | Cause::NeededByAnother
+            | Cause::InvitationExpired
+            | Cause::AlreadyMember => false,
+        }
     }
 }
 

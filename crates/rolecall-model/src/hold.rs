@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Change, Finding, RemoteId, RoleName, TeamName, Until};
+use super::{Address, Change, Expiry, Finding, Lifetime, RemoteId, RoleName, TeamName, Until};
 
 /// A difference that rolecall sees and doesn't change, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -118,10 +118,26 @@ pub enum HoldReason {
     },
     /// The platform accepted the change, but a read doesn't show it. Perhaps a second person has to approve it.
     AwaitingApproval { since: Timestamp },
-    /// The key works until its successor is delivered. A later plan then removes it.
-    Superseded,
-    /// The key still works beside its successor, until this time.
-    Overlap { until: Until },
+    /// The key works until its successor is delivered, and for the overlap after that. A later plan then removes it.
+    Superseded {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        overlap: Option<Lifetime>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires: Option<Expiry>,
+    },
+    /// The key still works beside its successor, until this time. `not_to` are the targets that didn't get the secret of
+    /// the successor.
+    Overlap {
+        until: Until,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        not_to: Vec<String>,
+    },
+    /// The file asks for other values, and the predecessor of the key still works. Otherwise there would be three keys.
+    PredecessorWorks {
+        predecessor: RemoteId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Until>,
+    },
     /// Nothing tells how old the key is. Its age counts from the next apply.
     KeyAgeUnknown,
     /// rolecall signs in with this key, whose successor is delivered. Both work until this time, and longer if nobody has
@@ -132,7 +148,11 @@ pub enum HoldReason {
         step: String,
     },
     /// The key is due for rotation, and rolecall signs in with it. The file doesn't say that rolecall rotates its own key.
-    OwnKeyDue,
+    /// `maybe`: nothing tells which key signs in, and it can be this one.
+    OwnKeyDue {
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        maybe: bool,
+    },
     /// An earlier update cleared values that it didn't contain, so this one would clear them too.
     WouldLose { fields: String },
     /// rolecall signs in with this key, or through this team or organisation.
@@ -309,6 +329,7 @@ impl HoldReason {
     pub fn class(&self) -> HoldClass {
         match self {
             Self::Platform { class, .. } => *class,
+            Self::Overlap { not_to, .. } if !not_to.is_empty() => HoldClass::Blocked,
             Self::Unmanaged { privileged: true, known: None } | Self::PrivilegeNotWritten { .. } => {
                 HoldClass::Blocked
             }
@@ -328,10 +349,11 @@ impl HoldReason {
             | Self::AwaitsOrganization
             | Self::Unapproved { .. }
             | Self::AwaitingApproval { .. }
-            | Self::Superseded
+            | Self::Superseded { .. }
             | Self::Overlap { .. }
+            | Self::PredecessorWorks { .. }
             | Self::OwnKeySuperseded { until: Some(_), .. }
-            | Self::OwnKeyDue
+            | Self::OwnKeyDue { maybe: false }
             | Self::KeyAgeUnknown => HoldClass::Waiting,
             Self::InvitationVanished { .. }
             | Self::InvitationEnded { .. }
@@ -352,6 +374,7 @@ impl HoldReason {
             | Self::WouldLose { .. }
             | Self::OwnAccess
             | Self::OwnKeySuperseded { until: None, .. }
+            | Self::OwnKeyDue { maybe: true }
             | Self::MaybeOwnAccess
             | Self::Protected { .. }
             | Self::ManualStep { .. }

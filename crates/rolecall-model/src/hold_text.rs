@@ -169,25 +169,47 @@ impl fmt::Display for HoldReason {
                 "rolecall sent this change on {}, but a later read doesn't show it. It may be waiting for approval. Use `--assert` to send it again.",
                 day(since)
             ),
-            Self::Overlap { until } => {
+            Self::Overlap { until, not_to } if not_to.is_empty() => {
                 write!(f, "Its successor is delivered, and both work until {until}. A later plan then retires this key.")
             }
+            Self::Overlap { until, not_to } => write!(
+                f,
+                "Both this key and its successor work until {until}. The secret of the successor wasn't delivered to {}. Bring it there before then. Only a reviewed apply retires this key.",
+                not_to.join(" and ")
+            ),
+            Self::PredecessorWorks { predecessor, until } => {
+                let until = until.map_or_else(String::new, |until| format!(" until {until}"));
+                write!(
+                    f,
+                    "The file asks for other values, and the predecessor {predecessor} of this key still works{until}. A plan after its end creates the new key. To go on now, list {predecessor} with its `id` and `absent: true` beside the entry, and apply twice."
+                )
+            }
             Self::OwnKeySuperseded { until, step } => {
-                let until = until.map_or_else(String::new, |until| format!(" Both work until {until}, or longer."));
+                let until = until.map_or_else(String::new, |until| format!(" Both work until {until}."));
                 write!(
                     f,
                     "The successor of this key is delivered.{until} {step} A later run that signs in with the successor retires this key."
                 )
             }
-            Self::OwnKeyDue => f.write_str(
+            Self::OwnKeyDue { maybe: true } => f.write_str(
+                "The key is due for rotation, and rolecall may sign in with it, because nothing tells which key signs in. If the file can have `own`, name rolecall's own key there.",
+            ),
+            Self::OwnKeyDue { maybe: false } => f.write_str(
                 "The key is due for rotation, and rolecall signs in with it. Add `rotate_own: true` to the entry, or replace the key manually: create another one, and store it where `credentials` points.",
             ),
             Self::KeyAgeUnknown => f.write_str(
                 "The API doesn't tell how old this key is. For `max_age`, its age counts from the next apply.",
             ),
-            Self::Superseded => f.write_str(
-                "This key works until its successor is delivered. A later plan then disables or deletes it.",
-            ),
+            Self::Superseded { overlap, expires } => {
+                f.write_str("This key works until its successor is delivered")?;
+                if let Some(overlap) = overlap {
+                    write!(f, ", and for {overlap} after that")?;
+                }
+                if let Some(expires) = expires {
+                    write!(f, ", but not after its expiry on {expires}")?;
+                }
+                f.write_str(". A later plan then disables or deletes it.")
+            }
             Self::WouldLose { fields } => write!(
                 f,
                 "An earlier update cleared values that it didn't contain, so this update would clear the {fields}. Change the user manually, or use `--assert` to accept the loss."

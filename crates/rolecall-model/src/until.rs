@@ -153,7 +153,7 @@ impl fmt::Display for EndingAccess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::All => f.write_str("all access"),
-            Self::Age => f.write_str("the age without a successor"),
+            Self::Age => f.write_str("the time without a successor"),
             Self::Overlap => f.write_str("the overlap with its successor"),
             Self::Entry { .. } => f.write_str("the entry"),
             Self::Role { role } => write!(f, "the role {role}"),

@@ -42,7 +42,7 @@ pub use activity::{MaxSilence, activity};
 pub use approve::{Approval, ApprovalProgress, Stale, compare, resume};
 pub use drift_delta::{DriftDelta, ReportedDrift, Sighting, drift_delta};
 pub use ended::near_endings;
-pub use keys::{near_rotations, newly_seen_keys, retirement, secret_target, swap};
+pub use keys::{near_rotations, newly_seen_keys, overlap_end, retirement, secret_target, swap};
 pub use last_in_sync::{desired_hash, differing};
 pub use ledger_updates::{Observed, ledger_updates, newly_listed};
 pub use origin::{compare_with_base, unasked};

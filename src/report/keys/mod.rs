@@ -89,7 +89,10 @@ fn stage(key: &KeyStatus) -> String {
             format!("{word} with its successor {successor}{until}")
         }
         KeyStage::Retiring { why } => match why {
-            Retirement::Superseded { by } => format!("{word}: its successor {by} is delivered"),
+            Retirement::Superseded { by, not_to } => {
+                let but = (!not_to.is_empty()).then(|| format!(", but not to {}", not_to.join(" and ")));
+                format!("{word}: its successor {by} is delivered{}", but.unwrap_or_default())
+            }
             Retirement::DeclaredAbsent => format!("{word}: the file says `absent: true`"),
             Retirement::NotListed => format!("{word}: it isn't in the file, and `manage` says all"),
         },

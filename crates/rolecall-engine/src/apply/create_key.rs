@@ -7,8 +7,9 @@ use super::state::mints;
 use super::writer::{self, PreparedMutation};
 use super::{Apply, PreparedDelivery, Step, Stop};
 use crate::ledger::Event;
+use jiff::Timestamp;
 use rolecall_model::{Cause, Change, Entity, Key, Mutation, Outcome, RemoteId, Stage};
-use rolecall_plan::{retirement, swap};
+use rolecall_plan::{overlap_end, retirement, swap};
 use rolecall_providers::MutationResult;
 
 impl Execution<'_> {
@@ -69,7 +70,8 @@ impl Execution<'_> {
             format!("The key was created, but its secret could not be delivered: {reasons}. {retired}")
         } else {
             let swap = swap.map_or_else(String::new, |swap| format!(" {swap}"));
-            format!("{}{swap}", delivered_in_part(change, &id, &to, &failed))
+            let until = self.recorded_at().and_then(|at| overlap_end(self.apply.desired, change, at));
+            format!("{}{swap}", delivered_in_part((change, until), &id, &to, &failed))
         };
         step.outcome = Outcome::Failed;
         step.message = Some(message);
@@ -128,12 +130,18 @@ impl Execution<'_> {
 }
 
 /// Returns which targets have the secret of a new key, which don't, and what to do.
-fn delivered_in_part(change: &Change, id: &RemoteId, to: &[String], failed: &[(String, String)]) -> String {
+fn delivered_in_part(
+    (change, until): (&Change, Option<Timestamp>),
+    id: &RemoteId,
+    to: &[String],
+    failed: &[(String, String)],
+) -> String {
     let failed: Vec<String> = failed.iter().map(|(target, why)| format!("{target} ({why})")).collect();
     let (to, failed) = (to.join("; "), failed.join("; "));
-    let until = match &change.before {
-        Some(_) => " before the next apply, which retires the old key",
-        None => "",
+    let until = match (&change.before, until) {
+        (Some(_), Some(until)) => format!(" before {until}. After that, a reviewed apply retires the old key"),
+        (Some(_), None) => " before the next reviewed apply, which retires the old key".to_owned(),
+        (None, _) => String::new(),
     };
     format!(
         "The key {id} was created and works. Its secret was delivered to: {to}. It was not delivered to: {failed}. \

@@ -100,8 +100,11 @@ pub(super) fn mint(
             .map(|delivery| Effect::SecretTo { target: secret_target(delivery) })
             .collect(),
     };
-    let superseded =
-        old.map(|key| Decision::Hold(Address::key(&key.name).with_id(&key.id), HoldReason::Superseded));
+    let overlap = rotation::rule(input.desired, desired).map(|rule| rule.overlap).filter(|it| !it.is_zero());
+    let superseded = old.map(|key| {
+        let reason = HoldReason::Superseded { overlap: overlap.map(Lifetime::new), expires: key.expires };
+        Decision::Hold(Address::key(&key.name).with_id(&key.id), reason)
+    });
     vec![Decision::change_and(change, Some(&desired.place), superseded.into_iter().collect())]
 }
 

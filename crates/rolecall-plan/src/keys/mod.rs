@@ -9,7 +9,7 @@ mod rotation;
 mod status;
 
 pub use mint::secret_target;
-pub use own::swap;
+pub use own::{overlap_end, swap};
 
 use super::PlanInput;
 use super::collection;
@@ -54,10 +54,15 @@ pub(super) fn check_own(input: &PlanInput<'_>) -> Option<Finding> {
             let days =
                 key.expires.map(|expires| expires.days_from(input.now)).filter(|days| *days < EXPIRES_SOON)?;
             let message = format!("rolecall's own key expires in {}.", rotation::plural_days(days));
-            Some(
-                Finding::warning(Code::KeyExpires, place.clone(), message)
-                    .hint("Create another key, store it where `credentials` points, and name it in `own`."),
-            )
+            let hint = match rotation::successor(input.facts, input.live, id) {
+                Some((successor, _)) => format!(
+                    "Its successor {successor} is delivered. Store that secret where `credentials` points, and name the successor in `own`."
+                ),
+                None => {
+                    "Create another key, store it where `credentials` points, and name it in `own`.".to_owned()
+                }
+            };
+            Some(Finding::warning(Code::KeyExpires, place.clone(), message).hint(hint))
         }
     }
 }
@@ -307,12 +312,13 @@ fn decide_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveK
                 let reason = own::superseded(input, (desired, rule), (key, &by.id, minted));
                 decisions.push(Decision::Hold(address_of(key, true), reason));
             }
-            Some((_, minted)) if let Some(until) = rotation::overlap(input, rule, minted) => {
-                let until = Until::from(until);
-                decisions.push(Decision::Hold(address_of(key, true), HoldReason::Overlap { until }));
+            Some((_, minted)) if let Some(until) = rotation::overlap(input, rule, (key, minted)) => {
+                let reason = HoldReason::Overlap { until: Until::from(until), not_to: not_to(desired, minted) };
+                decisions.push(Decision::Hold(address_of(key, true), reason));
             }
-            Some((by, _)) => {
-                decisions.push(retired(key, address_of(key, true), Cause::Superseded { by: by.id.clone() }));
+            Some((by, minted)) => {
+                let cause = Cause::Superseded { by: by.id.clone(), not_to: not_to(desired, minted) };
+                decisions.push(retired(key, address_of(key, true), cause));
             }
             None => current.push(*key),
         }
@@ -335,9 +341,12 @@ fn decide_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveK
     match current.as_slice() {
         [] => {
             // A key that has expired is overdue, so the same runs create its successor as before the expiry.
-            let had = |key: &LiveKey| key.name == desired.name && key.enabled && has_expired(input, key);
-            let expired = kept.is_empty() && input.live.keys().iter().any(had);
-            let cause = rule.filter(|rule| expired && rule.rotates()).map_or(Cause::Declared, rotation::cause);
+            let had = |key: &&LiveKey| key.name == desired.name && key.enabled && has_expired(input, key);
+            let expired = input.live.keys().iter().filter(had).max_by_key(|key| key.expires);
+            let cause = match (rule.filter(|rule| rule.rotates()), expired.filter(|_| kept.is_empty())) {
+                (Some(rule), Some(key)) => rotation::cause(rule, rotation::due(input.facts, rule, key)),
+                (Some(_) | None, _) => Cause::Declared,
+            };
             decisions.extend(mint(input, desired, &requested, None, because(cause)));
         }
         [key] if differs(&requested, key) => match input.facts.minted.get(&key.id) {
@@ -346,14 +355,22 @@ fn decide_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveK
             Some(minted) if !requested.differs_from(&minted.requested) => {
                 decisions.push(Decision::Hold(address_of(key, false), not_taken(input, minted.at, None)));
             }
-            Some(_) | None => {
-                decisions.extend(mint(input, desired, &requested, Some(key), because(Cause::Declared)));
-            }
+            Some(_) | None => match predecessor(input, key, &kept) {
+                Some(predecessor) => {
+                    let successor = rotation::successor(input.facts, input.live, &predecessor.id);
+                    let until = successor.and_then(|(_, it)| rotation::overlap(input, rule, (predecessor, it)));
+                    let predecessor = predecessor.id.clone();
+                    let reason = HoldReason::PredecessorWorks { predecessor, until: until.map(Until::from) };
+                    decisions.push(Decision::Hold(address_of(key, true), reason));
+                }
+                None => decisions.extend(mint(input, desired, &requested, Some(key), because(Cause::Declared))),
+            },
         },
         [key] => {
             decisions.extend(description(input, desired, key));
             // A key that still has a predecessor waits for its end, so that there are never three.
-            let step = rule.filter(|_| kept.len() == 1).and_then(|rule| rotation::step(input, rule, key));
+            let waits = predecessor(input, key, &kept).is_some();
+            let step = rule.filter(|_| !waits).and_then(|rule| rotation::step(input, rule, key));
             match step {
                 Some(rotation::Step::Replace(cause)) => {
                     decisions.extend(mint(input, desired, &requested, Some(key), because(cause)));
@@ -365,17 +382,41 @@ fn decide_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveK
                 None => {}
             }
         }
-        several => {
-            let ids: Vec<_> = several.iter().map(|key| key.id.as_str()).collect();
-            let message =
-                format!("{} live keys have the name {}: {}.", several.len(), desired.name, ids.join(", "));
-            decisions.push(Decision::Finding(
-                Finding::error(Code::AmbiguousKey, desired.place.clone(), message)
-                    .hint("Add `id: …` of the right key, and list each other one with its `id` and `absent: true` to retire it."),
-            ));
-        }
+        several => decisions.push(Decision::Finding(ambiguous(desired, several, rule.is_some()))),
     }
     decisions
+}
+
+/// Returns the finding that several live keys have the name of an entry.
+fn ambiguous(desired: &DesiredKey, several: &[&LiveKey], rotates: bool) -> Finding {
+    let ids: Vec<_> = several.iter().map(|key| key.id.as_str()).collect();
+    let message = format!("{} live keys have the name {}: {}.", several.len(), desired.name, ids.join(", "));
+    // With `id`, an entry means one key, which has no successor.
+    let hint = if rotates {
+        "Leave this entry without `id`, and list each key but the right one with its `id` and `absent: true` beside it, to retire that key."
+    } else {
+        "Add `id: …` of the right key, and list each other one with its `id` and `absent: true` to retire it."
+    };
+    Finding::error(Code::AmbiguousKey, desired.place.clone(), message).hint(hint)
+}
+
+/// Returns the targets of an entry that didn't get the secret of a key.
+fn not_to(desired: &DesiredKey, minted: &MintedKey) -> Vec<String> {
+    let named: Vec<String> = desired.deliver.iter().map(|delivery| secret_target(delivery)).collect();
+    let missed = minted.receipt.iter().flat_map(|receipt| &receipt.not_to);
+    missed.filter(|target| named.contains(target)).cloned().collect()
+}
+
+/// Returns a predecessor of a key that still works, whatever entry means it. Until it is retired, no further key is minted,
+/// so there are never three.
+fn predecessor<'a>(input: &PlanInput<'a>, key: &LiveKey, kept: &[&'a LiveKey]) -> Option<&'a LiveKey> {
+    let is_before = |other: &&LiveKey| {
+        let minted = input.facts.minted.get(&key.id);
+        minted.is_some_and(|minted| minted.supersedes.contains(&other.id))
+    };
+    let works = |other: &&LiveKey| other.enabled && !has_expired(input, other);
+    let of_ledger = input.live.keys().iter().filter(works).find(is_before);
+    of_ledger.or_else(|| kept.iter().copied().find(|other| other.id != key.id))
 }
 
 /// Decides about a working key that the file doesn't list. If the file names it as `own`, nothing is to be said.

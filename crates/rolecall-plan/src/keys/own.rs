@@ -21,7 +21,7 @@ pub(super) fn superseded(
     (key, successor, minted): (&LiveKey, &RemoteId, &MintedKey),
 ) -> HoldReason {
     let to: Vec<String> = desired.deliver.iter().map(|delivery| secret_target(delivery)).collect();
-    let until = rotation::overlap(input, rule, minted).map(Until::from);
+    let until = rotation::overlap(input, rule, (key, minted)).map(Until::from);
     let ends = key.expires.filter(|_| until.is_none()).map(|expires| format!(" before {expires}"));
     let step = if input.caller.and_then(|caller| caller.key(input.facts)) == Some(successor) {
         format!("`own` in the file names it. Write `own: {{ key: {successor} }}`.")
@@ -52,15 +52,21 @@ pub fn swap(
     if desired.own_key.is_none() && desired.credentials.values().any(stored) {
         return None;
     }
-    let overlap = desired.rotations.get(&change.address).map(|rule| rule.overlap).filter(|it| !it.is_zero());
-    let until = overlap.and_then(|overlap| created.saturating_add(overlap).ok());
-    let until = until.and_then(|until| Timestamp::from_second(until.as_second()).ok());
-    let until = until.map(|until| format!(" before {until}"));
+    let until = overlap_end(desired, change, created).map(|until| format!(" before {until}"));
     let place = |place: &Place| format!(" (`credentials` at {}:{})", place.file, place.line);
     let step = step(desired, successor, to, until.as_deref(), place);
     Some(format!(
         "rolecall signs in with the predecessor of this key. {step} A later run then retires the predecessor."
     ))
+}
+
+/// Returns the time until which a key works beside its successor, if the change creates that at this time and the entry has
+/// an overlap.
+pub fn overlap_end(desired: &Desired, change: &Change, created: Timestamp) -> Option<Timestamp> {
+    let before = change.before.as_ref()?.key()?;
+    let overlap = desired.rotations.get(&change.address).map(|rule| rule.overlap).filter(|it| !it.is_zero())?;
+    let until = rotation::overlap_end(overlap, before.expires, created)?;
+    Timestamp::from_second(until.as_second()).ok()
 }
 
 /// Returns the sentences that say where the new secret is, and where to put it.
@@ -97,7 +103,7 @@ fn step(
 pub fn is_of_own_key(input: &PlanInput<'_>, change: &Change) -> bool {
     let Some(own) = input.own_key() else { return false };
     match (&change.cause, change.action, change.before.as_ref().and_then(|before| before.key())) {
-        (Cause::Superseded { by }, _, _) => by == own,
+        (Cause::Superseded { by, .. }, _, _) => by == own,
         (_, Action::Create, Some(before)) => before.id.as_ref() == Some(own),
         _ => false,
     }

@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::PlanInput;
-use super::EXPIRES_SOON;
+use super::{EXPIRES_SOON, is_privileged};
 use rolecall_model::{
-    Address, Cause, Code, Desired, DesiredKey, Ending, EndingAccess, Facts, Finding, HoldReason, Live, LiveKey,
-    MintedKey, NearEnding, RemoteId, Rotation, Until,
+    Address, Cause, Code, Desired, DesiredKey, Ending, EndingAccess, Expiry, Facts, Finding, HoldReason, Live,
+    LiveKey, MintedKey, NearEnding, RemoteId, Rotation, Until,
 };
 
 /// Returns the rule for a key, if an entry has one.
@@ -44,9 +44,25 @@ pub(super) fn due(facts: &Facts, rule: &Rotation, key: &LiveKey) -> Option<Times
     [by_age, by_expiry].into_iter().flatten().min()
 }
 
-/// Returns the cause of a successor that is due.
-pub(super) fn cause(rule: &Rotation) -> Cause {
-    Cause::DueForRotation { automatically: rule.automatically }
+/// Returns the cause of a successor that is due since this time.
+pub(super) fn cause(rule: &Rotation, since: Option<Timestamp>) -> Cause {
+    let since = since.and_then(|since| Timestamp::from_second(since.as_second()).ok());
+    Cause::DueForRotation { automatically: rule.automatically, since }
+}
+
+/// Returns whether rolecall signs in with a key: surely, or maybe. Where nothing tells which key signs in, it can be every
+/// privileged one. `None` if it is surely another one.
+pub(super) fn signs_in(input: &PlanInput<'_>, key: &LiveKey) -> Option<Certainty> {
+    match input.own_key() {
+        Some(own) => (*own == key.id).then_some(Certainty::Surely),
+        None => is_privileged(input, &key.entity()).then_some(Certainty::Maybe),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Certainty {
+    Surely,
+    Maybe,
 }
 
 /// The decision about a key that has no successor.
@@ -61,10 +77,11 @@ pub(super) fn step(input: &PlanInput<'_>, rule: &Rotation, key: &LiveKey) -> Opt
     if !rule.rotates() {
         return ends_soon(input, rule, key).map(Step::Warn);
     }
-    let is_own = input.own_key() == Some(&key.id);
     match due(input.facts, rule, key) {
-        Some(due) if due <= input.now && is_own && !rule.own => Some(Step::Hold(HoldReason::OwnKeyDue)),
-        Some(due) if due <= input.now => Some(Step::Replace(cause(rule))),
+        Some(due) if due <= input.now => Some(match signs_in(input, key).filter(|_| !rule.own) {
+            Some(certainty) => Step::Hold(HoldReason::OwnKeyDue { maybe: certainty == Certainty::Maybe }),
+            None => Step::Replace(cause(rule, Some(due))),
+        }),
         Some(_) | None if rule.max_age.is_some() && born(input.facts, key).is_none() => {
             Some(Step::Hold(HoldReason::KeyAgeUnknown))
         }
@@ -88,10 +105,24 @@ pub(super) fn plural_days(days: i64) -> String {
     format!("{days} {}", if days == 1 { "day" } else { "days" })
 }
 
-/// Returns the time until which the predecessor of a key still works, if that is in the future.
-pub(super) fn overlap(input: &PlanInput<'_>, rule: Option<&Rotation>, successor: &MintedKey) -> Option<Timestamp> {
-    let until = successor.at.saturating_add(rule?.overlap).ok()?;
-    (input.now < until).then_some(until)
+/// Returns the end of the overlap of a key with its successor, if that is in the future.
+pub(super) fn overlap(
+    input: &PlanInput<'_>,
+    rule: Option<&Rotation>,
+    (key, successor): (&LiveKey, &MintedKey),
+) -> Option<Timestamp> {
+    overlap_end(rule?.overlap, key.expires, successor.at).filter(|until| input.now < *until)
+}
+
+/// Returns the time until which a key works beside a successor that was created at this time: the overlap, or its own
+/// expiry if that is earlier.
+pub(super) fn overlap_end(
+    overlap: SignedDuration,
+    expires: Option<Expiry>,
+    created: Timestamp,
+) -> Option<Timestamp> {
+    let end = created.saturating_add(overlap).ok();
+    end.into_iter().chain(expires.and_then(|expires| Timestamp::from_second(expires.as_second()).ok())).min()
 }
 
 /// Returns the keys whose successors are due within the horizon, and those that are to be retired then.
@@ -104,11 +135,14 @@ pub fn near_rotations<'a>(
     let keys = desired.keys.iter().filter(|key| !key.absent);
     let ruled = keys.filter_map(|key| Some((key, rule(desired, key)?)));
     ruled.flat_map(move |(key, rule)| {
-        let named = live.keys().iter().filter(|live| live.name == key.name && live.enabled);
+        let all = live;
+        let named = all.keys().iter().filter(|live| live.name == key.name && live.enabled);
         named.filter_map(move |live| {
-            let successor = successor(facts, &live.id);
+            let successor = successor(facts, all, &live.id);
             let (at, what) = match successor {
-                Some((_, successor)) => (successor.at.saturating_add(rule.overlap).ok()?, EndingAccess::Overlap),
+                Some((_, successor)) => {
+                    (overlap_end(rule.overlap, live.expires, successor.at)?, EndingAccess::Overlap)
+                }
                 None => (due(facts, rule, live)?, EndingAccess::Age),
             };
             let left = at.duration_since(now);
@@ -125,7 +159,14 @@ pub fn newly_seen_keys(facts: &Facts, live: &Live) -> BTreeSet<Address> {
     live.keys().iter().filter(is_new).map(|key| Address::key(&key.name).with_id(&key.id)).collect()
 }
 
-/// Returns the delivered successor of a key.
-pub(super) fn successor<'a>(facts: &'a Facts, id: &RemoteId) -> Option<(&'a RemoteId, &'a MintedKey)> {
-    facts.minted.iter().find(|(_, minted)| minted.delivered && minted.supersedes.contains(id))
+/// Returns the delivered successor of a key, if it is enabled.
+pub(super) fn successor<'a>(
+    facts: &'a Facts,
+    live: &Live,
+    id: &RemoteId,
+) -> Option<(&'a RemoteId, &'a MintedKey)> {
+    let is_enabled = |id: &RemoteId| live.keys().iter().any(|key| key.id == *id && key.enabled);
+    let mut successors =
+        facts.minted.iter().filter(|(_, minted)| minted.delivered && minted.supersedes.contains(id));
+    successors.find(|(successor, _)| is_enabled(successor))
 }

@@ -165,7 +165,12 @@ impl KeyStage {
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum Retirement {
     /// Its successor was created and delivered.
-    Superseded { by: RemoteId },
+    Superseded {
+        by: RemoteId,
+        /// The targets that didn't get its secret.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        not_to: Vec<String>,
+    },
     /// The file says `absent: true`.
     DeclaredAbsent,
     /// The file manages all keys and doesn't list this one.
@@ -176,7 +181,7 @@ impl Retirement {
     /// Returns the reason for the cause of a change that retires a key. A lost secret is a stage of its own.
     fn of(cause: &Cause) -> Self {
         match cause {
-            Cause::Superseded { by } => Self::Superseded { by: by.clone() },
+            Cause::Superseded { by, not_to } => Self::Superseded { by: by.clone(), not_to: not_to.clone() },
             Cause::NotListed => Self::NotListed,
             _ => Self::DeclaredAbsent,
         }
@@ -386,13 +391,13 @@ impl Planned<'_> {
             return None;
         }
         let overlap = |until| {
-            let (successor, _) = rotation::successor(self.input.facts, &self.key.id)?;
+            let (successor, _) = rotation::successor(self.input.facts, self.input.live, &self.key.id)?;
             Some(KeyStage::Overlap { until, successor: successor.clone() })
         };
         self.holds().find_map(|reason| match reason {
-            HoldReason::Overlap { until } => overlap(Some(*until)),
+            HoldReason::Overlap { until, .. } => overlap(Some(*until)),
             HoldReason::OwnKeySuperseded { until, .. } => overlap(*until),
-            HoldReason::OwnKeyDue => Some(KeyStage::DueForRotation),
+            HoldReason::OwnKeyDue { .. } => Some(KeyStage::DueForRotation),
             _ => None,
         })
     }
@@ -444,7 +449,8 @@ impl Planned<'_> {
     fn skipped(&self, stage: &KeyStage) -> Vec<Skipped> {
         let blocked = self.blocked();
         let is_said = |reason: &&HoldReason| {
-            matches!(reason, HoldReason::Overlap { .. } | HoldReason::Superseded | HoldReason::Unmanaged { .. })
+            matches!(reason, HoldReason::Superseded { .. } | HoldReason::Unmanaged { .. })
+                || matches!(reason, HoldReason::Overlap { not_to, .. } if not_to.is_empty())
                 || reason.class() == HoldClass::Ignored
                 || matches!(stage, KeyStage::Blocked { .. }) && blocked == Some(reason)
         };
@@ -488,7 +494,7 @@ impl Planned<'_> {
         let due = || {
             let rule = rotation::rule(desired, entry?)?;
             let at = Some(rotation::due(facts, rule, key)?);
-            let is_swap = self.is_own() && !rule.own;
+            let is_swap = rotation::signs_in(self.input, key).is_some() && !rule.own;
             let is = if is_swap { StepKind::Swap } else { StepKind::CreateSuccessor };
             Some(step(is, at, rule.automatically && !is_swap))
         };
@@ -496,7 +502,10 @@ impl Planned<'_> {
             (KeyStage::Overlap { until, .. }, _) => {
                 let signs_in = self.holds().any(|reason| matches!(reason, HoldReason::OwnKeySuperseded { .. }));
                 let is = if signs_in { StepKind::Swap } else { StepKind::Retire };
-                Some(step(is, until.map(Until::instant), !signs_in))
+                let missed = self
+                    .holds()
+                    .any(|reason| matches!(reason, HoldReason::Overlap { not_to, .. } if !not_to.is_empty()));
+                Some(step(is, until.map(Until::instant), !signs_in && !missed))
             }
             (KeyStage::DueForRotation, Some(change)) => {
                 Some(step(StepKind::CreateSuccessor, due().and_then(|due| due.at), change.is_leftover()))
@@ -519,10 +528,6 @@ impl Planned<'_> {
             (KeyStage::Active | KeyStage::Foreign, _) => due().filter(|step| step.at.is_some_and(|at| at > *now)),
             _ => None,
         }
-    }
-
-    fn is_own(&self) -> bool {
-        self.input.own_key() == Some(&self.key.id)
     }
 
     /// Returns whether nobody needs this expired key: an entry says that it must not exist, or another key of its name
