@@ -271,7 +271,12 @@ pub(super) fn hold_reason(input: &PlanInput<'_>, change: &Change) -> Option<Hold
 fn nameless_hold(input: &PlanInput<'_>, change: &Change) -> Option<HoldReason> {
     let (live, address) = (input.live, &change.address);
     let (list, name) = match (change.action, &change.after) {
-        (Action::Invite, Some(Entity::User(_))) if change.before.is_none() => ("users", "address"),
+        // Whoever had an invitation that we cancelled in order to correct it is no member.
+        (Action::Invite, Some(Entity::User(user)))
+            if change.before.is_none() && !input.facts.cancelled_to_correct.contains_key(&user.email) =>
+        {
+            ("users", "address")
+        }
         (Action::Create, Some(Entity::Key(key))) if live.keys().iter().all(|it| it.name != key.name) => {
             ("keys", "name")
         }
