@@ -145,7 +145,7 @@ impl Policy {
             format!(", lifetime: {lifetime}h, rotate_before: {before}h")
         });
         if P::NAME == Custody::NAME && expiry.is_none() {
-            entry += ", lifetime: 90000h";
+            entry += ", lifetime: 80000h";
         }
         let rotate = if automatically { "automatically" } else { "reviewed" };
         let own = if own { ", rotate_own: true" } else { "" };

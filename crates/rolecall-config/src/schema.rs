@@ -90,7 +90,7 @@ impl Definitions<'_> {
             let texts = [
                 (
                     "max_age",
-                    "When the key gets this old, its successor has taken its place. Default: it may be of any age.",
+                    "When the key gets this old, a plan creates its successor. With `overlap`, it does so that much earlier. Default: it may be of any age.",
                     true,
                 ),
                 (

@@ -76,6 +76,11 @@ impl<'p> Found<'p> {
                     "A member also has an open invitation, which no file can say. The next apply cancels it.";
                 self.say(&change.address, why);
             }
+            // The entry says what is live, and the key gets a successor all the same.
+            Cause::DueForRotation { .. } => {
+                let why = "The key is due for rotation, and an apply creates its successor.";
+                self.say(&change.address, why);
+            }
             Cause::InvitationVanished | Cause::InvitationExpired => {
                 let why =
                     "The invitation has ended, and the file asks for another one with `reinvite_expired: true`.";
@@ -88,7 +93,6 @@ impl<'p> Found<'p> {
             | Cause::SecretLost
             | Cause::Ended { .. }
             | Cause::LeftDirectory
-            | Cause::DueForRotation { .. }
             | Cause::CompletesInvitation => {
                 let difference = self.difference(&change.address);
                 // An update says more than the cancellation of an invitation beside it.

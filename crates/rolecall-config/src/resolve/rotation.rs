@@ -17,6 +17,9 @@ pub const OF_EXPIRY: [&str; 2] = ["lifetime", "rotate_before"];
 /// The shortest age at which a key may be replaced.
 const SHORTEST: SignedDuration = SignedDuration::from_hours(1);
 
+/// The longest time that a field may say: ten years.
+const LONGEST: SignedDuration = SignedDuration::from_hours(3653 * 24);
+
 /// Returns the fields about rotation as they are written.
 pub fn fields(entry: &Located) -> Vec<(Located, Located)> {
     let is_one = |(key, _): &&(Located, Located)| {
@@ -50,6 +53,10 @@ impl Taker<'_> {
         if found.is_none() {
             let message = format!("{} is not a length of time.", quote(typed));
             self.error(text.mark, message, "Write a number of days or hours, such as `90d` or `36h`.");
+        }
+        if found.is_some_and(|length| length > LONGEST) {
+            let message = format!("`{name}` is more than ten years.");
+            self.error(text.mark, message, "Write a shorter time, such as `90d`.");
         }
         found.map(|length| (length, text.mark))
     }

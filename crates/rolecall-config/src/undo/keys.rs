@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use super::super::write::{Yaml, absent};
 use super::{UndoBuilder, UndoInput, irreversible};
-use rolecall_model::{Action, Address, Cause, Change, Entity, Key, KeyName, KeyRemoval, LiveKey, RemoteId};
+use rolecall_model::{
+    Action, Address, Cause, Change, Effect, Entity, Key, KeyName, KeyRemoval, LiveKey, RemoteId,
+};
 
 pub(super) fn plan_keys(input: &UndoInput<'_>, builder: &mut UndoBuilder) {
     let changes = &input.plan.sealed.changes;
@@ -69,9 +71,24 @@ fn minted(input: &UndoInput<'_>, change: &Change, key: &Key, builder: &mut UndoB
         KeyRemoval::Disable => "disables",
         KeyRemoval::Delete => "deletes",
     };
+    let targets = change.effects.iter().filter_map(|effect| match effect {
+        Effect::SecretTo { target } => Some(target.as_str()),
+        _ => None,
+    });
+    let targets: Vec<&str> = targets.collect();
+    // The new secret took the place of the one that works after the undo.
+    let dead = change.before.as_ref().map(|_| {
+        format!(
+            " Then its secret in {} no longer works. rolecall doesn't have the secret of the earlier key, so put it back there yourself.",
+            targets.join(" and ")
+        )
+    });
     builder.note(
         &change.address,
-        format!("Its secret is delivered and can't be recalled. The undo file {how} the key."),
+        format!(
+            "Its secret is delivered and can't be recalled. The undo file {how} the key.{}",
+            dead.unwrap_or_default()
+        ),
     );
     builder.write(Address::key(&key.name), vec![("name", Yaml::text(&key.name)), absent()]);
 }
