@@ -129,7 +129,7 @@ fn a_key_whose_entry_is_blocked_says_so_in_every_form() {
     let text = shown(&env, &at).stdout;
     let of_key = section(&text, "rota  blocked: 2 live keys have the name rota: ak_1, ak_2.").join("\n");
     assert!(of_key.contains("next      resolve what blocks it"), "{text}");
-    assert!(of_key.contains("list each other one with its `id`"), "{text}");
+    assert!(of_key.contains("list each key but the right one with its `id`"), "{text}");
     assert!(!of_key.contains("creates its successor") && !of_key.contains("skipped  "), "{text}");
     assert!(text.contains(" 2 blocked,") || text.contains(" 2 blocked."), "{text}");
     let found = rows(&env, &at);

@@ -148,7 +148,7 @@ fn a_key_that_changes_gets_a_successor_and_a_later_plan_retires_the_old_one() {
     let first = rig.plan();
     assert_eq!(addresses(&first), ["key/backend"]);
     assert!(
-        holds(&first)[0].starts_with("key/backend#old waiting: This key works until its successor is delivered.")
+        holds(&first)[0].starts_with("key/backend#old waiting: This key works until its successor is delivered")
     );
     let report = rig.apply_plan(&first).unwrap();
     assert!(matches!(report.final_state, FinalState::InSync { later: 1 }));
