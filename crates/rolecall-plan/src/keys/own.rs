@@ -10,8 +10,8 @@ use super::super::PlanInput;
 use super::mint::secret_target;
 use super::rotation;
 use rolecall_model::{
-    Action, Cause, Change, Credential, Desired, DesiredKey, HoldReason, LiveKey, MintedKey, Place, Placed,
-    RemoteId, Rotation, Until,
+    Action, Cause, Change, Credential, Desired, DesiredKey, HoldReason, LiveKey, MintedKey, Place, RemoteId,
+    Rotation, Until,
 };
 
 /// Returns why rolecall's own key is held whose successor is delivered.
@@ -33,7 +33,7 @@ pub(super) fn superseded(
 }
 
 /// Returns what a person has to do after the successor of rolecall's own key was created at this time and delivered to
-/// these targets. `None` if the change creates another key, or if the secret is where rolecall looks for it.
+/// these targets. `None` if the change creates another key.
 pub fn swap(
     desired: &Desired,
     own: Option<&RemoteId>,
@@ -43,13 +43,6 @@ pub fn swap(
     let own = own.or(desired.own_key.as_deref());
     let before = change.before.as_ref()?.key()?;
     if own.is_none() || before.id.as_ref() != own || change.action != Action::Create {
-        return None;
-    }
-    let stored = |credential: &Placed<Credential>| match &credential.value {
-        Credential::File(path) => to.contains(&path.display().to_string()),
-        Credential::Env(_) | Credential::Command(_) => false,
-    };
-    if desired.own_key.is_none() && desired.credentials.values().any(stored) {
         return None;
     }
     let until = overlap_end(desired, change, created).map(|until| format!(" before {until}"));
