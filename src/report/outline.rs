@@ -327,7 +327,8 @@ fn access_note(fields: &[FieldChange]) -> Option<String> {
 pub(super) fn reason(hold: &Hold) -> String {
     let stopped = match &hold.reason {
         HoldReason::Protected { change: Some(change) }
-        | HoldReason::ProtectsHolders { change: Some(change), .. } => {
+        | HoldReason::ProtectsHolders { change: Some(change), .. }
+        | HoldReason::HoldersStay { change: Some(change), .. } => {
             format!(" It stops this change: {}.", in_words(change))
         }
         _ => String::new(),

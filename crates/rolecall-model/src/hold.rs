@@ -221,6 +221,13 @@ pub enum HoldReason {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         change: Option<Box<Change>>,
     },
+    /// The role would gain permissions. These have it or may have it, the file doesn't keep them in it, and they can't be
+    /// read or can't be moved.
+    HoldersStay {
+        holders: Vec<Address>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        change: Option<Box<Change>>,
+    },
     /// The user must be removed, and the role without permissions can't be used.
     #[serde(alias = "not-contained")]
     AccessNotRemoved { role: RoleName, step: String },
@@ -390,6 +397,7 @@ impl HoldReason {
             | Self::PreviousName { .. }
             | Self::RoleSkipped { .. }
             | Self::ProtectsHolders { .. }
+            | Self::HoldersStay { .. }
             | Self::AccessNotRemoved { .. }
             | Self::RoleKept { .. }
             | Self::RoleInUse { .. }

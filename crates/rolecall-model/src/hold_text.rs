@@ -289,6 +289,11 @@ impl fmt::Display for HoldReason {
                 "This change would also change the access of {}, and the file's guardrails protect them.",
                 names(holders)
             ),
+            Self::HoldersStay { holders, .. } => write!(
+                f,
+                "The role would gain permissions, and rolecall can't read or can't move {}. They have the role or may have it, and the file doesn't keep them in it, so they would get more than it grants. Their own lines say what to mend. If they may have the role, name them under `acknowledged`.",
+                names(holders)
+            ),
             Self::NoMutation => f.write_str("The API has no mutation for this change. Make it in the web app."),
             Self::AccessNotRemoved { role, step } => write!(
                 f,

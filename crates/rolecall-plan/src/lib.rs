@@ -34,7 +34,7 @@ mod unmatched;
 mod users;
 mod verify;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -56,9 +56,10 @@ use gate::Gate;
 use role_names::Resolved;
 use rolecall_model::{
     Activity, Address, Code, Desired, Email, Facts, Finding, Gap, HoldReason, Identity, Kind, Live,
-    OrganizationPlan, Permission, Quirk, RemoteId, RoleName, Rules, Scope, Sealed, SignIn, Site, UnreadableRow,
-    Warning, list_of,
+    OrganizationPlan, Permission, Place, Quirk, RemoteId, RoleName, Rules, Scope, Sealed, SignIn, Site,
+    UnreadableRow, Warning, list_of,
 };
+use roles::{PlannedRoles, StayingHolders};
 
 /// Everything that planning depends on. The same input always gives the same plan.
 #[derive(Clone, Copy)]
@@ -155,26 +156,23 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     let tolerated = tolerated::tolerate(&mut desired, input.live, input.rules, input.now);
     let asked = input.desired;
     let input = &PlanInput { facts: &facts, desired: &desired, ..*input };
-    let mut gate = Gate::new(input);
-    gate.findings = findings;
-    gate.holds = tolerated;
     let PlanInput { desired, live, .. } = *input;
     if let Some(wrong) = wrong_organization(desired, live) {
         return Err(vec![wrong]);
     }
-    gate.findings.extend(keys::check_own(input));
-    gate.findings.extend(users::check_own(input));
-    let mut planned = PlannedState::default();
-    if organization::plan_organization(input, &mut gate) {
-        planned.teams = teams::plan_teams(input, &mut gate);
-        planned.roles = roles::plan_roles(input, &mut gate);
-        users::plan_users(input, &planned, of_users, &mut gate);
-        roles::create_containment_role(&mut planned.roles, &mut gate);
-        roles::plan_removals(input, &planned.roles, &mut gate);
-        keys::plan_keys(input, &mut gate);
-        roles::add_allowed_effects(&planned.roles, &mut gate);
-    }
-    let planned_roles = planned.roles;
+    let mut staying = StayingHolders::new();
+    let (mut gate, planned_roles) = loop {
+        let (gate, planned_roles) = entries(input, &of_users, &staying);
+        let more = roles::staying_holders(input, &gate);
+        if more.is_empty() {
+            break (gate, planned_roles);
+        }
+        // Each of these updates is held from now on, so that this ends.
+        staying.extend(more);
+    };
+    let of_own = keys::check_own(input).into_iter().chain(users::check_own(input));
+    gate.findings.splice(0..0, findings.into_iter().chain(of_own));
+    gate.holds.extend(tolerated);
     hold_unreadable_rows(input, &planned_roles, &mut gate);
     gate.findings.extend(unmatched::unmatched(input));
     if let Some(only) = input.only {
@@ -243,6 +241,27 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     Ok(Planned { plan, findings })
 }
 
+/// Plans everything that the file lists or manages. `unknown_roles` are the errors in the roles of users, and `staying`
+/// the updates of roles that must not be made.
+fn entries<'a>(
+    input: &'a PlanInput<'a>,
+    unknown_roles: &BTreeMap<Place, Vec<Finding>>,
+    staying: &StayingHolders,
+) -> (Gate<'a>, PlannedRoles) {
+    let mut gate = Gate::new(input);
+    let mut planned = PlannedState::default();
+    if organization::plan_organization(input, &mut gate) {
+        planned.teams = teams::plan_teams(input, &mut gate);
+        planned.roles = roles::plan_roles(input, staying, &mut gate);
+        users::plan_users(input, &planned, unknown_roles, &mut gate);
+        roles::create_containment_role(&mut planned.roles, &mut gate);
+        roles::plan_removals(input, &planned.roles, &mut gate);
+        keys::plan_keys(input, &mut gate);
+        roles::add_allowed_effects(&planned.roles, &mut gate);
+    }
+    (gate, planned.roles)
+}
+
 /// Returns the finding of an internal error: mutations that wait for each other.
 fn dependency_cycle(input: &PlanInput<'_>, circle: &BTreeSet<Address>) -> Finding {
     let addresses: Vec<String> = circle.iter().map(ToString::to_string).collect();
@@ -257,7 +276,7 @@ fn dependency_cycle(input: &PlanInput<'_>, circle: &BTreeSet<Address>) -> Findin
 
 /// Holds every row that can't be read. What the file says about such an entity isn't planned. If somebody has privileged
 /// access there, it needs attention, because no entry of a file can say that it is right.
-fn hold_unreadable_rows(input: &PlanInput<'_>, planned_roles: &roles::PlannedRoles, gate: &mut Gate<'_>) {
+fn hold_unreadable_rows(input: &PlanInput<'_>, planned_roles: &PlannedRoles, gate: &mut Gate<'_>) {
     let Desired { manage, users, keys, roles, teams, .. } = input.desired;
     for UnreadableRow { address, why, roles: held } in &input.live.unreadable {
         let is_listed = |listed: Address| listed.covers(address);

@@ -9,8 +9,8 @@ use super::gate::{Gate, hold_reason, protected_among};
 use super::renames;
 use super::resolve::{self, Holder};
 use rolecall_model::{
-    Action, Address, Cause, Change, Code, DesiredRole, Effect, Entity, Finding, HoldReason, Kind, LiveRole,
-    Permission, RemoteId, Role, RoleName, User, list_of,
+    AccountStatus, Action, Address, Cause, Change, Code, DesiredRole, DesiredUser, Effect, Entity, Finding,
+    HoldReason, Kind, LiveRole, Permission, RemoteId, Role, RoleName, Scope, UnreadableRow, User, list_of,
 };
 
 /// The roles before and after the plan, by name. Empty if the platform's roles are fixed.
@@ -151,7 +151,8 @@ pub(super) fn gives_privilege(
 }
 
 /// Plans the creation and update of roles. Deletions are planned later, once it is known which users leave a role.
-pub(super) fn plan_roles(input: &PlanInput<'_>, gate: &mut Gate<'_>) -> PlannedRoles {
+/// `staying`: see [`staying_holders`].
+pub(super) fn plan_roles(input: &PlanInput<'_>, staying: &StayingHolders, gate: &mut Gate<'_>) -> PlannedRoles {
     let Some(list) = &input.live.roles else { return PlannedRoles::default() };
     let mut planned_roles = PlannedRoles {
         truncated: list.completeness.is_incomplete(),
@@ -202,7 +203,7 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, gate: &mut Gate<'_>) -> PlannedR
         }
         gate.accept(decision);
     }
-    check_holders(input, &mut planned_roles, gate);
+    check_holders(input, staying, &mut planned_roles, gate);
     find_containment_role(input, &mut planned_roles);
     planned_roles
 }
@@ -402,8 +403,13 @@ pub(super) fn create_containment_role(planned_roles: &mut PlannedRoles, gate: &m
 }
 
 /// Adds the holders of a role to its update, because the update changes what they can do. If one of them is
-/// protected, the update is held. Another name or description changes nobody's access.
-fn check_holders(input: &PlanInput<'_>, planned_roles: &mut PlannedRoles, gate: &mut Gate<'_>) {
+/// protected, or gets what the file doesn't grant, the update is held. Another name or description changes nobody's access.
+fn check_holders(
+    input: &PlanInput<'_>,
+    staying: &StayingHolders,
+    planned_roles: &mut PlannedRoles,
+    gate: &mut Gate<'_>,
+) {
     let updates: Vec<(Address, RoleName)> = gate
         .changes
         .iter()
@@ -418,7 +424,9 @@ fn check_holders(input: &PlanInput<'_>, planned_roles: &mut PlannedRoles, gate: 
         let permissions =
             |entity: &Option<Entity>| entity.as_ref().and_then(Entity::role).map(|role| role.permissions.clone());
         let change = &gate.changes[index];
-        if protected.is_empty() || permissions(&change.before) == permissions(&change.after) {
+        let staying = staying.get(&address).filter(|_| protected.is_empty());
+        let is_held = !protected.is_empty() || staying.is_some();
+        if !is_held || permissions(&change.before) == permissions(&change.after) {
             let holders = holders.into_iter().collect();
             gate.changes[index].effects.push(Effect::Affects { holders });
         } else {
@@ -427,10 +435,64 @@ fn check_holders(input: &PlanInput<'_>, planned_roles: &mut PlannedRoles, gate: 
                 .allowed_after(&BTreeSet::from([name.clone()]))
                 .is_some_and(|after| live.is_subset(&after));
             let change = Some(Box::new(gate.changes.remove(index)));
-            gate.hold(address, HoldReason::ProtectsHolders { holders: protected, change });
+            let reason = match staying {
+                Some(holders) => HoldReason::HoldersStay { holders: holders.clone(), change },
+                None => HoldReason::ProtectsHolders { holders: protected, change },
+            };
+            gate.hold(address, reason);
             planned_roles.set(&name, if narrower { PlannedRole::Kept(live) } else { PlannedRole::Held });
         }
     }
+}
+
+/// Updates of roles that would give permissions to holders who can't leave, with these holders.
+pub(super) type StayingHolders = BTreeMap<Address, Vec<Address>>;
+
+/// Finds the planned updates that would give permissions to holders whom the file doesn't keep in the role.
+///
+/// For example, role B gains `billing`, and the file moves Jane from B to A. The platform shows a value in Jane's row that
+/// rolecall doesn't know, so nothing moves her. If B were updated, she would have `billing`. A row that shows no role may be
+/// one of B. It is known only after users are planned who stays, so the plan is made again without these updates.
+pub(super) fn staying_holders(input: &PlanInput<'_>, gate: &Gate<'_>) -> StayingHolders {
+    let role = |entity: &Option<Entity>| entity.as_ref().and_then(Entity::role).cloned();
+    let mut found = StayingHolders::new();
+    for change in gate.changes.iter().filter(|change| change.action == Action::Update) {
+        let (Some(before), Some(after)) = (role(&change.before), role(&change.after)) else { continue };
+        let Some(live) =
+            input.live.role(&after.name).filter(|_| !after.permissions.is_subset(&before.permissions))
+        else {
+            continue;
+        };
+        let is_person = |row: &&UnreadableRow| matches!(row.address.kind, Kind::User | Kind::Invitation);
+        let rows = input.live.unreadable.iter().filter(is_person);
+        let rows = rows.filter(|row| row.roles.is_empty() || row.roles.contains(&after.name));
+        let holders = holders(input, live, &gate.changes).into_iter().chain(rows.map(|row| row.address.clone()));
+        let staying = holders.filter(|it| !is_kept(input, it, &after.name) && !gate.is_acknowledged(it));
+        let staying: BTreeSet<Address> = staying.collect();
+        if !staying.is_empty() {
+            found.insert(change.address.clone(), staying.into_iter().collect());
+        }
+    }
+    found
+}
+
+/// Returns whether the file lets somebody have a role. It says nothing of those whom it doesn't list and doesn't manage.
+/// The owner can do everything, whatever their role.
+fn is_kept(input: &PlanInput<'_>, holder: &Address, role: &RoleName) -> bool {
+    let owners = input.live.users.items.iter().filter(|user| user.account_status == AccountStatus::Owner);
+    if owners.map(|user| Address::user(&user.email)).any(|owner| owner == *holder) {
+        return true;
+    }
+    let is_meant = |entry: &&DesiredUser| match (&*holder.name, &entry.id) {
+        ("", id) => holder.id == *id,
+        (name, _) => entry.email.key() == name,
+    };
+    let mut entries = input.desired.users.iter().filter(is_meant).peekable();
+    if entries.peek().is_none() {
+        return !holder.name.is_empty() && input.desired.manage.users != Scope::All;
+    }
+    let may_have = |entry: &DesiredUser| entry.roles.as_ref().is_none_or(|roles| roles.value.contains(role));
+    entries.all(|entry| !entry.absent && may_have(entry))
 }
 
 /// Adds to the change of each user who gets new roles or resources what they can do after it, so that it can be

@@ -169,7 +169,7 @@ impl Changing for Console {
         let file = format!(
             "{HEAD}
 roles:
-  - {{ name: Developer, description: About Developer, permissions: [project:describe] }}
+  - {{ name: Developer, description: About Developer, permissions: [project:describe, laboratory:describe] }}
   - {{ name: New, description: About New, permissions: [project:describe] }}
   - {{ name: Old, absent: true }}
 users:

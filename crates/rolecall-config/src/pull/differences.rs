@@ -130,7 +130,8 @@ impl<'p> Found<'p> {
                 }
             }
             HoldReason::Protected { change: Some(change) }
-            | HoldReason::ProtectsHolders { change: Some(change), .. } => self.of_change(change),
+            | HoldReason::ProtectsHolders { change: Some(change), .. }
+            | HoldReason::HoldersStay { change: Some(change), .. } => self.of_change(change),
             HoldReason::Renamed { now } => self.difference(address).renamed = Some(now),
             // The user isn't there any more, or the entry asks for something that isn't there.
             HoldReason::Incomplete { .. }

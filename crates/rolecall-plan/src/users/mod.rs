@@ -45,7 +45,7 @@ pub(super) fn check_own(input: &PlanInput<'_>) -> Option<Finding> {
 pub(super) fn plan_users(
     input: &PlanInput<'_>,
     planned: &PlannedState,
-    mut unknown_roles: BTreeMap<Place, Vec<Finding>>,
+    unknown_roles: &BTreeMap<Place, Vec<Finding>>,
     gate: &mut Gate<'_>,
 ) {
     let people = People::new(input);
@@ -57,8 +57,8 @@ pub(super) fn plan_users(
         if is_unreadable(input, desired, now.namesakes) {
             continue;
         }
-        let decisions = match unknown_roles.remove(&desired.place) {
-            Some(unknown) => unknown.into_iter().map(Decision::Finding).collect(),
+        let decisions = match unknown_roles.get(&desired.place) {
+            Some(unknown) => unknown.iter().cloned().map(Decision::Finding).collect(),
             None => decide::decide(input, desired, &now, planned),
         };
         let address = Address::user(&desired.email).with_id(&desired.id);
