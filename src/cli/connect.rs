@@ -28,6 +28,9 @@ use rolecall_providers::{Provider, Secrets};
 /// The name and version of rolecall, as platforms and plans get it.
 pub(super) const GENERATOR: &str = concat!("rolecall/", env!("CARGO_PKG_VERSION"));
 
+/// The folder of everything that is kept between runs.
+pub(super) const FOLDER: &str = ".rolecall";
+
 /// The connection to one organisation.
 pub(super) struct Connected {
     pub provider: &'static dyn Provider,
@@ -57,8 +60,14 @@ pub(super) struct Connected {
 }
 
 impl Connected {
-    /// Returns the files that an apply on this organisation may hold locked.
-    pub fn lock_files(&self, id: &RemoteId) -> Vec<PathBuf> {
+    /// Returns every file that an apply on this organisation may hold locked: its ledger all the time, and the lock of the
+    /// organisation while it sends.
+    pub fn locks(&self, id: &RemoteId) -> Vec<PathBuf> {
+        std::iter::once(self.ledger.clone()).chain(self.lock_files(id)).collect()
+    }
+
+    /// Returns the places of the lock of an organisation, the best first.
+    fn lock_files(&self, id: &RemoteId) -> Vec<PathBuf> {
         if let Some(world) = &self.world {
             // Each folder has a sandbox of its own.
             return vec![self.folder.join(format!("cache/{world}.lock"))];
@@ -145,7 +154,7 @@ pub(super) async fn connect(
         endpoint,
         secrets,
         extra_ca: extra_ca(connection)?,
-        folder: Path::new(".rolecall"),
+        folder: Path::new(FOLDER),
         deliveries: Deliveries { allow_commands: connection.commands.allow_commands, below: None },
         minute: Duration::from_secs(60),
         world: None,
@@ -227,8 +236,7 @@ impl ConnectionConfig<'_> {
         if let Some(checkpoint) = checkpoint {
             reader = reader.with_checkpoint(checkpoint);
         }
-        let own_ledger = || ledger_path(folder, desired.provider, &desired.organization);
-        let ledger = connection.ledger.clone().unwrap_or_else(own_ledger);
+        let ledger = ledger_of(folder, desired, connection);
         Ok(Connected {
             provider,
             transport,
@@ -312,6 +320,12 @@ pub(super) fn site(host: &str, endpoint: &Url, rules: &dyn Rules) -> Site {
 /// Returns the path of an organisation's ledger below a folder.
 pub(super) fn ledger_path(folder: &Path, provider: ProviderName, organization: &RemoteId) -> PathBuf {
     folder.join("ledger").join(format!("{provider}-{}.jsonl", file_name(organization)))
+}
+
+/// Returns the path of the ledger of this run: the one of `--ledger`, or else the organisation's own below a folder.
+pub(super) fn ledger_of(folder: &Path, desired: &Desired, connection: &Connection) -> PathBuf {
+    let own = || ledger_path(folder, desired.provider, &desired.organization);
+    connection.ledger.clone().unwrap_or_else(own)
 }
 
 /// Returns an organisation's id with only characters that are safe in the name of a file.

@@ -1,12 +1,15 @@
 //! `rolecall doctor`
 
+use std::path::Path;
+
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 
-use super::connect::{Connected, GENERATOR};
+use super::connect::{Connected, FOLDER, GENERATOR, ledger_of, site as site_of};
+use super::credential;
 use super::exit::{Exit, Failure, sentence};
 use super::job;
-use super::organization::Organization;
+use super::organization::{Organization, check_ledger_identity};
 use super::out::Out;
 use super::reports::Reports;
 use super::session::Session;
@@ -15,7 +18,7 @@ use crate::report::{
     Answer, Check, DOCTOR_VERSION, DoctorReport, Examined, Format, Subject, Topic, first, plural,
 };
 use rolecall_engine::apply::Deliveries;
-use rolecall_engine::ledger::{Ledger, OrganizationLock, ReadLedger, facts};
+use rolecall_engine::ledger::{Ledger, OrganizationLock, ReadLedger, Record, facts};
 use rolecall_graphql::CallError;
 use rolecall_model::{
     Action, Change, Completeness, Credential, Desired, Email, Facts, Finding, Kind, Live, Refusal, RemoteId,
@@ -65,7 +68,10 @@ pub(super) async fn doctor(args: &DoctorArgs, out: &mut Out) -> Result<Exit, Fai
     for desired in session.desired() {
         let mut checks = Vec::new();
         match session.connect(desired, false).await {
-            Err(failure) => checks.extend(unconnected(desired, &failure)),
+            Err(failure) => {
+                checks.extend(unconnected(desired, &failure));
+                checks.extend(unconnected_ledger(desired, &args.connection));
+            }
             Ok(organization) => examine(&organization, args.paths.now(), &mut checks).await,
         }
         organizations.push(Examined {
@@ -117,6 +123,24 @@ fn unconnected(desired: &Desired, failure: &Failure) -> Vec<Check> {
     failure.findings.iter().map(|finding| of_finding(topic(finding), finding)).chain(message).collect()
 }
 
+/// Returns the checks of the ledger of an organisation that could not be connected to, such as without a credential. The
+/// sandbox needs none.
+fn unconnected_ledger(desired: &Desired, connection: &Connection) -> Vec<Check> {
+    if connection.sandbox {
+        return Vec::new();
+    }
+    let path = ledger_of(Path::new(FOLDER), desired, connection);
+    let rules = rolecall_providers::of(desired.provider).rules();
+    // Without an endpoint, nobody knows which platform the file means.
+    let site = credential::endpoint(desired, rules).ok();
+    let site = site.map(|url| site_of(&url.host_str().unwrap_or_default().to_lowercase(), &url, rules));
+    let check = |records: &[Record]| match &site {
+        Some(site) => check_ledger_identity(desired, site, &path, records),
+        None => Ok(()),
+    };
+    ledger(&path, OrganizationLock::is_held(&path), check).0
+}
+
 async fn examine(organization: &Organization<'_>, now: Timestamp, checks: &mut Vec<Check>) {
     let Organization { desired, connected, .. } = organization;
     let is_sandbox = connected.site.host == SANDBOX_HOST;
@@ -126,7 +150,9 @@ async fn examine(organization: &Organization<'_>, now: Timestamp, checks: &mut V
     }
     let read = connected.provider.read(&connected.reader, desired).await;
     checks.extend(connection(connected, read.as_ref().err()));
-    let (of_ledger, facts) = ledger(organization, read.as_ref().ok());
+    let is_applied = organization.is_applied(read.as_ref().ok());
+    let check = |records: &[Record]| organization.check_ledger_identity(records);
+    let (of_ledger, facts) = ledger(&connected.ledger, is_applied, check);
     match &read {
         Ok(live) => {
             checks.push(owner(organization, live, &facts, now));
@@ -218,8 +244,8 @@ fn connection(connected: &Connected, error: Option<&ReadError>) -> Vec<Check> {
 
 /// Returns whether a read failed because the platform isn't reached, or fails itself.
 fn is_unreached(error: &ReadError) -> bool {
-    let ReadError::Call { error, .. } = error else { return false };
-    error.is_unreachable_or_refused() && !matches!(error, CallError::CredentialRefused(_))
+    matches!(error, ReadError::Call { error: call, .. } if call.is_unreachable_or_refused())
+        && !error.is_refused_credential()
 }
 
 /// Returns whose the credential is, and when it ends, as far as that is known.
@@ -385,16 +411,20 @@ fn unread(connected: &Connected, error: &ReadError) -> Vec<Check> {
     let hint = connected.provider.next_step_of_read(error).unwrap_or_else(|| error.next_step());
     let topic = match error {
         error if is_unreached(error) => return Vec::new(),
-        ReadError::Call { error: CallError::CredentialRefused(_), .. } => Topic::Credential,
+        error if error.is_refused_credential() => Topic::Credential,
         _ => Topic::Reads,
     };
     vec![Check::no(topic, format!("The organisation can't be read: {error}."), hint)]
 }
 
-/// Returns whether the ledger can be used, and how old its latest run is. Also returns what it knows.
-fn ledger(organization: &Organization<'_>, live: Option<&Live>) -> (Vec<Check>, Facts) {
+/// Returns whether the ledger can be used, and how old its latest run is. Also returns what it knows. `is_applied`: an apply
+/// is running. `check_identity` finds whether the records are those of the organisation.
+fn ledger(
+    path: &Path,
+    is_applied: bool,
+    check_identity: impl Fn(&[Record]) -> Result<(), Failure>,
+) -> (Vec<Check>, Facts) {
     const BRING: &str = "If there was an apply before, bring its ledger along. Without it rolecall doesn't know what it sent and what the API doesn't show.";
-    let path = &organization.connected.ledger;
     let shown = path.display();
     let mut checks = Vec::new();
     let mut known = Facts::default();
@@ -407,7 +437,7 @@ fn ledger(organization: &Organization<'_>, live: Option<&Live>) -> (Vec<Check>, 
             checks.push(Check::unknown(Topic::Ledger, format!("The ledger {shown} is empty.")).hint(BRING));
         }
         Ok(Some(ReadLedger { records, torn_bytes })) => {
-            if let Err(failure) = organization.check_ledger_identity(&records) {
+            if let Err(failure) = check_identity(&records) {
                 let hint = failure.hint.clone().unwrap_or_default();
                 checks.push(Check::no(Topic::Ledger, failure.to_string(), hint));
             } else {
@@ -436,9 +466,7 @@ fn ledger(organization: &Organization<'_>, live: Option<&Live>) -> (Vec<Check>, 
         let hint = Failure::unrecorded(&why).hint.unwrap_or_default();
         checks.push(Check::no(Topic::Ledger, format!("An apply can't use it. {}", sentence(why)), hint));
     }
-    let id = live.and_then(|live| live.organization_id.as_ref()).unwrap_or(&organization.desired.organization);
-    let held = organization.connected.lock_files(id).iter().any(|file| OrganizationLock::is_held(file));
-    if held || OrganizationLock::is_held(path) {
+    if is_applied {
         let says = "Another apply is running now.";
         let hint = "Wait until it has ended. A second one is refused meanwhile.";
         checks.push(Check::unknown(Topic::Ledger, says).hint(hint));

@@ -1,6 +1,7 @@
 //! One organisation of a run: its file and the connection to its platform.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,7 +12,7 @@ use crate::report;
 use rolecall_engine::ledger::{Ledger, OrganizationLock, Record};
 use rolecall_model::{
     Address, Desired, Facts, Gap, Guardrail, HoldReason, Identity, Inventory, Live, OrganizationPlan, Pattern,
-    Refusal, Sealed, Warning,
+    Refusal, Sealed, Site, Warning,
 };
 use rolecall_plan::access::{Access, access};
 use rolecall_plan::keys::{Keys, TargetState, keys};
@@ -48,6 +49,34 @@ pub(super) fn run_id(started: Timestamp) -> String {
     format!("{}-{}", started.strftime("%Y%m%dT%H%M%SZ"), std::process::id())
 }
 
+/// Checks that a ledger belongs to the organisation that a file describes.
+pub(super) fn check_ledger_identity(
+    desired: &Desired,
+    site: &Site,
+    ledger: &Path,
+    records: &[Record],
+) -> Result<(), Failure> {
+    let identity = Identity {
+        provider: desired.provider,
+        organization: desired.organization.value.clone(),
+        site: site.clone(),
+    };
+    match Ledger::other_organization(records, &identity) {
+        None => Ok(()),
+        Some(other) => Err(Failure::error(format!(
+            "The ledger {} belongs to {} {} on {}, and this is {} {} on {}.",
+            ledger.display(),
+            other.provider,
+            other.organization,
+            other.site,
+            identity.provider,
+            identity.organization,
+            identity.site,
+        ))
+        .hint("Name another ledger with `--ledger`. If the organisation has moved to another host, move this file away.")),
+    }
+}
+
 impl Organization<'_> {
     pub fn name(&self) -> String {
         format!("{} {}", self.desired.provider, *self.desired.organization)
@@ -56,24 +85,7 @@ impl Organization<'_> {
     /// Checks that the ledger belongs to this organisation. A ledger of another one would say wrong things about
     /// this one.
     pub fn check_ledger_identity(&self, records: &[Record]) -> Result<(), Failure> {
-        let identity = Identity {
-            provider: self.desired.provider,
-            organization: self.desired.organization.value.clone(),
-            site: self.connected.site.clone(),
-        };
-        match Ledger::other_organization(records, &identity) {
-            None => Ok(()),
-            Some(other) => Err(Failure::error(format!(
-                "The ledger {} belongs to {} {} on {}, and this is {} on {}.",
-                self.connected.ledger.display(),
-                other.provider,
-                other.organization,
-                other.site,
-                self.name(),
-                identity.site,
-            ))
-            .hint("Name another ledger with `--ledger`. If the organisation has moved to another host, move this file away.")),
-        }
+        check_ledger_identity(self.desired, &self.connected.site, &self.connected.ledger, records)
     }
 
     pub async fn read(&self) -> Result<Live, Failure> {
@@ -172,13 +184,21 @@ impl Organization<'_> {
         found
     }
 
-    /// Returns whether an apply is running, or ended since this time. It holds the lock of the organisation while it
-    /// sends, and its ledger all the time.
+    /// Returns whether an apply is running, or ended since this time.
     fn is_applied_since(&self, live: &Live, begun: Timestamp) -> bool {
-        let id = live.organization_id.as_ref().unwrap_or(&live.organization);
-        let locks = self.connected.lock_files(id);
-        OrganizationLock::is_held(&self.connected.ledger)
-            || locks.iter().any(|lock| OrganizationLock::was_held_since(lock, begun))
+        self.locks(Some(live)).iter().any(|lock| OrganizationLock::was_held_since(lock, begun))
+    }
+
+    /// Returns whether an apply is running.
+    pub fn is_applied(&self, live: Option<&Live>) -> bool {
+        self.locks(live).iter().any(|lock| OrganizationLock::is_held(lock))
+    }
+
+    /// Returns the files that an apply may hold locked. A file may name the organisation by its slug, so only a read tells
+    /// all of them.
+    fn locks(&self, live: Option<&Live>) -> Vec<PathBuf> {
+        let id = live.and_then(|live| live.organization_id.as_ref());
+        self.connected.locks(id.unwrap_or(&self.desired.organization))
     }
 
     /// Plans the organisation. `approved`: plan only these changes.

@@ -17,7 +17,7 @@ use super::selection::Selected;
 use super::{Connection, HORIZON, Planning};
 use crate::report;
 use rolecall_config::{Loaded, LoadedFile, Source, Version};
-use rolecall_engine::ledger::{Ledger, OrganizationLock, ReadLedger, facts};
+use rolecall_engine::ledger::{Ledger, ReadLedger, facts};
 use rolecall_graphql::Quota;
 use rolecall_graphql::storage::Cache;
 use rolecall_model::{
@@ -479,7 +479,7 @@ impl<'a> Session<'a> {
     /// Reads one organisation and its ledger.
     async fn read_one(&self, organization: &Organization<'_>, out: &Out) -> Result<(Live, Facts), Failure> {
         let path = &organization.connected.ledger;
-        if OrganizationLock::is_held(path) {
+        if organization.is_applied(None) {
             out.talk(&format!(
                 "An apply of {} is running. What it has begun may look unfinished here.\n",
                 organization.name()

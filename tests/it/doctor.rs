@@ -120,11 +120,41 @@ fn a_credential_that_is_missing_wrong_or_sent_elsewhere_is_told_apart() {
     assert_eq!(missing.code, 6, "{}", missing.all());
     let checks = told(&missing, "credential");
     assert!(checks[0].contains("The environment variable `HIVE_TOKEN` isn't set, is empty"), "{checks:?}");
+    // The ledger needs no credential.
+    assert!(told(&missing, "ledger")[0].starts_with("unknown: There is no ledger"), "{}", missing.all());
+    env.write("damaged.jsonl", "not a ledger\n{}\n");
+    let damaged = env.run(&["doctor", "file.yaml", "--ledger", "damaged.jsonl", "--format", "json"]);
+    assert!(told(&damaged, "ledger")[0].starts_with("no:"), "{}", damaged.all());
 
     env.set("ROLECALL_ALLOWED_HOSTS", "elsewhere.example");
     let untrusted = env.run(&["doctor", "file.yaml", "--format", "json"]);
     assert!(told(&untrusted, "connection")[0].contains("is not allowed to receive the credential"));
     assert!(untrusted.stdout.contains("None of these files uses elsewhere.example"), "{}", untrusted.all());
+}
+
+/// What rests on the access tokens can't be known, and everything else is checked.
+#[test]
+fn a_token_that_sees_no_tokens_hides_nothing_else() {
+    let env = Env::new();
+    env.write("hive.yaml", example("hive.yaml"));
+    env.run(&["plan", "--sandbox", "hive.yaml"]);
+    edit_world(&env, |world| {
+        for token in world["tokens"].as_array_mut().unwrap() {
+            token["permissions"].as_array_mut().unwrap().retain(|held| held != "accessToken:modify");
+        }
+    });
+    let said = env.run(&["doctor", "--sandbox", "hive.yaml", "--format", "json"]);
+    for (topic, check) in [
+        ("reads", "no: The list of keys is incomplete: the credential may not see access tokens"),
+        ("reads", "unknown: Can't be read: the access tokens. The credential lacks `accessToken:modify`"),
+        ("plan", "yes: A plan has"),
+        ("changes", "yes: The credential has the permission `member:modify`"),
+        ("changes", "no: The credential lacks the permission `accessToken:modify`"),
+        ("ledger", "unknown: There is no ledger"),
+    ] {
+        let told = told(&said, topic);
+        assert!(told.iter().any(|it| it.starts_with(check)), "{check} {told:#?}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use crate::support::hive::{Rig, invitation, member, role, uuid, world};
 use crate::support::rig::{Fate, addresses, holds};
 use rolecall_engine::apply::{FinalState, Report, Stop};
-use rolecall_model::{Address, Code, Completeness, Finding, HoldReason, Outcome, Reach};
+use rolecall_model::{Address, Code, Completeness, Finding, Hold, HoldClass, HoldReason, Outcome, Reach};
 use rolecall_providers::ReadError;
 use rolecall_sandbox::Engine as _;
 use rolecall_sandbox::hive::{Assignment, Paging, Release, Scope, World, WorldToken};
@@ -109,12 +109,19 @@ fn tokens_are_not_asked_for_where_the_file_speaks_of_none() {
 }
 
 #[test]
-fn tokens_without_the_permission_to_see_them_are_a_refusal_that_names_it() {
+fn tokens_that_may_not_be_seen_are_no_empty_list_and_hide_nothing_else() {
     let mut world = with_members(1);
     own_token_without(&mut world, "accessToken:modify");
-    let rig = Rig::new(world, "manage: { keys: all }");
-    let error = rig.read().unwrap_err().to_string();
-    assert!(error.contains("accessToken:modify"), "{error}");
+    let body = "manage: { keys: all }
+keys: [{ name: ci, permissions: [project:describe], resources: all, deliver: { file: ci } }]
+users: [{ email: u0@x.example, roles: [Admin] }]";
+    let rig = Rig::new(world, body);
+    let plan = rig.plan();
+    assert_eq!(addresses(&plan), ["user/u0@x.example"]);
+    let says = |hold: &String| hold.starts_with("key/ci blocked: ") && hold.contains("accessToken:modify");
+    assert!(holds(&plan).iter().any(says), "{:?}", holds(&plan));
+    assert!(plan.completeness["keys"].is_incomplete());
+    assert!(plan.gaps.iter().any(|gap| gap.what == "the access tokens"), "{:#?}", plan.gaps);
 }
 
 #[test]
@@ -205,8 +212,10 @@ fn projects_that_may_not_be_seen_are_not_taken_for_absent() {
 fn a_bad_token_is_a_refused_credential() {
     let mut world = with_members(1);
     world.tokens.clear();
-    let ReadError::Call { error, .. } = Rig::new(world, "").read().unwrap_err() else { panic!() };
-    assert!(error.is_unreachable_or_refused(), "{error}");
+    for body in ["", "manage: { keys: all }"] {
+        let ReadError::Call { error, .. } = Rig::new(world.clone(), body).read().unwrap_err() else { panic!() };
+        assert!(error.is_unreachable_or_refused(), "{error}");
+    }
 }
 
 #[test]
@@ -298,6 +307,89 @@ users: [{ email: u0@x.example, roles: [Odd], resources: all }]",
     let plan = rig.plan();
     assert!(plan.sealed.mutations.is_empty(), "{:?}", addresses(&plan));
     assert_eq!(holds(&plan).iter().filter(|hold| hold.contains(" blocked: ")).count(), 2, "{:?}", holds(&plan));
+}
+
+/// Returns Jane's row in an answer.
+fn row_of_jane(data: &mut Value) -> Option<&mut Value> {
+    let edges = data.pointer_mut("/organization/members/edges")?.as_array_mut()?;
+    edges.iter_mut().map(|edge| &mut edge["node"]).find(|row| row["user"]["email"] == "jane@x.example")
+}
+
+/// Jane is to leave a role that gains a permission. While she can't be read or can't be moved, the role gains nothing.
+#[test]
+fn a_role_gains_nothing_while_somebody_stays_in_it_whom_the_file_does_not_keep() {
+    type Case = (&'static str, fn(&mut Value));
+    let rig = |body: &str, forgery: fn(&mut Value)| {
+        let mut world = world();
+        role(&mut world, "Ops", &["project:describe"]);
+        for email in ["kept@x.example", "jane@x.example"] {
+            member(&mut world, email, "Ops", Assignment::All);
+        }
+        invitation(&mut world, "late@x.example", "Ops");
+        let rig = Rig::new(world, body);
+        rig.wire.forge(forgery);
+        rig
+    };
+    let body = |jane: &str| {
+        format!(
+            "roles: [{{ name: Ops, permissions: [project:describe, laboratory:describe] }}]
+users: [{{ email: kept@x.example, roles: [Ops] }}, {{ email: late@x.example, absent: true }}{jane}]\n"
+        )
+    };
+    let (leaves, stays) = (
+        body(", { email: jane@x.example, roles: [Viewer], resources: all }"),
+        body(", { email: jane@x.example, roles: [Ops], resources: all }"),
+    );
+    let cases: [Case; 5] = [
+        ("user/jane@x.example#", |data| {
+            if let Some(row) = row_of_jane(data) {
+                row["resourceAssignment"]["mode"] = json!("SOME");
+            }
+        }),
+        // She may have any role.
+        ("user/jane@x.example#", |data| {
+            if let Some(row) = row_of_jane(data) {
+                row["role"] = Value::Null;
+            }
+        }),
+        ("user/#", |data| {
+            if let Some(row) = row_of_jane(data) {
+                row["user"]["email"] = json!("");
+            }
+        }),
+        // Nobody can be moved.
+        ("user/jane@x.example. ", |data| {
+            if let Some(fields) = data.pointer_mut("/assignment/inputFields").and_then(Value::as_array_mut) {
+                fields.push(json!({ "name": "another" }));
+            }
+        }),
+        ("invitation/late@x.example. ", |data| {
+            if let Some(edges) = data.pointer_mut("/organization/invitations/edges") {
+                edges[0]["node"]["createdAt"] = json!("soon");
+            }
+        }),
+    ];
+    let is_updated = |rig: &Rig| addresses(&rig.plan()).contains(&"role/Ops".to_owned());
+    for (said, forgery) in cases {
+        let mut rig = rig(&leaves, forgery);
+        let plan = rig.plan();
+        let is_said = |hold: &&Hold| hold.address.to_string() == "role/Ops" && hold.class == HoldClass::Blocked;
+        let hold = plan.sealed.holds.iter().find(is_said).unwrap_or_else(|| panic!("{said} {:?}", holds(&plan)));
+        assert!(!is_updated(&rig) && hold.reason.to_string().contains(said), "{said} {hold:#?}");
+        let HoldReason::HoldersStay { holders, change: Some(_) } = &hold.reason else { panic!("{hold:#?}") };
+        rig.set_file(&format!("{leaves}acknowledged: [\"{}\"]\n", holders[0]));
+        assert!(is_updated(&rig), "{said} {:?}", holds(&rig.plan()));
+        if said.starts_with("user/jane") {
+            rig.set_file(&stays);
+            assert!(is_updated(&rig), "{said} {:?}", holds(&rig.plan()));
+            // The file says nothing of her.
+            rig.set_file(&body(""));
+            assert!(is_updated(&rig), "{said} {:?}", holds(&rig.plan()));
+            rig.set_file(&format!("manage: {{ users: all }}\n{}", body("")));
+            assert_eq!(is_updated(&rig), said.ends_with(' '), "{said} {:?}", holds(&rig.plan()));
+        }
+    }
+    assert!(converged(&rig(&leaves, |_| {}).apply()));
 }
 
 /// A server that announces a next page for ever is asked a few times, and its list is incomplete.

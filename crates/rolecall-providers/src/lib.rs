@@ -214,6 +214,11 @@ pub enum ReadError {
 }
 
 impl ReadError {
+    /// Returns whether the platform refused the credential.
+    pub fn is_refused_credential(&self) -> bool {
+        matches!(self, Self::Call { error: CallError::CredentialRefused(_), .. })
+    }
+
     /// Returns advice for the user: a full sentence that follows "hint:".
     pub fn next_step(&self) -> &'static str {
         match self {

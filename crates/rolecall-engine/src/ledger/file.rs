@@ -39,6 +39,9 @@ pub(super) enum Ending {
 /// The time for which [`OrganizationLock::is_held`] may hold a lock itself.
 const A_LOOK: Duration = Duration::from_millis(100);
 
+/// More characters than a time has.
+const LONGEST_TIME: u64 = 64;
+
 /// A lock that keeps out other applies of the same organisation until it is dropped, even if they run in another
 /// folder or use another ledger. Its file stays there and has the time at which the lock was last released.
 #[derive(Debug)]
@@ -71,7 +74,12 @@ impl OrganizationLock {
     /// Returns whether an apply holds this lock file, or has held it since this time. An apply that was killed has left
     /// no time.
     pub fn was_held_since(path: &Path, at: Timestamp) -> bool {
-        let released = || std::fs::read_to_string(path).ok()?.parse::<Timestamp>().ok();
+        let released = || {
+            let mut start = String::new();
+            // A ledger, which is locked too, is longer than a time.
+            File::open(path).ok()?.take(LONGEST_TIME).read_to_string(&mut start).ok()?;
+            start.parse::<Timestamp>().ok()
+        };
         Self::is_held(path) || released().is_some_and(|released| released >= at)
     }
 

@@ -2,7 +2,6 @@
 
 use crate::ReadError;
 use crate::permission::{Answered, Permission, Permitted, changes};
-use rolecall_graphql::CallError;
 use rolecall_model::{Desired, Kind};
 
 const ADMIN: Permission = Permission {
@@ -20,8 +19,7 @@ pub(super) fn permissions(desired: &Desired) -> Vec<Answered> {
 
 /// Returns advice on a read that the platform refused.
 pub(super) fn next_step_of_read(error: &ReadError) -> Option<&'static str> {
-    let is_refused = matches!(error, ReadError::Call { error: CallError::CredentialRefused(_), .. });
-    is_refused.then_some(
+    error.is_refused_credential().then_some(
         "Check that the key is one of this organisation, that it is enabled, and that it has the role ADMIN. Reading needs that role, too.",
     )
 }

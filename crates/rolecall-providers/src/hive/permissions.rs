@@ -2,10 +2,10 @@
 
 use crate::ReadError;
 use crate::permission::{Answered, Permission, Permitted, changes};
-use rolecall_graphql::CallError;
 use rolecall_model::{Desired, Kind, Live};
 
 pub(super) const MEMBER_MODIFY: &str = "member:modify";
+pub(super) const ACCESS_TOKEN_MODIFY: &str = "accessToken:modify";
 
 /// A token can't be changed, so a missing permission needs a new one.
 const MEMBERS: Permission = Permission {
@@ -35,7 +35,11 @@ pub(super) fn permissions(desired: &Desired, live: &Live) -> Vec<Answered> {
     } else {
         Permitted::Yes("the platform shows the invitations, and it does so only with this permission".to_owned())
     };
-    let tokens = if live.keys.is_some() {
+    let tokens = if live.lacks.contains(ACCESS_TOKEN_MODIFY) {
+        Permitted::No(
+            "the platform hides the access tokens, and it does so only without this permission".to_owned(),
+        )
+    } else if live.keys.is_some() {
         Permitted::Yes("the platform shows the access tokens, and it does so only with this permission".to_owned())
     } else {
         Permitted::Unknown("the access tokens were not read".to_owned())
@@ -48,8 +52,7 @@ pub(super) fn permissions(desired: &Desired, live: &Live) -> Vec<Answered> {
 
 /// Returns advice on a read that the platform refused.
 pub(super) fn next_step_of_read(error: &ReadError) -> Option<&'static str> {
-    let is_refused = matches!(error, ReadError::Call { error: CallError::CredentialRefused(_), .. });
-    is_refused.then_some(
+    error.is_refused_credential().then_some(
         "Check that the token belongs to this organisation. It needs `organization:describe` and `member:describe`, and for `keys` also `accessToken:modify`. A token can't be changed, so create another one in the organisation's settings, under Access Tokens.",
     )
 }

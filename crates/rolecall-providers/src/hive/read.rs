@@ -13,7 +13,7 @@ use super::documents::{
     ACCESS_TOKENS_PAGE, FEATURES, INVITATIONS_PAGE, MEMBERS_PAGE, ORGANIZATION, ORGANIZATION_WITHOUT_TYPE,
 };
 use super::list::{Collected, completeness_of, follow, gap_in_members, nodes};
-use super::permissions::MEMBER_MODIFY;
+use super::permissions::{ACCESS_TOKEN_MODIFY, MEMBER_MODIFY};
 use super::resources::from_wire;
 use super::rules::DESCRIBE;
 use super::wire::{
@@ -44,13 +44,22 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     let has_project_type = features.as_ref().is_some_and(|features| features.contains(PROJECT_TYPE));
     let query = if has_project_type { &ORGANIZATION } else { &ORGANIZATION_WITHOUT_TYPE };
     let keys = desired.reads_keys();
-    let variables = json!({
-        "organization": { "bySelector": { "organizationSlug": *desired.organization } },
-        "members": MEMBERS,
-        "keys": keys,
-        "invitations": true,
-    });
-    let (found, unreadable_invitations) = read_organization(reader, query, variables).await?;
+    let variables = |keys: bool| {
+        json!({
+            "organization": { "bySelector": { "organizationSlug": *desired.organization } },
+            "members": MEMBERS,
+            "keys": keys,
+            "invitations": true,
+        })
+    };
+    let (found, unreadable_invitations) = match read_organization(reader, query, variables(keys)).await {
+        // Without the permission for tokens, the whole answer is empty. A credential that lacks more is refused again.
+        Err(refused) if keys && refused.is_refused_credential() => {
+            read_organization(reader, query, variables(false)).await.map_err(|_| refused)?
+        }
+        found => found?,
+    };
+    let hides_tokens = keys && found.access_tokens.is_none();
     let reference = json!({ "byId": found.id });
     let known = features.clone().unwrap_or_default();
     let may_modify = found.invitations.is_some() || unreadable_invitations.is_some();
@@ -63,7 +72,7 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     };
     let tokens = match found.access_tokens {
         Some(first) => Some(read_tokens(reader, &reference, first, &mut unreadable).await?),
-        None => None,
+        None => hides_tokens.then(|| hidden("access tokens", ACCESS_TOKEN_MODIFY)),
     };
     let roles = Roles::combine(found.member_roles, &members, &invitations.items, &mut unreadable);
     let users = members.into_iter().map(|member| into_user(member, &roles));
@@ -82,6 +91,13 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
             "The credential lacks `member:modify`. The platform refuses every change of roles, users and invitations that it sends.",
         )
     }));
+    gaps.extend(hides_tokens.then(|| {
+        Gap::new(
+            "the access tokens",
+            "The credential lacks `accessToken:modify`, so what the file says of keys stays as it is. Create a token that has it.",
+        )
+    }));
+    let lacks = [(!may_modify, MEMBER_MODIFY), (hides_tokens, ACCESS_TOKEN_MODIFY)];
     Ok(Live {
         organization_id: Some(RemoteId::seen(found.id)),
         invitations_carry_resources: known.contains(INVITATION_RESOURCES),
@@ -96,7 +112,7 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
         }),
         unreadable,
         read_only: read_only.unwrap_or_default(),
-        lacks: (!may_modify).then_some(MEMBER_MODIFY).into_iter().collect(),
+        lacks: lacks.into_iter().filter(|(lacks, _)| *lacks).map(|(_, permission)| permission).collect(),
         gaps,
         requests: reader.requests() - requests_before,
         ..Live::of(RemoteId::seen(found.slug), users)
@@ -207,19 +223,19 @@ async fn read_members(
     Ok((collected.items, completeness))
 }
 
+/// Returns a list that the platform shows only with a permission.
+fn hidden<T>(what: &str, permission: &str) -> Listing<T> {
+    let why = format!("the credential may not see {what}. Give it the permission `{permission}`");
+    Listing { items: Vec::new(), completeness: Completeness::Broken { why } }
+}
+
 async fn read_invitations(
     reader: &Reader,
     organization: &Value,
     first: Option<Page<WireInvitation>>,
     unreadable: &mut Vec<UnreadableRow>,
 ) -> Result<Listing<WireInvitation>, ReadError> {
-    let hidden = || Listing {
-        items: Vec::new(),
-        completeness: Completeness::Broken {
-            why: "the credential may not see invitations. Give it the permission `member:modify`".to_owned(),
-        },
-    };
-    let Some(first) = first else { return Ok(hidden()) };
+    let Some(first) = first else { return Ok(hidden("invitations", MEMBER_MODIFY)) };
     let page = |after: String| async move {
         let variables = json!({ "organization": organization, "after": after });
         let found: InvitationsPage = query_organization(reader, &INVITATIONS_PAGE, variables).await?;

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::documents::UPDATE_USER_ACCOUNT_TYPE;
 use crate::ReadError;
 use crate::permission::{Answered, Permission, Permitted, changes};
-use rolecall_graphql::{CallError, Probe, Reader};
+use rolecall_graphql::{Probe, Reader};
 use rolecall_model::{Desired, Kind};
 
 const MANAGEMENT: Permission = Permission {
@@ -30,8 +30,7 @@ pub(super) async fn permissions(reader: &Reader, desired: &Desired) -> Vec<Answe
 
 /// Returns advice on a read that the platform refused.
 pub(super) fn next_step_of_read(error: &ReadError) -> Option<&'static str> {
-    let is_refused = matches!(error, ReadError::Call { error: CallError::CredentialRefused(_), .. });
-    is_refused.then_some(
+    error.is_refused_credential().then_some(
         "Check that the credential is one of this workspace, and that it has the capability User metadata viewer or User management admin. Keys are made in the web app, under Account Settings > Workspace Settings > Generate API Keys.",
     )
 }
