@@ -73,7 +73,7 @@ fn every_action_is_pinned_by_its_hash() {
 #[test]
 fn every_job_says_what_it_may_and_how_long() {
     let mut jobs = 0;
-    for name in ["ci", "release"] {
+    for name in ["ci", "release", "plan", "apply", "drift"] {
         let workflow = yaml(&text(&format!(".github/workflows/{name}.yml")));
         assert_eq!(workflow["permissions"], serde_json::json!({}), "{name}: nothing unless a job says so");
         for (job, it) in workflow["jobs"].as_object().unwrap() {

@@ -45,6 +45,8 @@ pub struct State {
     pub artifacts: Vec<Artifact>,
     pub issues: Vec<Value>,
     pub comments: Vec<Value>,
+    /// The environments and what protects them.
+    pub environments: Vec<Value>,
     /// The time in seconds. Every event takes place later than the one before.
     now: u32,
     /// The ending of paths that aren't answered, as if GitHub were down.
@@ -62,6 +64,7 @@ impl Hub {
     pub fn new(folder: &Path) -> Self {
         let hub = Self { folder: folder.to_owned(), state: Arc::default() };
         folder.clone_into(&mut hub.state().folder);
+        hub.state().environments = ["rolecall-plan", "rolecall-review"].map(environment).into();
         let state = hub.state.clone();
         stub_reading(&["jq"], &hub.programs(), jq::program);
         stub(&["gh", "unzip"], &hub.programs(), move |call| state.lock().unwrap().answer(call));
@@ -100,7 +103,10 @@ impl Hub {
         let mut state = self.state();
         let id = 1000 + state.runs.len() as u64;
         let repository = json!({ "full_name": REPOSITORY });
-        state.runs.push(json!({ "id": id, "event": event, "path": path, "repository": repository }));
+        let run = json!({
+            "id": id, "event": event, "path": path, "head_branch": "main", "repository": repository,
+        });
+        state.runs.push(run);
         id
     }
 
@@ -115,6 +121,19 @@ impl Hub {
         let created = state.tick();
         state.artifacts.push(Artifact { name: name.to_owned(), run, folder, created });
     }
+}
+
+/// Returns an environment that is set up as the page says.
+fn environment(name: &str) -> Value {
+    let reviewers = json!({
+        "type": "required_reviewers",
+        "prevent_self_review": true,
+        "reviewers": [{ "type": "Team", "reviewer": { "slug": "platform" } }],
+    });
+    let branches = json!({ "type": "branch_policy" });
+    let rules = if name == "rolecall-review" { json!([reviewers, branches]) } else { json!([branches]) };
+    let policy = json!({ "protected_branches": false, "custom_branch_policies": true });
+    json!({ "name": name, "protection_rules": rules, "deployment_branch_policy": policy })
 }
 
 /// Runs git with a user name and without the settings of this machine.
@@ -169,7 +188,8 @@ impl State {
         let parts: Vec<&str> = path.split('/').collect();
         let (needed, answer) = self.route(asked, &parts);
         let level = if asked.method == "GET" { "read" } else { "write" };
-        if !needed.iter().any(|scope| allows(permissions, scope, level)) {
+        let has: Value = serde_json::from_str(permissions).unwrap();
+        if !needed.iter().any(|scope| allows(&has, scope, level)) {
             return (1, format!("{path} needs {level} of {needed:?}, and there is {permissions}"));
         }
         let Some(answer) = answer else { return (1, "Not Found".to_owned()) };
@@ -222,9 +242,14 @@ impl State {
                 let of_it = |pull: &&Value| pull["merge_commit_sha"] == **commit;
                 (&["pull-requests"], Some(self.pulls.iter().filter(of_it).cloned().collect()))
             }
-            ("GET", ["actions", "artifacts"]) => {
+            ("GET", ["environments", name]) => {
+                (&["actions"], self.environments.iter().find(|it| it["name"] == **name).cloned())
+            }
+            ("GET", ["actions", "artifacts"] | ["actions", "runs", _, "artifacts"]) => {
                 let name = &asked.query.iter().find(|(key, _)| key == "name").unwrap().1;
-                let all = self.artifacts.iter().enumerate().filter(|(_, it)| it.name == *name);
+                let run: Option<u64> = parts.get(2).map(|run| run.parse().unwrap());
+                let of_run = |it: &Artifact| run.is_none_or(|run| run == it.run);
+                let all = self.artifacts.iter().enumerate().filter(|(_, it)| it.name == *name && of_run(it));
                 let artifacts: Vec<Value> = all
                     .map(|(index, it)| {
                         let workflow_run = json!({ "id": it.run });
@@ -337,9 +362,8 @@ fn is(number: &Value, text: &str) -> bool {
     number.is_u64() && number.as_u64() == text.parse().ok()
 }
 
-/// Whether a job with these permissions, in JSON, has this level of a scope.
-fn allows(permissions: &str, scope: &str, level: &str) -> bool {
-    let permissions: Value = serde_json::from_str(permissions).unwrap();
+/// Whether a job with these permissions has this level of a scope.
+pub fn allows(permissions: &Value, scope: &str, level: &str) -> bool {
     let has = &permissions[scope];
     has == "write" || has == level
 }

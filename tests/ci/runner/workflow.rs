@@ -1,5 +1,5 @@
-//! Runs a GitHub workflow: its jobs in order with their original shell steps. Actions are imitated as far as our
-//! workflows use them.
+//! Runs a GitHub workflow: it calls a reusable one, whose jobs run in order with their original shell steps. Our own
+//! actions are run, too. Other actions are imitated as far as our workflows use them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,15 +9,15 @@ use serde_json::{Map, Value, json};
 
 use super::ended::{Ended, Run};
 use super::expression::{Status, condition, text};
-use super::github::{Hub, REPOSITORY, SERVER, copy, git};
+use super::github::{Hub, REPOSITORY, SERVER, allows, copy, git};
 
 /// The settings of a repository.
 #[derive(Clone, Default)]
 pub struct Settings {
     /// The secrets of each environment. The repository itself has none.
     pub secrets: BTreeMap<String, BTreeMap<String, String>>,
-    /// Variables that the team added to the workflow's own `env`.
-    pub env: BTreeMap<String, String>,
+    /// Inputs that the team wrote into the workflow that calls ours, if ours has them.
+    pub with: BTreeMap<String, Value>,
     /// Environments whose reviewers haven't approved.
     pub unapproved: BTreeSet<String>,
 }
@@ -31,10 +31,16 @@ pub struct Event<'a> {
     pub sha: &'a str,
 }
 
-/// Returns a workflow of `examples/ci/github`.
-pub fn workflow(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ci/github").join(name);
-    parse(&std::fs::read_to_string(path).unwrap())
+/// Returns a file of this repository.
+pub fn of_repository(path: &str) -> Value {
+    parse(&std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap())
+}
+
+/// Returns the path of a file of this repository that a workflow uses, which has to be pinned to a commit.
+fn ours(uses: &str) -> Option<&str> {
+    let (path, commit) = uses.strip_prefix("rolecall-dev/rolecall/")?.split_once('@')?;
+    assert!(commit.len() == 40 && commit.bytes().all(|c| c.is_ascii_hexdigit()), "{uses} isn't pinned");
+    Some(path)
 }
 
 /// Parses YAML in which `on` is a text.
@@ -44,13 +50,34 @@ pub fn parse(text: &str) -> Value {
 
 /// Runs the workflow of that name for an event.
 pub fn run(hub: &Hub, settings: &Settings, name: &str, event: &Event<'_>) -> Run {
-    let workflow = workflow(name);
-    assert!(workflow["on"].get(event.name).is_some(), "{name} isn't run on {}", event.name);
+    // For a pull request GitHub takes the workflow from main, too.
+    let path = format!(".github/workflows/{name}");
+    let caller = parse(&git(&hub.remote(), &["show", &format!("{}:{path}", event.sha)]));
+    assert!(caller["on"].get(event.name).is_some(), "{name} isn't run on {}", event.name);
+    assert_eq!(caller["permissions"], json!({}), "{name}: nothing unless the job says so");
+    let [job] = &*caller["jobs"].as_object().unwrap().values().collect::<Vec<_>>() else { panic!("{name}") };
+    let workflow = of_repository(ours(job["uses"].as_str().unwrap()).unwrap());
     assert_eq!(workflow["defaults"]["run"]["shell"], "bash", "without it there is no pipefail");
-    let id = hub.begin(event.name, &format!(".github/workflows/{name}"));
-    let mut machine =
-        Machine { hub, settings, event, workflow: &workflow, id, run: Run::default(), needs: json!({}) };
+    let id = hub.begin(event.name, &path);
+    let mut machine = Machine {
+        hub,
+        settings,
+        event,
+        workflow: &workflow,
+        inputs: json!({}),
+        secrets: secrets(&workflow, job),
+        id,
+        run: Run::default(),
+        needs: json!({}),
+    };
+    machine.inputs = machine.inputs(job);
     let jobs = workflow["jobs"].as_object().unwrap();
+    for (name, called) in jobs {
+        // Otherwise GitHub starts nothing of it.
+        let scopes = called["permissions"].as_object().unwrap();
+        let fine = scopes.iter().all(|(scope, level)| allows(&job["permissions"], scope, level.as_str().unwrap()));
+        assert!(fine, "{name} needs more than its caller has");
+    }
     while machine.run.jobs.len() < jobs.len() {
         let ready = jobs.iter().find(|(name, job)| {
             !machine.run.jobs.contains_key(*name) && needs(job).iter().all(|it| machine.run.jobs.contains_key(it))
@@ -59,6 +86,17 @@ pub fn run(hub: &Hub, settings: &Settings, name: &str, event: &Event<'_>) -> Run
         machine.job(name, job);
     }
     machine.run
+}
+
+/// Returns the secrets that the caller hands over, each under its own name.
+fn secrets(workflow: &Value, job: &Value) -> BTreeSet<String> {
+    let declared = &workflow["on"]["workflow_call"]["secrets"];
+    let passed = job["secrets"].as_object().unwrap();
+    for (name, value) in passed {
+        assert!(declared.get(name).is_some(), "{name} isn't declared");
+        assert_eq!(*value, format!("${{{{ secrets.{name} }}}}"));
+    }
+    passed.keys().cloned().collect()
 }
 
 fn needs(job: &Value) -> Vec<String> {
@@ -74,6 +112,8 @@ struct Machine<'a> {
     settings: &'a Settings,
     event: &'a Event<'a>,
     workflow: &'a Value,
+    inputs: Value,
+    secrets: BTreeSet<String>,
     id: u64,
     run: Run,
     needs: Value,
@@ -88,6 +128,21 @@ struct Job {
 }
 
 impl Machine<'_> {
+    /// Returns what the caller and the team write, or the defaults.
+    fn inputs(&self, job: &Value) -> Value {
+        let declared = self.workflow["on"]["workflow_call"]["inputs"].as_object().unwrap();
+        let passed = job["with"].as_object().unwrap();
+        assert!(passed.keys().all(|name| declared.contains_key(name)), "{passed:?}");
+        let caller = json!({ "inputs": self.event.payload["inputs"] });
+        let value = |(name, it): (&String, &Value)| {
+            let written =
+                passed.get(name).map(|value| json!(text(value.as_str().unwrap(), &caller, Status::Success)));
+            let value = self.settings.with.get(name).cloned().or(written).unwrap_or(it["default"].clone());
+            (name.clone(), value)
+        };
+        Value::Object(declared.iter().map(value).collect())
+    }
+
     fn job(&mut self, name: &str, job: &Value) {
         let ended = self.ended(name, job);
         let result = match ended {
@@ -113,7 +168,10 @@ impl Machine<'_> {
                 "repository": REPOSITORY,
                 "token": "a-token-of-the-job",
                 "ref_name": "main",
+                "run_id": self.id,
+                "sha": self.event.sha,
             },
+            "inputs": self.inputs,
             "needs": self.needs,
             "secrets": {},
             "steps": {},
@@ -129,15 +187,17 @@ impl Machine<'_> {
             if self.settings.unapproved.contains(&environment) {
                 return Ended::Waiting;
             }
-            contexts["secrets"] = json!(self.settings.secrets[&environment]);
+            let mut secrets = self.settings.secrets[&environment].clone();
+            secrets.retain(|name, _| self.secrets.contains(name));
+            contexts["secrets"] = json!(secrets);
         }
         let workspace = self.hub.programs().with_file_name(format!("runs/{}/{name}", self.id));
         std::fs::create_dir_all(&workspace).unwrap();
-        let permissions =
-            if job["permissions"].is_null() { &self.workflow["permissions"] } else { &job["permissions"] };
-        let mut state = Job { workspace, contexts, permissions: permissions.clone(), status: Status::Success };
+        let permissions = job["permissions"].clone();
+        let mut state = Job { workspace, contexts, permissions, status: Status::Success };
+        let variables = [&self.workflow["env"], &job["env"]];
         for step in job["steps"].as_array().unwrap() {
-            self.step(job, step, &mut state);
+            self.step(&variables, step, &mut state);
         }
         if let Some(outputs) = job["outputs"].as_object() {
             for (key, template) in outputs {
@@ -148,7 +208,7 @@ impl Machine<'_> {
         if state.status == Status::Success { Ended::Success } else { Ended::Failure }
     }
 
-    fn step(&mut self, job: &Value, step: &Value, state: &mut Job) {
+    fn step(&mut self, variables: &[&Value], step: &Value, state: &mut Job) {
         let wanted = condition(step["if"].as_str(), &state.contexts, state.status);
         let outcome = |state: &mut Job, outcome: &str| {
             if let Some(id) = step["id"].as_str() {
@@ -168,17 +228,57 @@ impl Machine<'_> {
         };
         let done = if let Some(script) = step["run"].as_str() {
             let environment: BTreeMap<String, String> =
-                [&self.workflow["env"], &job["env"], &step["env"]].into_iter().flat_map(filled).collect();
+                variables.iter().copied().chain([&step["env"]]).flat_map(filled).collect();
             let folder = state.workspace.join(step["working-directory"].as_str().unwrap_or("."));
             self.shell(script, &folder, &environment, step["id"].as_str(), state)
         } else {
             let with = filled(&step["with"]);
-            self.action(step["uses"].as_str().unwrap(), &with, state)
+            let uses = step["uses"].as_str().unwrap();
+            match ours(uses) {
+                Some(path) => self.composite(path, &with, step["id"].as_str(), state),
+                None => self.action(uses, &with, state),
+            }
         };
         outcome(state, if done { "success" } else { "failure" });
         if !done {
             state.status = Status::Failure;
         }
+    }
+
+    /// Runs the steps of an action of ours. It sees its inputs and its own steps, and no secret that isn't an input.
+    fn composite(
+        &mut self,
+        path: &str,
+        with: &BTreeMap<String, String>,
+        id: Option<&str>,
+        state: &mut Job,
+    ) -> bool {
+        let action = of_repository(&format!("{path}/action.yml"));
+        let declared = action["inputs"].as_object().unwrap();
+        assert!(with.keys().all(|name| declared.contains_key(name)), "{with:?}");
+        let mut inputs = json!({});
+        for (name, it) in declared {
+            assert!(with.contains_key(name) || it["required"] != "true", "{path} needs {name}");
+            let default = text(it["default"].as_str().unwrap_or_default(), &state.contexts, state.status);
+            inputs[name] = json!(with.get(name).unwrap_or(&default));
+        }
+        let github = state.contexts["github"].clone();
+        let own = json!({ "github": github, "inputs": inputs, "steps": {} });
+        let contexts = std::mem::replace(&mut state.contexts, own);
+        let before = std::mem::replace(&mut state.status, Status::Success);
+        for step in action["runs"]["steps"].as_array().unwrap() {
+            assert!(step["run"].is_null() || step["shell"] == "bash", "{path}");
+            self.step(&[], step, state);
+        }
+        let mut outputs = json!({});
+        for (name, it) in action["outputs"].as_object().into_iter().flatten() {
+            outputs[name] = json!(text(it["value"].as_str().unwrap(), &state.contexts, state.status));
+        }
+        state.contexts = contexts;
+        if let Some(id) = id {
+            state.contexts["steps"][id]["outputs"] = outputs;
+        }
+        std::mem::replace(&mut state.status, before) == Status::Success
     }
 
     /// Runs a step as GitHub does: `bash` stops at the first failure.
@@ -213,11 +313,12 @@ impl Machine<'_> {
             .env("GITHUB_SHA", self.event.sha)
             .env("STUB_CONTEXT", state.permissions.to_string())
             .envs(environment)
-            .envs(&self.settings.env)
             .output()
             .unwrap();
         for text in [&said.stdout, &said.stderr] {
-            self.run.log.push_str(&String::from_utf8_lossy(text));
+            // GitHub shows no line that makes it hide a value.
+            let text = String::from_utf8_lossy(text);
+            self.run.log.extend(text.split_inclusive('\n').filter(|line| !line.starts_with("::add-mask::")));
         }
         self.run.log.push_str(&std::fs::read_to_string(&summary).unwrap());
         if let Some(id) = id {

@@ -11,7 +11,7 @@ use crate::runner::ended::Run;
 use crate::runner::github::{Hub, LEDGER_KEY, REPOSITORY, git};
 use crate::runner::repository::Repository;
 use crate::runner::workflow::{Event, Settings, run};
-use crate::support::cli::{Env, Server};
+use crate::support::cli::{Env, Server, example};
 
 pub const PLAN: &str = "rolecall-plan.yml";
 pub const APPLY: &str = "rolecall-apply.yml";
@@ -29,8 +29,6 @@ pub struct Team {
 pub struct Pull {
     pub number: u64,
     pub head: String,
-    /// The commit that a merge would create.
-    pub merge: String,
 }
 
 impl Repository for Team {
@@ -67,10 +65,13 @@ impl Team {
         secrets.insert("rolecall-ledger".to_owned(), key);
         let settings = Settings {
             secrets,
-            env: BTreeMap::from([("ROLECALL_ALLOWED_HOSTS".to_owned(), "127.0.0.1".to_owned())]),
+            with: BTreeMap::from([("allowed-hosts".to_owned(), json!("127.0.0.1"))]),
             unapproved: BTreeSet::from(["rolecall-review".to_owned()]),
         };
         let team = Self { env, server, hub, settings };
+        for name in [PLAN, APPLY, DRIFT] {
+            team.write_workflow(name, &example(&format!("ci/github/{name}")));
+        }
         team.commit(&file);
         team.git(&["push", "--quiet", "origin", "HEAD:main"]);
         team
@@ -78,6 +79,12 @@ impl Team {
 
     pub fn hive() -> Self {
         Self::of(ProviderName::Hive, &[])
+    }
+
+    /// Writes a workflow. It is a part of the next commit.
+    pub fn write_workflow(&self, name: &str, text: &str) {
+        self.env.write(&format!("clone/.github/workflows/{name}"), text);
+        self.git(&["add", ".github"]);
     }
 
     /// Opens a pull request with this file, or pushes the file to an open one.
@@ -101,22 +108,23 @@ impl Team {
             "head": { "sha": head },
             "base": { "ref": "main" },
         }));
-        Pull { number, head, merge }
+        Pull { number, head }
     }
 
-    pub fn event(&self, name: &str, pull: &Pull, repository: &str) -> Run {
+    /// Runs the workflow of a pull request from this repository.
+    pub fn plan_from(&self, pull: &Pull, repository: &str) -> Run {
         let payload = json!({ "pull_request": {
             "number": pull.number,
             "head": { "sha": pull.head, "repo": { "full_name": repository } },
             "base": { "ref": "main" },
         } });
-        let sha = if name == "pull_request" { pull.merge.clone() } else { self.main() };
-        self.seen(run(&self.hub, &self.settings, PLAN, &Event { name, payload, sha: &sha }))
+        let event = Event { name: "pull_request_target", payload, sha: &self.main() };
+        self.seen(run(&self.hub, &self.settings, PLAN, &event))
     }
 
     /// Runs the workflow of a pull request from the team's own repository.
     pub fn plan(&self, pull: &Pull) -> Run {
-        self.event("pull_request_target", pull, REPOSITORY)
+        self.plan_from(pull, REPOSITORY)
     }
 
     /// Merges it, and runs the workflow of the merge.
@@ -146,6 +154,18 @@ impl Team {
     pub fn pushed_to(&self, before: &str, sha: &str) -> Run {
         let event = Event { name: "push", payload: json!({ "before": before }), sha };
         self.seen(run(&self.hub, &self.settings, APPLY, &event))
+    }
+
+    /// Starts the workflow that applies by hand, with the number of a plan or without.
+    pub fn by_hand(&self, plan: &str) -> Run {
+        let (name, payload) = ("workflow_dispatch", json!({ "inputs": { "plan": plan } }));
+        self.seen(run(&self.hub, &self.settings, APPLY, &Event { name, payload, sha: &self.main() }))
+    }
+
+    /// Runs the workflow that applies on its schedule.
+    pub fn leftovers(&self) -> Run {
+        let (name, payload) = ("schedule", json!({ "schedule": "47 4 * * *" }));
+        self.seen(run(&self.hub, &self.settings, APPLY, &Event { name, payload, sha: &self.main() }))
     }
 
     pub fn drift(&self) -> Run {
