@@ -1,20 +1,17 @@
 //! `rolecall drift`
 
-use std::path::{Path, PathBuf};
-
 use clap::Args;
 use jiff::Timestamp;
 
 use super::connect::GENERATOR;
 use super::exit::{Exit, Failure, sentence};
-use super::files::{self, Readers};
 use super::notify::Notify;
 use super::organization::{Organization, run_id};
 use super::out::Out;
-use super::reports::{Reports, check_metrics};
+use super::reports::{MetricsFile, Reports};
 use super::session::Session;
 use super::silence::{Silence, report_silence};
-use super::{Connection, OUTPUT, Paths, Planning};
+use super::{Connection, Paths, Planning};
 use crate::report::{self, Format, Subject};
 use rolecall_engine::ledger::record_drift;
 use rolecall_model::{Completeness, Desired, HoldClass, Identity, Job, OrganizationPlan, Past, Plan};
@@ -23,7 +20,7 @@ use rolecall_plan::desired_hash;
 /// Show how live differs from the files.
 ///
 /// Reports what has changed, what no file describes, what needs attention, and what can't be read. What an earlier
-/// apply has left to do is shown, and is no drift.
+/// apply has left to do is shown. It is drift only if it is a step of a rotation that is overdue.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   rolecall drift access/
@@ -32,8 +29,8 @@ use rolecall_plan::desired_hash;
   rolecall drift --notify \"$URL\" --previous drift.json access/
   rolecall drift --format json           the same document as `plan --format json`
 
-Exit codes: 0 in sync, 1 error, 2 live differs, something needs attention or an
-apply is overdue (with --max-silence), 6 platform unreachable.
+Exit codes: 0 in sync, 1 error, 2 live differs, something needs attention, a
+rotation is overdue or an apply is (with --max-silence), 6 platform unreachable.
 `rolecall exit-codes` explains them.")]
 pub(super) struct DriftArgs {
     #[command(flatten)]
@@ -44,9 +41,8 @@ pub(super) struct DriftArgs {
     notify: Notify,
     #[command(flatten)]
     silence: Silence,
-    /// Write metrics to this file in the text format of Prometheus.
-    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
-    metrics_file: Option<PathBuf>,
+    #[command(flatten)]
+    metrics: MetricsFile,
     #[command(flatten)]
     reports: Reports,
     #[command(flatten)]
@@ -56,7 +52,7 @@ pub(super) struct DriftArgs {
 pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check(Format::OF_PLANS)?;
     let loaded = args.paths.load(args.connection.commands);
-    check_metrics(args.metrics_file.as_ref(), &loaded)?;
+    args.metrics.check(&loaded, &args.reports)?;
     let session = Session::open(loaded, &args.planning, &args.connection, &args.reports, &[], out)?
         .noticing(args.silence.of(&[Job::Apply]));
     let notifier = args.notify.check(&args.connection)?;
@@ -76,9 +72,7 @@ pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failu
     if session.loaded().now.is_none() {
         record(&mut plan, &organizations, now, out);
     }
-    if let Some(path) = &args.metrics_file {
-        written.push(write_metrics(path, &plan, now, &session));
-    }
+    written.push(args.metrics.write(|before| metrics(&plan, now, &session, before)));
     if let Some(notifier) = notifier {
         let desired =
             |identity: &Identity| session.selected().find(|desired| desired.is(identity)).map(desired_hash);
@@ -121,14 +115,12 @@ fn record(plan: &mut Plan, organizations: &[Organization<'_>], now: Timestamp, o
     }
 }
 
-/// Writes the metrics. For organisations that couldn't be read, the file keeps the metrics of their last success.
-fn write_metrics(path: &Path, plan: &Plan, now: Timestamp, session: &Session<'_>) -> Result<(), Failure> {
+/// Returns the metrics. Organisations that couldn't be read keep the metrics of their last success.
+fn metrics(plan: &Plan, now: Timestamp, session: &Session<'_>, before: &str) -> String {
     let was_read = |desired: &&Desired| {
         plan.organizations.iter().any(|organization| desired.is(&organization.sealed.identity))
     };
     let unread = session.selected().filter(|desired| !was_read(desired));
     let unread: Vec<_> = unread.map(|desired| (desired.provider, desired.organization.value.clone())).collect();
-    let before = if path.exists() { files::read_text(path)? } else { String::new() };
-    let text = report::metrics(plan, now, &unread, &before);
-    files::write_text(path, &text, Readers::Everybody)
+    report::metrics(plan, now, &unread, before)
 }

@@ -186,6 +186,11 @@ fn sync_folder(folder: &Path) {
 }
 
 fn unwritable(path: &Path, why: &std::io::Error) -> Failure {
+    // The error itself names a temporary file.
+    let why = match why.kind() {
+        std::io::ErrorKind::NotFound => format!("there is no folder {}", folder(path).display()),
+        _ => why.to_string(),
+    };
     Failure::error(format!("The file {} can't be written: {why}.", path.display()))
 }
 

@@ -1,6 +1,5 @@
 //! `rolecall keys`
 
-use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, ValueHint};
@@ -8,9 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::connect::GENERATOR;
 use super::exit::{Exit, Failure};
-use super::files::{self, Readers};
 use super::out::Out;
-use super::reports::{Reports, check_metrics};
+use super::reports::{MetricsFile, Reports};
 use super::session::{Readings, Session};
 use super::{Connection, OUTPUT, Paths, access, days_or_hours};
 use crate::report::{Format, KEYS_VERSION, KeysReport, Subject, key_metrics};
@@ -21,7 +19,8 @@ use rolecall_plan::keys::Keys;
 
 /// Show every key: its age, its stage, its secret and its next step.
 ///
-/// Reads the keys of each platform that has them, also those that no file lists, and changes nothing. The ledger tells who
+/// Reads the keys of each platform that has them, also those that no file lists, and changes nothing. A key that an entry asks
+/// for and that doesn't exist is missing. The ledger tells who
 /// made a key, and which targets got its secret.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
@@ -44,9 +43,8 @@ pub(super) struct KeysArgs {
     /// Print a report even if a list is incomplete, and mark it as partial.
     #[arg(long, help_heading = OUTPUT)]
     partial: bool,
-    /// Write metrics to this file in the text format of Prometheus.
-    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
-    metrics_file: Option<PathBuf>,
+    #[command(flatten)]
+    metrics: MetricsFile,
     #[command(flatten)]
     reports: Reports,
     #[command(flatten)]
@@ -72,7 +70,7 @@ pub(super) async fn keys(args: &KeysArgs, out: &mut Out) -> Result<Exit, Failure
     args.reports.check(Format::OF_KEYS)?;
     let loaded = args.paths.load(args.connection.commands);
     args.reports.ensure_valid(&loaded, out)?;
-    check_metrics(args.metrics_file.as_ref(), &loaded)?;
+    args.metrics.check(&loaded, &args.reports)?;
     let (loaded, without_keys) = with_keys(loaded);
     let session = Session::reading(loaded, &[Kind::Key].into(), &args.connection, out)?;
     let begun = Timestamp::now();
@@ -106,7 +104,7 @@ pub(super) async fn keys(args: &KeysArgs, out: &mut Out) -> Result<Exit, Failure
         unread,
     };
     // One organisation that can't be read takes nothing from the metrics of the others, so it doesn't stop them either.
-    let mut written = vec![args.metrics_file.as_ref().map_or(Ok(()), |path| write_metrics(path, &report))];
+    let mut written = vec![args.metrics.write(|before| metrics(&report, before))];
     let consequence = "There may be keys that aren't listed, so nothing is shown.";
     report.partial = access::ensure_complete(&incomplete, &report.unread, consequence, (args.partial, exit), out)?;
     // If one report fails, the others are still written.
@@ -114,14 +112,13 @@ pub(super) async fn keys(args: &KeysArgs, out: &mut Out) -> Result<Exit, Failure
     Ok(out.settle(exit, written))
 }
 
-/// Writes the metrics. For organisations that couldn't be read as a whole, the file keeps those of their last success.
-fn write_metrics(path: &Path, report: &KeysReport) -> Result<(), Failure> {
+/// Returns the metrics. Organisations that couldn't be read as a whole keep those of their last success.
+fn metrics(report: &KeysReport, before: &str) -> String {
     let unread = report.unread.iter().map(|unread| (unread.provider, unread.organization.clone()));
     let partly = report.organizations.iter().filter(|keys| broken(&keys.completeness).next().is_some());
     let partly = partly.map(|keys| (keys.identity.provider, keys.identity.organization.clone()));
     let kept: Vec<(ProviderName, RemoteId)> = unread.chain(partly).collect();
-    let before = if path.exists() { files::read_text(path)? } else { String::new() };
-    files::write_text(path, &key_metrics(report, &kept, &before), Readers::Everybody)
+    key_metrics(report, &kept, before)
 }
 
 /// Takes the organisations out whose API has no operations for keys. They aren't read.

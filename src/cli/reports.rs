@@ -144,11 +144,28 @@ impl Reports {
     }
 }
 
-/// Checks that metrics don't overwrite a file that the run reads, and that they can be written.
-pub(super) fn check_metrics(path: Option<&PathBuf>, loaded: &Loaded) -> Result<(), Failure> {
-    let Some(path) = path else { return Ok(()) };
-    ensure_not_an_input(path, &loaded.paths().collect::<Vec<&Path>>())?;
-    files::check_writable(path)
+/// The option of a verb that writes metrics.
+#[derive(Clone, Debug, Args)]
+pub(super) struct MetricsFile {
+    /// Write metrics to this file in the text format of Prometheus.
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    metrics_file: Option<PathBuf>,
+}
+
+impl MetricsFile {
+    /// Checks that metrics don't overwrite a file that the run reads, or one of its reports, and that they can be written.
+    pub fn check(&self, loaded: &Loaded, reports: &Reports) -> Result<(), Failure> {
+        let Some(path) = &self.metrics_file else { return Ok(()) };
+        ensure_not_an_input(path, &loaded.paths().chain(reports.paths()).collect::<Vec<&Path>>())?;
+        files::check_writable(path)
+    }
+
+    /// Writes the metrics that are made from those of the previous run.
+    pub fn write(&self, metrics: impl FnOnce(&str) -> String) -> Result<(), Failure> {
+        let Some(path) = &self.metrics_file else { return Ok(()) };
+        let before = if path.exists() { files::read_text(path)? } else { String::new() };
+        write_text(path, &metrics(&before), Readers::Everybody)
+    }
 }
 
 /// Checks that `path` is not one of the files that the run reads.

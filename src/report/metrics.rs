@@ -142,7 +142,7 @@ const KEY_METRICS: [KeyMetric; 3] = [
     (("rolecall_key_age_seconds", "The age of a key, or how long it has been seen at least."), |key, _| {
         key.age_seconds
     }),
-    (KEY_EXPIRY, |key, _| key.access.expires.map(Expiry::as_second)),
+    (KEY_EXPIRY, |key, _| key.access.expires.filter(|_| key.id.is_some()).map(Expiry::as_second)),
     (
         (
             "rolecall_key_next_step_timestamp_seconds",

@@ -6,14 +6,15 @@ use std::fmt::Write as _;
 use jiff::SignedDuration;
 use rolecall::cli::{SchemaName, schema_text};
 use rolecall::report::{Format, KEYS_VERSION, KeysReport, Layout, Subject, key_metrics, render};
-use rolecall_model::{Action, Cause, Change, Expiry, OrganizationPlan, ProviderName, Site};
-use rolecall_plan::PlanInput;
-use rolecall_plan::keys::{KeyStage, Keys, MadeBy, StepKind, keys};
+use rolecall_model::{Action, Cause, Change, Expiry, OrganizationPlan, ProviderName};
+use rolecall_plan::keys::{KeyStage, MadeBy, StepKind};
+use rolecall_sandbox::bitpanda::WorldKey;
 use rolecall_sandbox::hive::WorldToken;
 use serde_json::Value;
 
 use crate::access::cells;
 use crate::support::cli::{Env, Said, example, served};
+use crate::support::keys::report;
 use crate::support::rig::{Fate, Platform, Rig, addresses, now};
 use crate::support::{bitpanda, hive};
 
@@ -21,26 +22,6 @@ const AT_HIVE: &str =
     "keys: [{ name: ci, permissions: [project:describe], resources: all, deliver: { file: ci } }]\n";
 const AT_BITPANDA: &str =
     "keys: [{ name: ci, roles: [A], expires: 2031-01-01T00:00:00Z, deliver: { file: ci } }]\n";
-
-/// Returns the keys as a report has them.
-fn report<P: Platform>(rig: &Rig<P>) -> Keys {
-    let live = rig.read().unwrap();
-    let (facts, site, asserted) = (rig.ledger.facts(), Site::host("sandbox"), BTreeSet::new());
-    let caller = rolecall_engine::apply::sign_in(rolecall_providers::of(P::NAME), &rig.secrets);
-    let input = PlanInput {
-        desired: &rig.desired,
-        live: &live,
-        facts: &facts,
-        rules: Rig::<P>::rules(),
-        site: &site,
-        asserted: &asserted,
-        only: None,
-        approved: None,
-        caller: Some(&caller),
-        now: rig.now,
-    };
-    keys(&input, false)
-}
 
 /// Returns the stages of the keys with the name `ci`.
 fn stages<P: Platform>(rig: &Rig<P>) -> Vec<&'static str> {
@@ -225,6 +206,74 @@ fn a_key_is_to_be_replaced_or_expired_as_the_plan_says() {
     rig.apply();
     let due: Vec<bool> = report(&rig).keys.iter().map(|key| key.is_due_by(rig.now)).collect();
     assert!(due.iter().all(|due| !due), "{due:?}");
+}
+
+/// A key that the file asks for and that doesn't exist is in every form, with its targets and its next step.
+#[test]
+fn a_key_that_does_not_exist_is_missing_until_an_apply_creates_it() {
+    let mut world = bitpanda::world();
+    world.keys.push(WorldKey { enabled: false, ..bitpanda::key("old", "ci", &["A"], "s") });
+    let mut rig = bitpanda::Rig::new(world, AT_BITPANDA);
+    let of_ci = |rig: &bitpanda::Rig| {
+        let found = report(rig).keys.into_iter().filter(|key| key.name.as_str() == "ci" && key.id.is_none());
+        found.collect::<Vec<_>>()
+    };
+    let [key] = &of_ci(&rig)[..] else { panic!("{:?}", report(&rig)) };
+    assert_eq!(
+        (&key.stage, key.made_by, &key.deliver_to),
+        (&KeyStage::Missing, MadeBy::Nobody, &vec!["ci".to_owned()])
+    );
+    assert_eq!(key.next.as_ref().map(|next| (next.is, next.scheduled)), Some((StepKind::Create, false)));
+    assert!(key.is_due_by(rig.now) && key.access.grants.len() == 1 && key.access.entry.is_some(), "{key:?}");
+    // An entry that nothing can create is blocked, and so is an id that no key has.
+    for (file, why) in [
+        ("keys: [{ name: ci, roles: [A], deliver: { file: ci } }]\n", "requires `lifetime` (or `expires`)"),
+        ("keys: [{ name: ci, id: gone, roles: [A] }]\n", "There is no key with the id gone"),
+    ] {
+        rig.set_file(file);
+        let [key] = &of_ci(&rig)[..] else { panic!("{:?}", report(&rig)) };
+        assert!(matches!(&key.stage, KeyStage::Blocked { why: found } if found.contains(why)), "{key:?}");
+        assert_eq!(key.next.as_ref().map(|next| next.is), Some(StepKind::Unblock));
+    }
+    for file in ["keys: [{ name: ci, absent: true }]\n", "keys: [{ name: ci, id: old, roles: [A] }]\n"] {
+        rig.set_file(file);
+        assert!(of_ci(&rig).is_empty(), "{file}");
+    }
+    // A leaked key that is replaced at once has its own row, and the new one too.
+    rig.world().keys.iter_mut().for_each(|key| key.enabled = true);
+    rig.set_file(&AT_BITPANDA.replace("[{", "[{ name: ci, id: old, absent: true }, {"));
+    assert_eq!(stages(&rig), ["retiring", "missing"]);
+    rig.apply();
+    assert_eq!(stages(&rig), ["active", "disabled"]);
+}
+
+#[test]
+fn a_missing_key_is_in_every_form() {
+    let env = Env::new();
+    env.write("hive.yaml", example("hive.yaml"));
+    let said = shown(
+        &env,
+        &["--metrics-file", "keys.prom", "--report", "csv=keys.csv", "--report", "json=keys.json", "hive.yaml"],
+    );
+    for text in [
+        "  ci-publisher  missing\n    may       ",
+        "\n    secret    keys/ci-publisher.key: gets it when the key is created\n",
+        "\n    next      the next apply creates it\n",
+        " 1 missing",
+    ] {
+        assert!(said.code == 0 && said.stdout.contains(text), "{text}: {}", said.all());
+    }
+    assert!(!said.stdout.contains("made by   nobody"), "{}", said.stdout);
+    let rows = cells(&env.read("keys.csv"));
+    let row = rows.iter().find(|row| row[2] == "ci-publisher").unwrap();
+    let cell = |name: &str| &*row[rows[0].iter().position(|column| column == name).unwrap()];
+    assert_eq!((cell("id"), cell("stage"), cell("next")), ("", "missing", "create"));
+    assert_eq!((cell("deliver_to"), cell("delivered_to")), ("keys/ci-publisher.key", ""));
+    assert!(env.read("keys.json").contains("\"deliver_to\": ["));
+    let metrics = env.read("keys.prom");
+    let series = "rolecall_key_next_step_timestamp_seconds{provider=\"hive\",organization=\"acme\",key=\"key/ci-publisher\"} ";
+    assert!(metrics.contains(series), "{metrics}");
+    assert_eq!(shown(&env, &["--expiring-within", "1h", "hive.yaml"]).code, 2);
 }
 
 /// Creates a folder with the examples of all platforms, and applies those that have keys.
@@ -448,6 +497,8 @@ fn metrics_have_the_age_the_expiry_and_the_next_step() {
         let said = env.run(&[verb, "--sandbox", "--metrics-file", "hive.yaml", "hive.yaml"]);
         assert!(said.code == 1 && said.stderr.contains("would be overwritten"), "{}", said.all());
         assert_eq!(env.read("hive.yaml"), before);
+        let said = env.run(&[verb, "--sandbox", "--metrics-file", "both", "--report", "json=both", "hive.yaml"]);
+        assert!(said.code == 1 && said.stderr.contains("would be overwritten"), "{}", said.all());
     }
 }
 

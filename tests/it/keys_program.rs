@@ -170,10 +170,13 @@ fn a_key_that_cannot_be_read_is_counted_and_has_a_row() {
     edit(&env, BITPANDA, |world| world["keys"][1]["name"] = json!(""));
     let text = shown(&env, &["bitpanda.yaml"]).stdout;
     assert!(text.contains("#ak_7d0e5b9c21f84a63 can't be read: "), "{text}");
-    assert!(text.ends_with("\n5 keys: 1 active, 1 unmanaged, 2 disabled, 1 can't be read.\n"), "{text}");
+    assert!(
+        text.ends_with("\n6 keys: 1 active, 1 unmanaged, 1 missing, 2 disabled, 1 can't be read.\n"),
+        "{text}"
+    );
     let found = rows(&env, &["bitpanda.yaml"]);
     let row = found.iter().find(|row| cell(row, "stage") == "can't be read").unwrap();
-    assert_eq!((found.len(), cell(row, "id")), (5, "ak_7d0e5b9c21f84a63"));
+    assert_eq!((found.len(), cell(row, "id")), (6, "ak_7d0e5b9c21f84a63"));
     assert!(cell(row, "details").starts_with("can't be read: "), "{row:?}");
     let document = json_of(&env, &["bitpanda.yaml"]);
     assert_eq!(document["organizations"][0]["unreadable"].as_array().unwrap().len(), 1);

@@ -5,6 +5,7 @@ pub mod bitpanda;
 pub mod cli;
 pub mod files;
 pub mod hive;
+pub mod keys;
 pub mod paradime;
 pub mod rapidapi;
 pub mod receiver;

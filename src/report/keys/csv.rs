@@ -6,7 +6,7 @@ use crate::report::csv::row;
 use rolecall_plan::access::Unreadable;
 use rolecall_plan::keys::{KeyStatus, Keys, StepKind, TargetState};
 
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 23] = [
     "provider",
     "organization",
     "name",
@@ -26,6 +26,7 @@ const COLUMNS: [&str; 22] = [
     "privileged",
     "delivered_to",
     "not_delivered_to",
+    "deliver_to",
     "fingerprint",
     "entry",
     "note",
@@ -80,6 +81,7 @@ fn cells(organization: &Keys, key: &KeyStatus) -> [String; COLUMNS.len()] {
         words.collect::<Vec<_>>().join("; ")
     };
     let next = key.next.as_ref().map(|next| match next.is {
+        StepKind::Create => "create",
         StepKind::CreateSuccessor => "create successor",
         StepKind::Retire => "retire",
         StepKind::Replace => "retire, and create another",
@@ -94,7 +96,7 @@ fn cells(organization: &Keys, key: &KeyStatus) -> [String; COLUMNS.len()] {
         organization.identity.provider.to_string(),
         organization.identity.organization.to_string(),
         key.name.to_string(),
-        key.id.to_string(),
+        optional(key.id.as_ref()),
         key.stage.as_str().to_owned(),
         stage(key),
         yes(key.expiring),
@@ -110,6 +112,7 @@ fn cells(organization: &Keys, key: &KeyStatus) -> [String; COLUMNS.len()] {
         yes(key.access.privileged),
         targets(true),
         targets(false),
+        key.deliver_to.join("; "),
         optional(key.delivered.as_ref().and_then(|delivered| delivered.fingerprint.as_ref())),
         optional(key.access.entry.as_ref().map(|entry| &entry.place)),
         optional(key.access.note.as_ref()),

@@ -41,10 +41,11 @@ pub struct KeysReport {
 }
 
 /// The stages in the order in which the last line counts them, by their names.
-const STAGES: [&str; 12] = [
+const STAGES: [&str; 13] = [
     "active",
     "foreign",
     "unmanaged",
+    "missing",
     "blocked",
     "due for rotation",
     "to be replaced",
@@ -106,6 +107,7 @@ fn stage(key: &KeyStatus) -> String {
 /// Returns who made a key, in words.
 fn maker(key: &KeyStatus) -> String {
     let maker = match key.made_by {
+        MadeBy::Nobody => "nobody, it doesn't exist",
         MadeBy::Rolecall => "rolecall",
         MadeBy::SomebodyElse => "somebody else, not rolecall",
         MadeBy::NotInLedger => "not by a run in this ledger",
@@ -145,6 +147,7 @@ fn distance(at: Timestamp, now: Timestamp) -> String {
 fn next(step: &Step, now: Timestamp) -> String {
     let when = |at: Timestamp| format!("{} ({})", minute(at), distance(at, now));
     let what = match step.is {
+        StepKind::Create => "creates it",
         StepKind::CreateSuccessor => "creates its successor",
         StepKind::Retire => "retires it",
         StepKind::Replace => "retires it, and creates another",
@@ -171,9 +174,11 @@ fn next(step: &Step, now: Timestamp) -> String {
     }
 }
 
-/// Returns where the secret of a key went, in words: for each target whether it still has the secret.
+/// Returns where the secret of a key went, in words: for each target whether it still has the secret, or will get it.
 fn secrets(key: &KeyStatus) -> Vec<String> {
-    let Some(delivered) = &key.delivered else { return Vec::new() };
+    let Some(delivered) = &key.delivered else {
+        return key.deliver_to.iter().map(|target| format!("{target}: gets it when the key is created")).collect();
+    };
     let on = delivered.at.strftime("%Y-%m-%d");
     let mut words: Vec<String> = delivered
         .targets

@@ -84,14 +84,21 @@ fn push_key(text: &mut String, report: &KeysReport, key: &KeyStatus, layout: Lay
     let mut push = |label: &str, body: &str| {
         layout.push(text, &format!("    {}  ", paint(DIM, pad(label, LABELS))), body);
     };
-    push("id", &clean(&key.id));
+    if let Some(id) = &key.id {
+        push("id", &clean(id));
+    }
     let listed = if layout.full { usize::MAX } else { LISTED };
     let grants: Vec<String> = lines(&access.grants).iter().map(|line| clean(line.in_words(listed))).collect();
     let privileged = access.privileged.then(|| paint(WARN, "privileged"));
+    let is_known = key.id.is_some() || !grants.is_empty();
     let grants = if grants.is_empty() { vec!["nothing".to_owned()] } else { grants };
-    push("may", &grants.into_iter().chain(privileged).collect::<Vec<_>>().join("; "));
-    push("made by", &maker(key));
-    push("age", &age(key));
+    if is_known {
+        push("may", &grants.into_iter().chain(privileged).collect::<Vec<_>>().join("; "));
+    }
+    if key.id.is_some() {
+        push("made by", &maker(key));
+        push("age", &age(key));
+    }
     // The next step may be the expiry.
     if let Some(expires) =
         access.expires.filter(|_| !key.next.as_ref().is_some_and(|next| next.is == StepKind::Expire))

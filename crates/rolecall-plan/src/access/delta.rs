@@ -269,10 +269,15 @@ fn written(user: &User, before: &LiveUser) -> LiveUser {
 }
 
 fn write_key(key: &Key, live: &mut Live) {
-    let Key { id, name, description, roles, permissions, resources, expires, lifetime: _, enabled } = key;
     let Some(list) = &mut live.keys else { return };
-    list.items.retain(|other| Some(&other.id) != id.as_ref());
-    list.items.push(LiveKey {
+    list.items.retain(|other| Some(&other.id) != key.id.as_ref());
+    list.items.push(live_key(key));
+}
+
+/// Returns a key as it is live after a change.
+pub(super) fn live_key(key: &Key) -> LiveKey {
+    let Key { id, name, description, roles, permissions, resources, expires, lifetime: _, enabled } = key;
+    LiveKey {
         id: id.clone().unwrap_or_else(new_id),
         name: name.clone(),
         description: description.clone(),
@@ -282,7 +287,7 @@ fn write_key(key: &Key, live: &mut Live) {
         expires: *expires,
         created: None,
         enabled: *enabled,
-    });
+    }
 }
 
 fn write_team(team: &Team, live: &mut Live) {

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::delta::live_key;
 use super::stated::{self, Entries};
 use super::{Entry, Extent, Grant, Holder, Since, Status, Through, Unreadable};
 use crate::PlanInput;
 use crate::keys;
 use crate::roles::gives_privilege;
 use rolecall_model::{
-    AccountStatus, Address, AppliedChange, DesiredUser, Email, Entity, Key, KeyName, Live, LiveInvitation,
-    LiveKey, LiveTeam, LiveUser, Permission, Place, RoleName, Seen, UnreadableRow, User,
+    AccountStatus, Address, AppliedChange, DesiredKey, DesiredUser, Email, Entity, Key, KeyName, Live,
+    LiveInvitation, LiveKey, LiveTeam, LiveUser, Permission, Place, RoleName, Seen, UnreadableRow, User,
 };
 
 /// Returns all holders, in no particular order.
@@ -23,6 +24,20 @@ pub(super) fn holders(input: &PlanInput<'_>) -> Vec<Holder> {
     let teams: Vec<Holder> = live.teams().iter().map(|team| listing.team(team, &holders)).collect();
     holders.extend(teams);
     holders
+}
+
+/// Returns a key that doesn't exist. Without the `key` that an apply creates, nothing tells what it may do.
+pub(crate) fn new_key(input: &PlanInput<'_>, address: Address, entry: &DesiredKey, key: Option<&Key>) -> Holder {
+    let listing = Lister { input, entries: Entries::of(input.desired), twins: Twins::of(input.live) };
+    let made = key.map(|key| listing.key(&live_key(key)));
+    let holder = made.unwrap_or_else(|| holder(address.clone(), Vec::new()));
+    Holder {
+        entry: Some(Entry { place: entry.place.clone(), absent: entry.absent }),
+        note: input.desired.note_of(&address).map(ToOwned::to_owned),
+        address,
+        id: None,
+        ..holder
+    }
 }
 
 /// Returns the rows that can't be read, in order.

@@ -23,6 +23,7 @@ use serde::{Serialize, Serializer};
 pub(crate) use delta::{Meaning, meaning};
 pub use delta::{access_after, delta};
 pub use filter::Filter;
+pub(crate) use holders::new_key;
 
 use super::role_names::resolve_role_names;
 use super::{PlanInput, renames};

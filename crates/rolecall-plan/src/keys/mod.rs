@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 mod mint;
+mod missing;
 mod own;
 mod rotation;
 mod status;

@@ -16,6 +16,7 @@ use super::super::gate::Gate;
 use super::super::ledger_updates::facts_after_read;
 use super::super::renames;
 use super::super::role_names::resolve_role_names;
+use super::missing::{creation, missing};
 use super::{facts_after_sign_in, has_expired, plan_keys, rotation, secret_lost};
 use rolecall_model::{
     Action, Address, Cause, Change, Completeness, DesiredKey, Entity, Expiry, Hold, HoldClass, HoldReason,
@@ -42,11 +43,13 @@ pub struct Keys {
     pub requests: usize,
 }
 
-/// A live key.
+/// A live key, or one that a file asks for and that doesn't exist.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct KeyStatus {
     pub name: KeyName,
-    pub id: RemoteId,
+    /// Absent if the key doesn't exist.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<RemoteId>,
     pub stage: KeyStage,
     pub made_by: MadeBy,
     /// The time of its creation, as the API or the ledger tells it.
@@ -64,6 +67,9 @@ pub struct KeyStatus {
     /// The delivery of its secret, if the ledger has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivered: Option<Delivered>,
+    /// The targets that get its secret when it is created. Only a key that doesn't exist has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliver_to: Vec<String>,
     /// The differences that a plan skips, without the one that the stage tells.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
@@ -73,7 +79,8 @@ pub struct KeyStatus {
     pub access: KeyAccess,
 }
 
-/// Everything that a key may do, as `access` shows it, with its expiry, its entry and its note.
+/// The part of a [`Holder`] that keys have: everything that a key may do, as `access` shows it, with its expiry, its entry and
+/// its note. The stage says more than the status of a holder.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct KeyAccess {
     pub address: Address,
@@ -95,6 +102,13 @@ pub struct KeyAccess {
     pub note: Option<String>,
 }
 
+impl From<Holder> for KeyAccess {
+    fn from(holder: Holder) -> Self {
+        let Holder { address, privileged, own, grants, expires, entry, acknowledged, note, .. } = holder;
+        Self { address, privileged, own, grants, expires, entry, acknowledged, note }
+    }
+}
+
 /// A difference of a key that a plan skips.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Skipped {
@@ -107,6 +121,8 @@ pub struct Skipped {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum KeyStage {
+    /// An entry names it, and it doesn't exist.
+    Missing,
     /// It works, and an entry names it.
     Active,
     /// It works, an entry names it, and the ledger proves that somebody else made it. It stays.
@@ -144,6 +160,7 @@ pub enum KeyStage {
 impl KeyStage {
     pub fn as_str(&self) -> &'static str {
         match self {
+            Self::Missing => "missing",
             Self::Active => "active",
             Self::Foreign => "foreign",
             Self::Unmanaged => "unmanaged",
@@ -192,6 +209,8 @@ impl Retirement {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MadeBy {
+    /// It doesn't exist.
+    Nobody,
     Rolecall,
     /// The platform created the key after the ledger began, and no run in the ledger did.
     SomebodyElse,
@@ -215,6 +234,8 @@ pub struct Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepKind {
+    /// An apply creates it.
+    Create,
     /// An apply creates a successor, or another key of this name.
     CreateSuccessor,
     /// An apply disables or deletes it.
@@ -298,9 +319,11 @@ pub fn keys(input: &PlanInput<'_>, apply_running: bool) -> Keys {
         let key = live.keys().iter().find(|key| Some(&key.id) == holder.id.as_ref())?;
         Some(Planned { input, gate: &gate, key, apply_running }.status(holder))
     };
+    let mut keys: Vec<KeyStatus> = holders.filter_map(status).chain(missing(input, &gate)).collect();
+    keys.sort_by(|a, b| a.access.address.cmp(&b.access.address));
     Keys {
         identity,
-        keys: holders.filter_map(status).collect(),
+        keys,
         unreadable: unreadable.into_iter().filter(|row| row.address.kind == Kind::Key).collect(),
         completeness: completeness.into_iter().filter(|(list, _)| list == "keys").collect(),
         ledger_found: facts.ledger_found,
@@ -320,8 +343,7 @@ struct Planned<'a> {
 impl Planned<'_> {
     fn status(&self, holder: Holder) -> KeyStatus {
         let Self { input: PlanInput { facts, now, .. }, key, .. } = self;
-        let Holder { address, privileged, own, grants, expires, entry, acknowledged, note, .. } = holder;
-        let access = KeyAccess { address, privileged, own, grants, expires, entry, acknowledged, note };
+        let access = KeyAccess::from(holder);
         let created = rotation::created(facts, key);
         let seen_since = rotation::born(facts, key).filter(|_| created.is_none());
         let age = created.or(seen_since).map(|since| now.duration_since(since).as_secs().max(0));
@@ -329,13 +351,14 @@ impl Planned<'_> {
         let minted = facts.minted.get(&key.id);
         KeyStatus {
             name: key.name.clone(),
-            id: key.id.clone(),
+            id: Some(key.id.clone()),
             made_by: self.made_by(),
             created,
             seen_since,
             age_seconds: age,
             next: self.next(&stage, &access),
             delivered: minted.and_then(|minted| minted.receipt.as_ref()).map(delivered),
+            deliver_to: Vec::new(),
             skipped: self.skipped(&stage),
             expiring: false,
             stage,
@@ -425,13 +448,6 @@ impl Planned<'_> {
         self.gate.changes.iter().find(is_of_key)
     }
 
-    /// Returns the creation of a key with this name that replaces no live key.
-    fn creation(&self) -> Option<&Change> {
-        let address = Address::key(&self.key.name);
-        let is_new = |change: &&Change| change.action == Action::Create && change.before.is_none();
-        self.gate.changes.iter().filter(is_new).find(|change| change.address == address)
-    }
-
     fn holds(&self) -> impl Iterator<Item = &HoldReason> {
         self.all_holds().map(|hold| &hold.reason)
     }
@@ -472,7 +488,7 @@ impl Planned<'_> {
         match stage {
             KeyStage::Disabled => of_change(StepKind::Enable).or_else(unblock),
             KeyStage::Expired => {
-                let created = self.creation();
+                let created = creation(self.gate, &self.key.name);
                 let replacement =
                     created.map(|change| step(StepKind::CreateSuccessor, None, change.is_leftover()));
                 let of_expired = || match &access.entry {
@@ -542,14 +558,14 @@ impl Planned<'_> {
 }
 
 /// Returns the reason of a hold in words. What the stage says of an entry with an error isn't repeated.
-fn words(reason: &HoldReason) -> String {
+pub(super) fn words(reason: &HoldReason) -> String {
     match reason {
         HoldReason::Unplannable { why, .. } => why.clone(),
         reason => reason.to_string(),
     }
 }
 
-fn step(is: StepKind, at: Option<Timestamp>, scheduled: bool) -> Step {
+pub(super) fn step(is: StepKind, at: Option<Timestamp>, scheduled: bool) -> Step {
     Step { is, at, scheduled }
 }
 
