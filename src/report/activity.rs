@@ -70,6 +70,12 @@ fn jobs<'a>(jobs: impl Iterator<Item = &'a Job>) -> String {
     words.collect::<Vec<_>>().join(" and ")
 }
 
+/// Returns the line about jobs that are silent for too long, or a credential that ends soon. `line`: with ages or with dates.
+pub(super) fn alarm(activity: &Activity, line: impl Fn(&Activity) -> Option<String>) -> Option<String> {
+    let ends_soon = activity.credential_expires.is_some_and(|end| end.soon);
+    line(activity).filter(|_| ends_soon || !activity.silent.is_empty())
+}
+
 /// Returns the message about jobs that have been silent for longer than `--max-silence` allows. `None` if there are none.
 pub fn silence(plan: &OrganizationPlan) -> Option<String> {
     let line = activity(&plan.activity).filter(|_| !plan.activity.silent.is_empty())?;

@@ -9,12 +9,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::activity::{activity, alarm};
 use super::fields::{FieldChange, own_fields};
-use super::outline::{Verdict, drift_verdict, name, reason};
+use super::outline::{Verdict, cause, drift_verdict, name, reason};
 use super::style::{clean, first, minute, plural};
-use rolecall_model::{
-    Action, Address, Change, Hold, HoldClass, LastInSync, OrganizationPlan, Plan, ProviderName, RemoteId,
-};
+use rolecall_model::{Action, Address, Change, Hold, HoldClass, LastInSync, Plan, ProviderName, RemoteId};
 use rolecall_plan::{DriftDelta, Sighting};
 
 /// The form of a message.
@@ -56,6 +55,9 @@ pub struct Noticed<'a> {
     pub gone: &'a BTreeSet<Address>,
     /// Every difference, and everything that needs attention: the privileged ones first.
     pub changes: Vec<Moved<'a>>,
+    /// When rolecall last did its work, if a job is silent for too long or its credential ends soon, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activity: Option<String>,
 }
 
 /// One difference: how live moved away from the file.
@@ -91,7 +93,7 @@ const LISTED: usize = 20;
 pub fn notice(plan: &Plan, drift_delta: &[DriftDelta<'_>], link: Option<&str>, format: NoticeFormat) -> String {
     let noticed: Vec<Noticed<'_>> = drift_delta.iter().map(noticed).collect();
     let described: Vec<Described<'_>> =
-        drift_delta.iter().zip(&noticed).map(|(delta, noticed)| describe(delta.plan, noticed)).collect();
+        drift_delta.iter().zip(&noticed).map(|(delta, noticed)| describe(delta, noticed)).collect();
     let text = text(&described, link);
     let body = match format {
         NoticeFormat::Json => {
@@ -104,7 +106,7 @@ pub fn notice(plan: &Plan, drift_delta: &[DriftDelta<'_>], link: Option<&str>, f
 }
 
 fn noticed<'a>(drift_delta: &'a DriftDelta<'a>) -> Noticed<'a> {
-    let DriftDelta { plan, appeared, disappeared, sightings: _ } = drift_delta;
+    let DriftDelta { plan, appeared, disappeared, .. } = drift_delta;
     let blocked = || plan.sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked);
     let changes = plan.differences().map(|change| of_change(change, drift_delta));
     let mut changes: Vec<Moved<'_>> = changes.chain(blocked().map(|hold| of_hold(hold, drift_delta))).collect();
@@ -117,6 +119,7 @@ fn noticed<'a>(drift_delta: &'a DriftDelta<'a>) -> Noticed<'a> {
         new: appeared,
         gone: disappeared,
         changes,
+        activity: alarm(&plan.activity, activity),
     }
 }
 
@@ -131,6 +134,7 @@ fn of_change<'a>(change: &'a Change, drift_delta: &'a DriftDelta<'a>) -> Moved<'
     let from = (!is_absent).then(|| all(FieldChange::file_in_words));
     let to = change.before.is_some().then(|| all(FieldChange::live_in_words));
     let why = match (&from, &to) {
+        (Some(_), Some(_)) if fields.is_empty() => cause(change, drift_delta.plan).unwrap_or_default(),
         (Some(_), Some(_)) => {
             let moved: Vec<String> = fields.iter().map(FieldChange::moved_in_words).collect();
             moved.join("; ")
@@ -171,12 +175,17 @@ struct Described<'a> {
     /// The new differences, the privileged ones first.
     new: Vec<String>,
     gone: &'a BTreeSet<Address>,
+    /// The silence of jobs and the end of the credential, if that is new.
+    activity: Option<String>,
     noticed: &'a Noticed<'a>,
 }
 
-fn describe<'a>(plan: &OrganizationPlan, noticed: &'a Noticed<'a>) -> Described<'a> {
+fn describe<'a>(delta: &DriftDelta<'_>, noticed: &'a Noticed<'a>) -> Described<'a> {
+    let plan = delta.plan;
     let Verdict { headline, rest } = drift_verdict(plan);
+    let over = || "No job is silent any more, and the credential doesn't end soon.".to_owned();
     Described {
+        activity: delta.activity_changed.then(|| noticed.activity.clone().unwrap_or_else(over)),
         headline: format!("{}: {headline}{rest}", name(plan)),
         new: noticed.changes.iter().filter(|moved| moved.new).map(in_words).collect(),
         gone: noticed.gone,
@@ -205,8 +214,11 @@ fn in_words(moved: &Moved<'_>) -> String {
 
 fn text(described: &[Described<'_>], link: Option<&str>) -> String {
     let mut text = String::new();
-    for Described { headline, new, gone, .. } in described {
+    for Described { headline, new, gone, activity, .. } in described {
         let _ = writeln!(text, "{headline}");
+        if let Some(line) = activity {
+            let _ = writeln!(text, "  {line}");
+        }
         for line in new.iter().take(LISTED) {
             let _ = writeln!(text, "  new: {line}");
         }
@@ -266,9 +278,9 @@ fn slack(described: &[Described<'_>], text: &str, link: Option<&str>, generator:
 }
 
 /// Writes one organisation: its new differences, as many as fit, and its counts.
-fn section(Described { headline, new, gone, noticed }: &Described<'_>) -> Value {
+fn section(Described { headline, new, gone, activity, noticed }: &Described<'_>) -> Value {
     let mut text = cut(&escaped(headline), LINE * 2);
-    let mut lines = new.iter().map(|line| format!("\n• {}", cut(&escaped(line), LINE)));
+    let mut lines = activity.iter().chain(new).map(|line| format!("\n• {}", cut(&escaped(line), LINE)));
     let mut length = width(&text);
     let mut shown = 0;
     for line in lines.by_ref().take(LISTED) {

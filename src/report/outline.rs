@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
+
 use super::fields::{FieldChange, fields, in_words};
 use super::risk::{Reach, first_invitations, reaches};
 use super::style::{called, clean, first, minute, plural};
@@ -372,8 +374,9 @@ fn has_role_alone(user: &User) -> bool {
     !named && resources.is_none() && teams.is_none() && *enabled != Seen::Unreadable
 }
 
-fn cause(change: &Change, plan: &OrganizationPlan) -> Option<String> {
-    Some(match &change.cause {
+/// Returns why a change is planned, if that isn't what the file says, and since when it is overdue.
+pub(super) fn cause(change: &Change, plan: &OrganizationPlan) -> Option<String> {
+    let why = match &change.cause {
         Cause::Declared => return None,
         Cause::DeclaredAbsent => "absent: true".to_owned(),
         Cause::NotListed => "not in the file, and `manage` says all".to_owned(),
@@ -399,7 +402,14 @@ fn cause(change: &Change, plan: &OrganizationPlan) -> Option<String> {
         Cause::LeftDirectory => "isn't in the directory".to_owned(),
         Cause::Ended { until } => format!("ended on {until}{}", missed(change, plan)),
         Cause::InvitationVanished => "the earlier invitation is gone".to_owned(),
-    })
+    };
+    let overdue = plan.overdue.get(&change.address);
+    Some(why + &overdue.map(|since| format!("; {}", overdue_since(*since))).unwrap_or_default())
+}
+
+/// Returns the words for a step of a rotation that no run has taken.
+pub(super) fn overdue_since(since: Timestamp) -> String {
+    format!("overdue since {since}, and no run has done it: check the schedule of `rolecall apply --leftovers`")
 }
 
 /// Returns how long ago access ended that a change takes, if a run should have taken it since.

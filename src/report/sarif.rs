@@ -6,11 +6,12 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::activity::{alarm, dated_activity};
 use super::github::parts;
 use super::origin::hold_origin;
-use super::outline::name;
+use super::outline::{name, overdue_since};
 use super::style::clean;
-use rolecall_model::{Finding, HoldClass, Plan, Severity, Warning};
+use rolecall_model::{Address, Finding, HoldClass, OrganizationPlan, Plan, Severity, Warning};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
@@ -67,9 +68,23 @@ pub(super) fn plan(plan: &Plan) -> String {
                 places: places.map(owned).collect(),
             });
         }
+        found.extend(organization.overdue.iter().map(|(address, since)| Found {
+            rule: "overdue".to_owned(),
+            help: "docs/drift-reported.md#an-overdue-rotation".to_owned(),
+            level: "warning",
+            message: format!("{}: {}: {}", name(organization), clean(address), overdue_since(*since)),
+            places: place_of(organization, address),
+        }));
+        let silent = !organization.activity.silent.is_empty();
+        found.extend(alarm(&organization.activity, dated_activity).map(|line| Found {
+            rule: if silent { "silence" } else { "credential-ends" }.to_owned(),
+            help: "docs/drift-reported.md#no-drift-was-reported".to_owned(),
+            level: "warning",
+            message: format!("{}: {line}", name(organization)),
+            places: Vec::new(),
+        }));
         // Privileged access that the file doesn't write has a place, because somebody has to write it there.
         for hold in organization.sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked) {
-            let place = organization.places.get(&hold.address.to_string());
             found.push(Found {
                 rule: "needs-attention".to_owned(),
                 help: "docs/drift-reported.md".to_owned(),
@@ -81,11 +96,17 @@ pub(super) fn plan(plan: &Plan) -> String {
                     clean(&hold.reason),
                     hold_origin(organization, hold)
                 ),
-                places: place.and_then(|place| parts(place)).into_iter().map(owned).collect(),
+                places: place_of(organization, &hold.address),
             });
         }
     }
     document(&found)
+}
+
+/// Returns the place of the entry that an entity has in the files, if there is one.
+fn place_of(organization: &OrganizationPlan, address: &Address) -> Vec<(String, usize, usize)> {
+    let place = organization.places.get(&address.to_string());
+    place.and_then(|place| parts(place)).into_iter().map(owned).collect()
 }
 
 fn owned((file, line, column): (&str, usize, usize)) -> (String, usize, usize) {

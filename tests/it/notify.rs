@@ -2,11 +2,12 @@
 
 use crate::support::cli::{Env, Said, example, served};
 use crate::support::receiver::Receiver;
+use jiff::{SignedDuration, Timestamp};
 use rolecall::cli::{SchemaName, schema_text};
 use rolecall::report::{NoticeFormat, ci_page, notice, page};
 use rolecall_model::{Plan, Privilege, ProviderName, RemoteId};
 use rolecall_plan::drift_delta;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const SECRET_PATH: &str = "/services/T0/B0/secret-of-the-webhook";
 
@@ -221,7 +222,7 @@ fn a_message_says_what_moved_that_rolecall_did_not_and_since_when() {
     assert_eq!((&moved["from"], &moved["to"], &moved["new"]), (&"Viewer".into(), &"Admin".into(), &true.into()));
     assert_eq!((&moved["why"], &moved["privileged"]), (&"Viewer → Admin".into(), &true.into()));
     // The earlier drift run is later than the run of the ledger.
-    let time = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let time = |value: &Value| value.as_str().unwrap().parse::<Timestamp>().unwrap();
     assert!(time(&moved["since"]) > time(&moved["last_in_sync"]["at"]), "{moved}");
     assert!(time(&moved["first_seen"]) >= time(&moved["since"]), "{moved}");
     let text = message["text"].as_str().unwrap();
@@ -259,6 +260,34 @@ fn without_a_ledger_the_previous_run_says_since_when_but_not_who() {
     drift(&env, &receiver, &args);
     let text = only(&receiver)["text"].to_string();
     assert!(text.contains("Developer → Admin") && !text.contains("since"), "{text}");
+}
+
+#[test]
+fn a_job_that_falls_silent_and_its_return_are_one_message_each() {
+    let env = in_sync();
+    let receiver = Receiver::answering(&[200, 200]);
+    let run = |more: &[&str]| drift(&env, &receiver, &[SANDBOX, &["--max-silence", "7d"], more].concat());
+    let later = Timestamp::now().saturating_add(SignedDuration::from_hours(8 * 24)).unwrap().to_string();
+    let silent = ["--now", &*later];
+    assert_eq!(run(&[]).code, 0);
+    assert!(receiver.take().is_empty(), "nothing differs, and nothing is silent");
+    assert_eq!(run(&silent).code, 2);
+    let message = only(&receiver);
+    let organization = &message["organizations"][0];
+    assert!(organization["activity"].as_str().unwrap().starts_with("Last good apply 8 days ago"), "{message}");
+    assert_eq!((&organization["new"], &organization["gone"]), (&json!([]), &json!([])));
+    let text = message["text"].as_str().unwrap();
+    assert!(
+        text.contains("\n  Last good apply 8 days ago") && text.contains("`--max-silence`: the apply."),
+        "{text}"
+    );
+    let schema: Value = serde_json::from_str(&schema_text(SchemaName::Notice)).unwrap();
+    assert!(jsonschema::is_valid(&schema, &message), "{message}");
+    assert_eq!(run(&silent).code, 2);
+    assert!(receiver.take().is_empty(), "it was reported before");
+    assert_eq!(run(&["--notify-format", "slack"]).code, 0);
+    let slack = only(&receiver).to_string();
+    assert!(slack.contains("No job is silent any more"), "{slack}");
 }
 
 #[test]
@@ -304,7 +333,7 @@ fn many(organizations: usize) -> Plan {
 #[test]
 fn a_message_for_slack_keeps_to_its_limits_and_shows_names_as_they_are() {
     let plan = many(60);
-    let (delta, _) = drift_delta(&plan, None, jiff::Timestamp::UNIX_EPOCH, |_| None);
+    let (delta, _) = drift_delta(&plan, None, Timestamp::UNIX_EPOCH, |_| None);
     let link = "https://ci.example/a|b?c=1&d=2";
     let body: Value = serde_json::from_str(&notice(&plan, &delta, Some(link), NoticeFormat::Slack)).unwrap();
     let blocks = body["blocks"].as_array().unwrap();

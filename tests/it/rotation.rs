@@ -19,7 +19,7 @@ pub fn days(days: i64) -> SignedDuration {
 }
 
 /// Returns an organisation at Hive with a key of this age, in days.
-fn rig(age: i64, rule: &str) -> hive::Rig {
+pub fn rig(age: i64, rule: &str) -> hive::Rig {
     let mut world = hive::world();
     world.tokens.push(WorldToken {
         id: hive::uuid("ci"),

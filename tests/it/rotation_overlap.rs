@@ -1,12 +1,15 @@
 //! A key and its successor: there are never more than two, each works as long as the plan says, and nothing retires one that
 //! a target or rolecall itself still needs.
 
+use jiff::{SignedDuration, Timestamp};
 use rolecall_model::{Cause, HoldClass};
 use rolecall_plan::near_rotations;
 
-use crate::rotation::{causes, custody, days, expiries};
-use crate::support::bitpanda;
+use crate::rotation::{causes, custody, days, expiries, rig};
+use crate::support::cli::{Env, example};
+use crate::support::receiver::Receiver;
 use crate::support::rig::{addresses, desired, holds, now};
+use crate::support::{bitpanda, hive};
 
 /// However often an entry changes while a key and its successor work, there is no third key.
 #[test]
@@ -76,6 +79,104 @@ fn a_schedule_does_not_retire_a_key_whose_successor_did_not_arrive_everywhere() 
     assert!(rig.plan().sealed.changes[0].is_leftover());
     rig.apply();
     assert_eq!(expiries(&rig, "ci").len(), 1);
+}
+
+/// A step that a schedule should have done is still to do, and drift once the schedule has missed it for too long.
+#[test]
+fn a_step_of_a_rotation_that_no_schedule_does_is_overdue() {
+    let overdue = |rig: &hive::Rig| {
+        let plan = rig.plan();
+        let [change] = &plan.sealed.changes[..] else { panic!("{:?}", plan.sealed.changes) };
+        assert!(change.is_leftover(), "a schedule may do it late");
+        let differs = plan.differences().count() == 1;
+        assert_eq!(plan.leftovers().count(), usize::from(!differs));
+        assert_eq!(plan.overdue.keys().collect::<Vec<_>>(), [&change.address][..usize::from(differs)].to_vec());
+        plan.overdue.values().next().map(|since| since.duration_since(now()).as_hours() / 24)
+    };
+    let automatic = "max_age: 90d, overlap: 3d, rotate: automatically";
+    let mut late = rig(87, automatic);
+    assert_eq!(overdue(&late), None);
+    late.now = now() + days(3) - SignedDuration::from_secs(1);
+    assert_eq!(overdue(&late), None);
+    late.now = now() + days(3);
+    assert_eq!(overdue(&late), Some(3), "it is as old as `max_age`");
+    let seal = late.plan().seal;
+    late.now = now() + days(2);
+    assert_eq!(late.plan().seal, seal, "an approved plan is still valid");
+    // Without an overlap, a daily schedule has two days.
+    let mut late = rig(90, "max_age: 90d, rotate: automatically");
+    late.now = now() + days(1);
+    assert_eq!(overdue(&late), None);
+    late.now = now() + days(2);
+    assert_eq!(overdue(&late), Some(2));
+    // The retirement after the overlap is a step too.
+    let mut late = rig(87, automatic);
+    late.apply();
+    late.now = now() + days(4);
+    assert_eq!(overdue(&late), None);
+    late.now = now() + days(5);
+    assert_eq!(overdue(&late), Some(5));
+    // Somebody reviews this one, so it is a difference from the first day.
+    let reviewed = rig(90, "max_age: 90d").plan();
+    assert!(reviewed.differences().count() == 1 && reviewed.overdue.is_empty());
+    // The key has expired: the file asks for one that works.
+    let entry = "[{ name: ci, roles: [CLUSTER_OPS], deliver: { file: ci }, lifetime: 90d, rotate_before: 1d, rotate: automatically }]";
+    let mut late = custody(&[("ci", "2026-12-31T12:00:00Z")], entry);
+    late.now = "2026-12-31T11:00:00Z".parse().unwrap();
+    assert_eq!((late.plan().leftovers().count(), late.plan().differences().count()), (1, 0));
+    late.now = "2027-01-20T12:00:00Z".parse().unwrap();
+    let plan = late.plan();
+    assert_eq!((plan.leftovers().count(), plan.differences().count()), (0, 1));
+    assert_eq!(plan.overdue.values().map(ToString::to_string).collect::<Vec<_>>(), ["2026-12-31T12:00:00Z"]);
+}
+
+/// Exit code, text, JSON, comment, JUnit, SARIF, metrics and message agree.
+#[test]
+fn every_report_of_drift_says_that_a_rotation_is_overdue() {
+    let env = Env::new();
+    let head = example("hive.yaml").split("\nroles:").next().unwrap().to_owned();
+    let entry = "permissions: [project:describe], resources: all, deliver: { file: ci }";
+    let rule = "max_age: 90d, overlap: 3d, rotate: automatically";
+    let keys =
+        format!("\nacknowledged: [user/jane@acme.example]\nkeys: [{{ name: ci-publisher, {entry}, {rule} }}]\n");
+    env.write("hive.yaml", head + &keys);
+    let applied = env.run(&["apply", "--auto-approve", "--sandbox", "hive.yaml"]);
+    assert_eq!(applied.code, 0, "{}", applied.all());
+    let receiver = Receiver::answering(&[200]);
+    let drift = |day: i64, more: &[&str]| {
+        let at = Timestamp::now().saturating_add(days(day)).unwrap().to_string();
+        let options = ["drift", "--sandbox", "hive.yaml", "--now", &at, "--metrics-file", "m.prom"];
+        env.run(&[&options, more].concat())
+    };
+    let notify = ["--notify", &*receiver.url, "--previous", "told.json"];
+    let said = drift(89, &notify);
+    assert!(said.code == 0 && said.stdout.contains("Still to do by rolecall: 1."), "{}", said.all());
+    assert!(receiver.take().is_empty());
+    let said = drift(91, &notify);
+    assert_eq!(said.code, 2, "{}", said.all());
+    let words = "and no run has done it: check the schedule of `rolecall apply --leftovers`";
+    for text in ["Drift: 1 difference, 0 that need attention", words, "overdue since "] {
+        assert!(said.stdout.contains(text), "{text}: {}", said.stdout);
+    }
+    assert!(!said.stdout.to_lowercase().contains("still to do"), "{}", said.stdout);
+    let metrics = env.read("m.prom");
+    for (name, count) in [("differences", 1), ("leftovers", 0)] {
+        let line = format!("rolecall_{name}{{provider=\"hive\",organization=\"acme\",kind=\"key\"}} {count}\n");
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
+    let [message] = &receiver.take()[..] else { panic!() };
+    assert!(message.body.contains("new: key/ci-publisher: due for rotation since"), "{}", message.body);
+    assert!(message.body.contains(words), "{}", message.body);
+    for (format, mark) in [
+        ("json", "\"overdue\": {"),
+        ("markdown", "**Drift**: 1 difference, 0 that need attention"),
+        ("junit", "<failure message=\"create a successor of"),
+        ("sarif", "\"ruleId\": \"overdue\""),
+        ("html", "and no run has done it: check the schedule of"),
+    ] {
+        let said = drift(91, &["--format", format]);
+        assert!(said.code == 2 && said.stdout.contains(mark), "{format}: {}", said.all());
+    }
 }
 
 #[test]

@@ -148,6 +148,8 @@ fn without_a_ledger_only_the_end_of_the_credential_is_shown() {
     assert!(said.stdout.contains("The credential ends in 30 days."), "{}", said.all());
     let said = run(&env, &["drift", "--now", "2099-12-29T12:00:00Z", "--format", "markdown"]);
     assert!(said.stdout.contains("\nThe credential ends on 2099-12-31.\n"), "{}", said.all());
+    let said = run(&env, &["drift", "--now", "2099-12-29T12:00:00Z", "--format", "sarif"]);
+    assert!(said.stdout.contains(": The credential ends on 2099-12-31."), "{}", said.all());
     // Without `own`, nobody knows which key signs in.
     let unnamed = example("bitpanda.yaml").replace("own: { key: bff7cedb-5c5e-4b6e-9a55-0f4e7d1c2a11 }", "");
     env.write("bitpanda.yaml", unnamed);
@@ -185,6 +187,7 @@ fn a_silent_job_ends_a_plan_and_a_drift_with_2() {
         ("html", "<p class=\"banner\">Last good apply 8 days ago"),
         ("junit", "<failure message=\"Last good apply 8 days ago"),
         ("github", "a schedule may have stopped::Last good apply 8 days ago"),
+        ("sarif", "\"ruleId\": \"silence\""),
     ] {
         let said = plan(&["--format", format]);
         assert!(said.code == 2 && said.stdout.contains(mark), "{format}: {}", said.all());

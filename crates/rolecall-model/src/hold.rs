@@ -148,10 +148,12 @@ pub enum HoldReason {
         step: String,
     },
     /// The key is due for rotation, and rolecall signs in with it. The file doesn't say that rolecall rotates its own key.
-    /// `maybe`: nothing tells which key signs in, and it can be this one.
+    /// `maybe`: nothing tells which key signs in, and it can be this one. `overdue`: somebody should have replaced it then.
     OwnKeyDue {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         maybe: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        overdue: Option<Until>,
     },
     /// An earlier update cleared values that it didn't contain, so this one would clear them too.
     WouldLose { fields: String },
@@ -360,7 +362,7 @@ impl HoldReason {
             | Self::Overlap { .. }
             | Self::PredecessorWorks { .. }
             | Self::OwnKeySuperseded { until: Some(_), .. }
-            | Self::OwnKeyDue { maybe: false }
+            | Self::OwnKeyDue { maybe: false, overdue: None }
             | Self::KeyAgeUnknown => HoldClass::Waiting,
             Self::InvitationVanished { .. }
             | Self::InvitationEnded { .. }
@@ -381,7 +383,7 @@ impl HoldReason {
             | Self::WouldLose { .. }
             | Self::OwnAccess
             | Self::OwnKeySuperseded { until: None, .. }
-            | Self::OwnKeyDue { maybe: true }
+            | Self::OwnKeyDue { .. }
             | Self::MaybeOwnAccess
             | Self::Protected { .. }
             | Self::ManualStep { .. }

@@ -191,12 +191,16 @@ impl fmt::Display for HoldReason {
                     "The successor of this key is delivered.{until} {step} A later run that signs in with the successor retires this key."
                 )
             }
-            Self::OwnKeyDue { maybe: true } => f.write_str(
+            Self::OwnKeyDue { maybe: true, .. } => f.write_str(
                 "The key is due for rotation, and rolecall may sign in with it, because nothing tells which key signs in. If the file can have `own`, name rolecall's own key there.",
             ),
-            Self::OwnKeyDue { maybe: false } => f.write_str(
-                "The key is due for rotation, and rolecall signs in with it. Add `rotate_own: true` to the entry, or replace the key manually: create another one, and store it where `credentials` points.",
-            ),
+            Self::OwnKeyDue { maybe: false, overdue } => {
+                let overdue = overdue.map_or_else(String::new, |since| format!(", and overdue since {since}"));
+                write!(
+                    f,
+                    "The key is due for rotation{overdue}, and rolecall signs in with it. Add `rotate_own: true` to the entry, or replace the key manually: create another one, and store it where `credentials` points."
+                )
+            }
             Self::KeyAgeUnknown => f.write_str(
                 "The API doesn't tell how old this key is. For `max_age`, its age counts from the next apply.",
             ),

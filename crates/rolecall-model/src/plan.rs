@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -102,6 +103,9 @@ pub struct OrganizationPlan {
     /// comes first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endings: Vec<NearEnding>,
+    /// The steps of automatic rotations that no run has taken, and since when each is overdue, by address. They are drift.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub overdue: BTreeMap<Address, Timestamp>,
     /// When rolecall last did its work here, and until when its credential works.
     #[serde(default, skip_serializing_if = "Activity::is_empty")]
     pub activity: Activity,
@@ -247,7 +251,8 @@ impl OrganizationPlan {
     }
 
     /// Returns whether a change is rolecall's own unfinished work, or takes access that has ended. A change that only such
-    /// changes need is one too, such as the role for those who lose all access.
+    /// changes need is one too, such as the role for those who lose all access. An overdue step of a rotation is none: the
+    /// schedule that should take it doesn't run.
     pub fn is_leftover(&self, change: &Change) -> bool {
         let is_own = |other: &Change| !other.is_leftover() && other.cause != Cause::NeededByAnother;
         let needed = || {
@@ -255,7 +260,7 @@ impl OrganizationPlan {
                 && self.sealed.changes.iter().any(Change::is_leftover)
                 && !self.sealed.changes.iter().any(is_own)
         };
-        change.is_leftover() || needed()
+        change.is_leftover() && !self.overdue.contains_key(&change.address) || needed()
     }
 
     /// Returns the changes that rolecall has still to do, because an earlier apply began them.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::last_in_sync::incomplete_kinds;
 use super::seal::hash;
-use rolecall_model::{Address, FORMAT_VERSION, HoldClass, Identity, OrganizationPlan, Plan};
+use rolecall_model::{Address, Expiry, FORMAT_VERSION, HoldClass, Identity, Job, Kind, OrganizationPlan, Plan};
 
 /// The differences for which `drift` exits with 2: changes that aren't leftovers, and holds that are blocked. Each is kept as a hash,
 /// which is enough to tell whether it is still the same.
@@ -34,6 +34,12 @@ pub struct ReportedOrganization {
     /// The runs between which each difference came, by address.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sightings: BTreeMap<Address, Sighting>,
+    /// The jobs that were silent for longer than `--max-silence` allows.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub silent: BTreeSet<Job>,
+    /// The end of rolecall's own credential, if it is within the horizon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_ends: Option<Expiry>,
 }
 
 /// A run that could read every list of an organisation.
@@ -65,6 +71,8 @@ pub struct DriftDelta<'a> {
     pub disappeared: BTreeSet<Address>,
     /// The runs between which each difference came, as far as they are known.
     pub sightings: BTreeMap<Address, Sighting>,
+    /// True if other jobs are silent than before, or the end of the credential is another one.
+    pub activity_changed: bool,
 }
 
 impl ReportedDrift {
@@ -102,9 +110,14 @@ pub fn drift_delta<'a>(
         let is_complete = incomplete_kinds(&plan.completeness).is_empty();
         reported.last_read =
             last_read.filter(|_| is_complete).or_else(|| earlier.and_then(|reported| reported.last_read.clone()));
-        if !appeared.is_empty() || !disappeared.is_empty() {
+        if incomplete_kinds(&plan.completeness).contains(&Kind::Key) {
+            reported.credential_ends = earlier.and_then(|reported| reported.credential_ends);
+        }
+        let before = earlier.map_or_else(Default::default, |it| (it.silent.clone(), it.credential_ends));
+        let activity_changed = before != (reported.silent.clone(), reported.credential_ends);
+        if activity_changed || !appeared.is_empty() || !disappeared.is_empty() {
             let sightings = reported.sightings.clone();
-            all.push(DriftDelta { plan, appeared, disappeared, sightings });
+            all.push(DriftDelta { plan, appeared, disappeared, sightings, activity_changed });
         }
         reported_now.organizations.push(reported);
     }
@@ -154,6 +167,8 @@ fn differences_of(plan: &OrganizationPlan, before: Option<&Differences>) -> Repo
         differences,
         last_read: None,
         sightings: BTreeMap::new(),
+        silent: plan.activity.silent.clone(),
+        credential_ends: plan.activity.credential_expires.filter(|end| end.soon).map(|end| end.at),
     }
 }
 

@@ -216,6 +216,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     let (refusals, overrides) = guardrails::apply_exceptions(input, refusals, &seal, &admins);
     let completeness = live.completeness();
     let last_in_sync = last_in_sync::last_in_sync(&facts, asked, &sealed, &completeness);
+    let overdue = sealed.changes.iter().filter_map(|change| keys::overdue(input, change)).collect();
     let plan = OrganizationPlan {
         seal,
         sealed,
@@ -235,6 +236,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         together: None,
         last_in_sync,
         endings: Vec::new(),
+        overdue,
         activity: Activity::default(),
         notes,
     };

@@ -193,6 +193,7 @@ mod tests {
             comparison: None,
             together: None,
             last_in_sync: BTreeMap::new(),
+            overdue: BTreeMap::new(),
             endings: Vec::new(),
             activity: Activity::default(),
             notes: BTreeMap::new(),

@@ -23,6 +23,7 @@ use rolecall_model::{
     KeyRemoval, Kind, Live, LiveKey, LostMint, ManualStep, MintedKey, Placed, Quirk, RemoteId, Severity, SignIn,
     Until, list_of, quote,
 };
+pub(super) use rotation::overdue;
 pub use rotation::{near_rotations, newly_seen_keys};
 pub use status::{
     Delivered, KeyAccess, KeyStage, KeyStatus, Keys, MadeBy, Retirement, Skipped, Step, StepKind, Target,

@@ -9,11 +9,14 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::PlanInput;
-use super::{EXPIRES_SOON, is_privileged};
+use super::{EXPIRES_SOON, has_expired, is_privileged};
 use rolecall_model::{
-    Address, Cause, Code, Desired, DesiredKey, Ending, EndingAccess, Expiry, Facts, Finding, HoldReason, Live,
-    LiveKey, MintedKey, NearEnding, RemoteId, Rotation, Until,
+    Action, Address, Cause, Change, Code, Desired, DesiredKey, Ending, EndingAccess, Entity, Expiry, Facts,
+    Finding, HoldReason, Live, LiveKey, MintedKey, NearEnding, RemoteId, Rotation, Until,
 };
+
+/// The shortest time after which a step is overdue. Until then, the next run of a daily schedule may take it.
+const GRACE: SignedDuration = SignedDuration::from_hours(2 * 24);
 
 /// Returns the rule for a key, if an entry has one.
 pub(super) fn rule<'a>(desired: &'a Desired, key: &DesiredKey) -> Option<&'a Rotation> {
@@ -42,6 +45,41 @@ pub(super) fn due(facts: &Facts, rule: &Rotation, key: &LiveKey) -> Option<Times
     };
     let by_expiry = rule.rotate_before.and_then(expiry);
     [by_age, by_expiry].into_iter().flatten().min()
+}
+
+/// Returns the time from which a successor is overdue: the overlap after it was due, or two days if that is longer, and never
+/// later than the expiry. `None` if nothing tells.
+fn deadline(facts: &Facts, rule: Option<&Rotation>, key: &LiveKey) -> Option<Timestamp> {
+    let by_rule = rule.and_then(|rule| due(facts, rule, key)?.checked_add(rule.overlap.max(GRACE)).ok());
+    let expiry = key.expires.and_then(|expires| Timestamp::from_second(expires.as_second()).ok());
+    by_rule.into_iter().chain(expiry).min()
+}
+
+/// Returns the address of a change that a schedule should have made, and the time since which it is overdue.
+///
+/// For example, a key with `max_age: 90d, overlap: 3d` is due for 87 days. If no run has created its successor after 90 days,
+/// the schedule of `apply --leftovers` has stopped, and `drift` says so.
+pub fn overdue(input: &PlanInput<'_>, change: &Change) -> Option<(Address, Timestamp)> {
+    let PlanInput { desired, live, facts, now, .. } = *input;
+    let name = Address { id: None, ..change.address.clone() };
+    let entry = desired.keys.iter().find(|entry| entry.id.is_none() && Address::key(&entry.name) == name)?;
+    let rule = rule(desired, entry).filter(|rule| rule.automatically);
+    let is_meant = |key: &&LiveKey| match change.before.as_ref().and_then(Entity::id) {
+        Some(id) => key.id == *id,
+        None => key.name == entry.name && key.enabled && has_expired(input, key),
+    };
+    let key = live.keys().iter().filter(is_meant).max_by_key(|key| key.expires)?;
+    let deadline = match (change.action, &change.cause) {
+        _ if !change.is_leftover() => None,
+        (Action::Create, _) => deadline(facts, rule, key),
+        (_, Cause::Superseded { .. }) => {
+            let (_, successor) = successor(facts, live, &key.id)?;
+            overlap_end(rule?.overlap, key.expires, successor.at)?.checked_add(GRACE).ok()
+        }
+        _ => None,
+    };
+    let since = Timestamp::from_second(deadline.filter(|at| *at <= now)?.as_second()).ok()?;
+    Some((change.address.clone(), since))
 }
 
 /// Returns the cause of a successor that is due since this time.
@@ -79,7 +117,11 @@ pub(super) fn step(input: &PlanInput<'_>, rule: &Rotation, key: &LiveKey) -> Opt
     }
     match due(input.facts, rule, key) {
         Some(due) if due <= input.now => Some(match signs_in(input, key).filter(|_| !rule.own) {
-            Some(certainty) => Step::Hold(HoldReason::OwnKeyDue { maybe: certainty == Certainty::Maybe }),
+            Some(certainty) => {
+                let deadline = deadline(input.facts, Some(rule), key).filter(|at| *at <= input.now);
+                let overdue = deadline.filter(|_| certainty == Certainty::Surely).map(Until::from);
+                Step::Hold(HoldReason::OwnKeyDue { maybe: certainty == Certainty::Maybe, overdue })
+            }
             None => Step::Replace(cause(rule, Some(due))),
         }),
         Some(_) | None if rule.max_age.is_some() && born(input.facts, key).is_none() => {
