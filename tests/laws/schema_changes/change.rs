@@ -59,7 +59,7 @@ pub const UNKNOWN: &str = "NEVER_HEARD_OF";
 pub struct Changes<'a> {
     schema: &'a Valid<Schema>,
     usage: &'a Usage,
-    /// Inputs that rolecall can do without, as `Type.field`.
+    /// What rolecall can do without, as `Type.field`.
     optional: &'a [&'a str],
     /// Whether rolecall sends other documents to a server with the next change.
     fallback: bool,
@@ -196,8 +196,9 @@ impl<'a> Changes<'a> {
 
     fn field(&mut self, on: &str, field: &str, used: &FieldUse) {
         let broken = broken_by(&used.roots);
-        let gone = if used.optional { Impact::Harmless } else { broken.clone() };
-        self.fallback = used.optional;
+        let is_optional = used.optional || self.optional.contains(&&*format!("{on}.{field}"));
+        let gone = if is_optional { Impact::Harmless } else { broken.clone() };
+        self.fallback = is_optional;
         self.add(format!("{on}.{field} is gone"), Some(gone), None, |schema| {
             let ExtendedType::Object(object) = &mut schema.types[on] else { panic!("{on}") };
             object.make_mut().fields.shift_remove(field);

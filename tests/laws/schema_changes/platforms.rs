@@ -129,7 +129,7 @@ impl Changing for Console {
                 prepare: |world| world.switches.release = Release::Newest,
                 documents: all(&["deleteOrganizationAccessToken"]),
                 optional_documents: typed,
-                optional: &["InviteToOrganizationByEmailInput.resources"],
+                optional: &["InviteToOrganizationByEmailInput.resources", "Mutation.deleteAccessToken"],
                 when: Some("mutation deleteAccessToken"),
             },
         ]

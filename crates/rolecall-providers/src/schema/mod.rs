@@ -120,13 +120,19 @@ pub async fn compare_schema(reader: &Reader, provider: &dyn Provider) -> Result<
         None => true,
     };
     let text = generations.iter().rev().find(fits).or(generations.first());
-    Ok(SchemaReport::Compared(text.map(|text| compare(text, &schema)).unwrap_or_default()))
+    let compared = text.map(|text| compare(text, generations, &schema));
+    Ok(SchemaReport::Compared(compared.unwrap_or_default()))
 }
 
-/// Compares a text with a schema.
-fn compare(text: &str, schema: &Schema) -> Vec<Difference> {
+/// Compares the text of one generation with a schema. A read recognises each optional part by itself, also one of another
+/// generation: such a part is used where it is, so it isn't new.
+///
+/// For example, a server of Hive has invitations with resources, and not yet `deleteAccessToken`.
+fn compare(text: &str, generations: &[&str], schema: &Schema) -> Vec<Difference> {
     let lines = lines(text);
-    let mut comparison = Comparison { schema, lines: &lines, found: BTreeMap::new() };
+    let others: Vec<Line<'_>> =
+        generations.iter().flat_map(|text| self::lines(text)).filter(is_optional).collect();
+    let mut comparison = Comparison { schema, lines: &lines, others: &others, found: BTreeMap::new() };
     for line in &lines {
         if let Line::Part { root, path, shape, is_optional, is_sent } = line {
             comparison.part(*root, path, shape, *is_optional, *is_sent);
@@ -139,9 +145,15 @@ fn compare(text: &str, schema: &Schema) -> Vec<Difference> {
     differences
 }
 
+fn is_optional(line: &Line<'_>) -> bool {
+    matches!(line, Line::Part { is_optional: true, .. })
+}
+
 struct Comparison<'a> {
     schema: &'a Schema,
     lines: &'a [Line<'a>],
+    /// The optional parts of every generation.
+    others: &'a [Line<'a>],
     /// The differences by name, kind and note. One part can be at several paths.
     found: BTreeMap<(String, DifferenceKind, String), Impact>,
 }
@@ -282,7 +294,7 @@ impl<'a> Comparison<'a> {
     /// Returns the names that the text has below a path.
     fn known(&self, root: Root, around: &Path<'_>, arguments: bool) -> BTreeSet<&'a str> {
         let mut known = BTreeSet::new();
-        for line in self.lines {
+        for line in self.lines.iter().chain(self.others) {
             match line {
                 Line::Part { root: of, path, .. } if *of == root => {
                     let below = path.below(around).filter(|step| step.is_argument == arguments);
