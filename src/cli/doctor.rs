@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 
+use super::ci::{Ci, Setup};
 use super::connect::{Connected, FOLDER, GENERATOR, ledger_of, site as site_of};
 use super::credential;
 use super::exit::{Exit, Failure, sentence};
@@ -13,7 +14,7 @@ use super::organization::{Organization, check_ledger_identity};
 use super::out::Out;
 use super::reports::Reports;
 use super::session::Session;
-use super::{Connection, Paths};
+use super::{CI, Connection, Paths};
 use crate::report::{
     Answer, Check, DOCTOR_VERSION, DoctorReport, Examined, Format, Subject, Topic, first, plural,
 };
@@ -44,6 +45,9 @@ explains them.")]
 pub(super) struct DoctorArgs {
     #[command(flatten)]
     paths: Paths,
+    /// Also ask the CI system what of its set-up is missing, with its program `gh` or `glab`.
+    #[arg(long, value_enum, help_heading = CI)]
+    ci: Option<Ci>,
     #[command(flatten)]
     reports: Reports,
     #[command(flatten)]
@@ -83,6 +87,11 @@ pub(super) async fn doctor(args: &DoctorArgs, out: &mut Out) -> Result<Exit, Fai
     }
     let mut job: Vec<Check> = errors.iter().map(|error| of_finding(Topic::Files, error)).collect();
     job.extend(job::checks(&session.desired()));
+    if let Some(ci) = args.ci {
+        let folder = args.paths.paths.first().map(|path| path.display().to_string()).unwrap_or_default();
+        let folder = folder.trim_end_matches('/');
+        job.extend(ci.checks(&Setup::new(folder, session.desired().into_iter(), None)));
+    }
     let report = DoctorReport {
         format_version: DOCTOR_VERSION,
         generator: GENERATOR,
@@ -105,9 +114,10 @@ fn exit(check: &Check) -> Exit {
     match (check.answer, check.topic) {
         (Answer::Yes | Answer::Unknown, _) => Exit::Done,
         (Answer::No, Topic::Connection | Topic::Credential | Topic::Changes) => Exit::Unreachable,
-        (Answer::No, Topic::Reads | Topic::Plan | Topic::Schema | Topic::Ledger | Topic::Job | Topic::Files) => {
-            Exit::Error
-        }
+        (
+            Answer::No,
+            Topic::Reads | Topic::Plan | Topic::Schema | Topic::Ledger | Topic::Job | Topic::Files | Topic::Ci,
+        ) => Exit::Error,
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use clap::{Args, ValueEnum, ValueHint};
 use jiff::Timestamp;
 
+use super::ci::{self, CODE_OWNERS, Ci, DEFAULT_FOLDER, Setup, page, quoted};
 use super::connect::file_name;
 use super::exit::{Exit, Failure};
 use super::files::{self, Readers};
@@ -13,10 +14,10 @@ use super::import::{self, ManageArg, Wanted};
 use super::load;
 use super::out::Out;
 use super::schema::{SchemaName, schema_text};
-use super::{CONNECTION, Connection, OUTPUT, WHAT_TO_WRITE, head};
+use super::{CI, CONNECTION, Connection, OUTPUT, WHAT_TO_WRITE, head};
 use crate::report::clean;
 use rolecall_config::{Answers, Loaded, Source};
-use rolecall_model::{Code, Credential, Desired, Endpoint, ProviderName, list_of, quote};
+use rolecall_model::{Code, Desired, ProviderName, list_of, quote};
 
 /// Make a repository to start with.
 ///
@@ -42,8 +43,11 @@ pub(super) struct InitArgs {
     #[arg(long, value_enum, value_name = "SCOPE", help_heading = WHAT_TO_WRITE)]
     manage: Option<ManageArg>,
     /// Also make the workflows or pipelines that plan, apply and report drift.
-    #[arg(long, value_enum, help_heading = WHAT_TO_WRITE)]
+    #[arg(long, value_enum, help_heading = CI)]
     ci: Option<Ci>,
+    /// Name who has to approve changes of files and workflows, such as `@acme/platform`: makes CODEOWNERS.
+    #[arg(long, value_name = "TEAM", requires = "ci", help_heading = CI)]
+    owners: Option<String>,
     /// Make the organisation's file in this folder.
     #[arg(long, value_name = "FOLDER", default_value = DEFAULT_FOLDER, value_hint = ValueHint::DirPath, help_heading = OUTPUT)]
     folder: PathBuf,
@@ -57,9 +61,6 @@ pub(super) struct InitArgs {
     connection: Connection,
 }
 
-/// The folder that the workflows in `examples/ci` name.
-const DEFAULT_FOLDER: &str = "access";
-
 /// The schema lies beside the files, and git has it. So editors check the files without a network, in every clone, and
 /// wherever the folder is moved.
 const SCHEMA: &str = "rolecall.schema.json";
@@ -69,46 +70,6 @@ const IGNORED: [&str; 2] = [".rolecall/", "/keys/"];
 
 const IGNORE: &str = ".gitignore";
 const PRE_COMMIT: &str = ".pre-commit-config.yaml";
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Ci {
-    Github,
-    Gitlab,
-}
-
-impl Ci {
-    /// Returns the folder of the workflows, and each one with its text. GitLab takes the pipeline of a merge request
-    /// from its source branch. So the pipelines belong into a project of their own, and get a folder of their own here.
-    fn files(self) -> (&'static str, &'static [(&'static str, &'static str)]) {
-        macro_rules! workflows {
-            ($folder:literal, $($name:literal),+) => {
-                &[$(($name, include_str!(concat!("../../examples/ci/", $folder, "/", $name)))),+]
-            };
-        }
-        match self {
-            Self::Github => (
-                ".github/workflows",
-                workflows!("github", "rolecall-plan.yml", "rolecall-apply.yml", "rolecall-drift.yml"),
-            ),
-            Self::Gitlab => (
-                "access-ci",
-                workflows!(
-                    "gitlab",
-                    "rolecall.gitlab-ci.yml",
-                    "plan.gitlab-ci.yml",
-                    "apply.gitlab-ci.yml",
-                    "drift.gitlab-ci.yml"
-                ),
-            ),
-        }
-    }
-
-    /// Returns whether its first file exists.
-    fn is_made(self) -> bool {
-        let (folder, files) = self.files();
-        files.first().is_some_and(|(name, _)| Path::new(folder).join(name).exists())
-    }
-}
 
 /// The answers to the questions: which organisation, and which CI.
 struct Chosen {
@@ -148,13 +109,39 @@ pub(super) async fn init(args: &InitArgs, out: &mut Out) -> Result<Exit, Failure
     make(&Path::new(&folder).join(SCHEMA), &schema_text(SchemaName::File), "", out)?;
     make(&file.path, file.text.as_deref().unwrap_or_default(), &file.about, out)?;
     make(Path::new(PRE_COMMIT), &pre_commit(&folder), "", out)?;
-    if let Some((workflows, files)) = chosen.ci.map(Ci::files) {
-        for (name, text) in files {
-            make(&Path::new(workflows).join(name), &with_folder(text, &folder), "", out)?;
+    let setup = setup(&folder, &file, args.owners.as_deref());
+    if let Some(ci) = chosen.ci {
+        make_ci(ci, &setup, out)?;
+    }
+    out.result(&next(args, &setup, chosen.ci, &file, is_in_git));
+    Ok(exit)
+}
+
+/// Returns what the CI has to know about all files of the folder.
+fn setup(folder: &str, file: &File, owners: Option<&str>) -> Setup {
+    let loaded = load(&[PathBuf::from(folder)], &Answers::default(), Timestamp::now());
+    let organizations = loaded.files.iter().filter_map(|file| file.desired.as_ref());
+    Setup::new(folder, organizations.chain([&file.desired]), owners)
+}
+
+/// Makes the files of a CI. A workflow that an earlier run made for other platforms gets their secrets too.
+fn make_ci(ci: Ci, setup: &Setup, out: &mut Out) -> Result<(), Failure> {
+    let (folder, files) = ci.files();
+    for (name, template) in files {
+        let path = Path::new(folder).join(name);
+        let made = if path.is_file() { files::read_text(&path)? } else { String::new() };
+        match ci.renewed(&made, template, setup) {
+            Some(text) => {
+                files::rewrite(&path, &made, &text)?;
+                out.result(&format!(
+                    "changed  {}, which hands over the secrets of all platforms now\n",
+                    path.display()
+                ));
+            }
+            None => make(&path, &ci.text(template, setup), "", out)?,
         }
     }
-    out.result(&next(args, &folder, chosen.ci, &file, is_in_git));
-    Ok(exit)
+    setup.code_owners().map_or(Ok(()), |text| make(Path::new(CODE_OWNERS), &text, "", out))
 }
 
 /// Returns the name of the folder as the workflows write it. A name with other characters could mean something else
@@ -360,11 +347,6 @@ fn is_ignored(name: &str, lines: &[&str]) -> bool {
     lines.iter().any(|line| line.trim_matches('/') == name.trim_matches('/'))
 }
 
-/// Returns a word that YAML can't take for anything but text.
-fn quoted(folder: &str) -> String {
-    if folder == DEFAULT_FOLDER { folder.to_owned() } else { format!("'{folder}'") }
-}
-
 /// Returns the file for pre-commit, as docs/install.md shows it.
 fn pre_commit(folder: &str) -> String {
     format!(
@@ -382,17 +364,9 @@ repos:
     )
 }
 
-/// Returns a workflow for the files in this folder.
-fn with_folder(text: &str, folder: &str) -> String {
-    text.replace(&format!("FOLDER: {DEFAULT_FOLDER}\n"), &format!("FOLDER: {}\n", quoted(folder)))
-        .replace(&format!("'{DEFAULT_FOLDER}/**'"), &format!("'{folder}/**'"))
-}
-
 /// Returns everything that comes next, in order, as commands to copy.
-fn next(args: &InitArgs, folder: &str, ci: Option<Ci>, file: &File, is_in_git: bool) -> String {
-    let page = |page: &str| {
-        format!("#   {}/blob/v{}/docs/{page}", env!("CARGO_PKG_REPOSITORY"), env!("CARGO_PKG_VERSION"))
-    };
+fn next(args: &InitArgs, setup: &Setup, ci: Option<Ci>, file: &File, is_in_git: bool) -> String {
+    let folder = &setup.folder;
     let sandbox = if args.connection.sandbox { " --sandbox" } else { "" };
     let mut steps: Vec<(&str, Vec<String>)> = Vec::new();
     let variables = missing_variables(&file.desired);
@@ -425,13 +399,7 @@ fn next(args: &InitArgs, folder: &str, ci: Option<Ci>, file: &File, is_in_git: b
         steps.push(("Add the hook to your file for pre-commit.", git));
     }
     match ci {
-        Some(Ci::Github) => {
-            steps.push(("Set up the environments, the secrets and the rulesets.", vec![page("ci.md#github")]));
-        }
-        Some(Ci::Gitlab) => steps.push((
-            "Move the pipelines into a project of their own, which few people may push to.",
-            vec![page("ci.md#gitlab")],
-        )),
+        Some(ci) => steps.extend(ci.steps(setup).into_iter().map(|step| (step.why, step.commands))),
         None if Ci::value_variants().iter().any(|ci| ci.is_made()) => {}
         None => {
             let folder = if folder == DEFAULT_FOLDER { String::new() } else { format!(" --folder {folder}") };
@@ -457,13 +425,5 @@ fn next(args: &InitArgs, folder: &str, ci: Option<Ci>, file: &File, is_in_git: b
 
 /// Returns the environment variables that the file names and that aren't set.
 fn missing_variables(desired: &Desired) -> Vec<&str> {
-    let endpoint = match &*desired.endpoint {
-        Endpoint::Env(name) => Some(&**name),
-        Endpoint::Url(_) => None,
-    };
-    let credentials = desired.credentials.values().filter_map(|credential| match &credential.value {
-        Credential::Env(name) => Some(&**name),
-        Credential::File(_) | Credential::Command(_) => None,
-    });
-    endpoint.into_iter().chain(credentials).filter(|name| std::env::var_os(name).is_none()).collect()
+    ci::variables(desired).filter(|name| std::env::var_os(name).is_none()).collect()
 }

@@ -11,7 +11,7 @@ use super::style::{ADD, BOLD, DIM, REMOVE, WARN, called, clean, first, paint, pl
 use rolecall_model::{ProviderName, RemoteId};
 
 /// The version of [`DoctorReport`]. A minor version only adds fields.
-pub const DOCTOR_VERSION: &str = "1.0";
+pub const DOCTOR_VERSION: &str = "1.1";
 
 /// The document that `doctor --format json` writes.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -49,6 +49,9 @@ pub struct Check {
     /// Advice, as full sentences, if something is to be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Commands of a shell that do what the hint says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
 }
 
 /// The subject of a check.
@@ -73,6 +76,8 @@ pub enum Topic {
     Job,
     /// The files themselves.
     Files,
+    /// The settings of the repository at a CI system.
+    Ci,
 }
 
 /// The answer to a check.
@@ -100,26 +105,40 @@ impl Topic {
             Self::Ledger => "ledger",
             Self::Job => "job",
             Self::Files => "files",
+            Self::Ci => "ci",
         }
     }
 }
 
 impl Check {
     pub fn yes(topic: Topic, says: impl Into<String>) -> Self {
-        Self { topic, answer: Answer::Yes, says: says.into(), mutations: &[], hint: None }
+        Self { topic, answer: Answer::Yes, says: says.into(), mutations: &[], hint: None, commands: Vec::new() }
     }
 
     pub fn no(topic: Topic, says: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { topic, answer: Answer::No, says: says.into(), mutations: &[], hint: Some(hint.into()) }
+        let hint = Some(hint.into());
+        Self { topic, answer: Answer::No, says: says.into(), mutations: &[], hint, commands: Vec::new() }
     }
 
     pub fn unknown(topic: Topic, says: impl Into<String>) -> Self {
-        Self { topic, answer: Answer::Unknown, says: says.into(), mutations: &[], hint: None }
+        Self {
+            topic,
+            answer: Answer::Unknown,
+            says: says.into(),
+            mutations: &[],
+            hint: None,
+            commands: Vec::new(),
+        }
     }
 
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
+    }
+
+    #[must_use]
+    pub fn commands(self, commands: Vec<String>) -> Self {
+        Self { commands, ..self }
     }
 }
 
@@ -161,7 +180,7 @@ fn is_or_are(count: usize) -> String {
 }
 
 fn push(text: &mut String, checks: &[Check], layout: Layout) {
-    for Check { topic, answer, says, mutations, hint } in checks {
+    for Check { topic, answer, says, mutations, hint, commands } in checks {
         let (style, word) = match answer {
             Answer::Yes => (ADD, "yes"),
             Answer::No => (REMOVE, "no"),
@@ -176,6 +195,10 @@ fn push(text: &mut String, checks: &[Check], layout: Layout) {
         layout.push(text, &head, &format!("{}{mutations}", clean(says)));
         if let Some(hint) = hint {
             layout.push(text, &format!("{:21}hint: ", ""), &clean(hint));
+        }
+        // A command stays one line, so that it can be copied.
+        for command in commands {
+            let _ = writeln!(text, "{:21}$ {}", "", clean(command));
         }
     }
 }

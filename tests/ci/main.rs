@@ -5,6 +5,7 @@
 mod action;
 mod pipelines;
 mod runner;
+mod setup;
 #[path = "../support/mod.rs"]
 mod support;
 mod workflows;

@@ -18,6 +18,7 @@ const HEADINGS: &[&str] = &[
     "Which access",
     "Guardrails",
     "Notification",
+    "CI",
     "Output",
     "Connection",
     "Sandbox",

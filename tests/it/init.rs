@@ -64,7 +64,7 @@ fn a_repository_for_each_platform_is_in_sync_and_a_second_run_changes_nothing() 
         for name in made.keys() {
             assert!(said.stdout.contains(&format!("made     {name}")), "{name}: {}", said.stdout);
         }
-        assert_eq!(next(&said), ["rolecall plan --sandbox access/", "git init", "pre-commit install"]);
+        assert_eq!(next(&said)[..3], ["rolecall plan --sandbox access/", "git init", "pre-commit install"]);
 
         let plan = env.run(&["plan", "--sandbox", "--detailed-exitcode", "access/"]);
         assert_eq!(plan.code, 0, "{}", plan.all());
@@ -100,7 +100,11 @@ fn the_workflows_are_those_of_the_examples_and_name_the_folder() {
         assert_eq!(examples.unwrap().count(), names.len(), "each example is made");
         for name in names {
             let example = of_repository(&format!("examples/ci/{ci}/{name}"));
-            assert_eq!(env.read(&format!("{place}/{name}")), example);
+            // Only the secrets of this platform are handed over.
+            let others =
+                |line: &str| line.contains("{{ secrets.") && !line.contains("HIVE") && !line.contains("LEDGER");
+            let lines = example.split_inclusive('\n').filter(|line| !others(line));
+            assert_eq!(env.read(&format!("{place}/{name}")), lines.collect::<String>());
         }
 
         let env = Env::new();
@@ -110,9 +114,9 @@ fn the_workflows_are_those_of_the_examples_and_name_the_folder() {
         let mut folders = 0;
         for name in names {
             let text = env.read(&format!("{place}/{name}"));
-            let variables = if ci == "github" { "env" } else { "variables" };
             let workflow = yaml(&text);
-            if let Some(folder) = workflow[variables].get("FOLDER") {
+            let called = workflow["jobs"].as_object().into_iter().flat_map(|jobs| jobs.values());
+            for folder in called.map(|job| &job["with"]["folder"]).chain(workflow["variables"].get("FOLDER")) {
                 assert_eq!(folder, "infra/null");
                 folders += 1;
             }

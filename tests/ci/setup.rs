@@ -1,0 +1,316 @@
+//! The commands that `init` prints set up a repository at GitHub, and `doctor --ci` says what is missing.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::runner::stub::{Answer, Call, program, stub_reading};
+use crate::support::cli::Env;
+
+/// A repository at GitHub, as its API shows it. An administrator asks.
+#[derive(Default)]
+struct Repository {
+    exists: bool,
+    environments: BTreeMap<String, Value>,
+    branches: BTreeMap<String, Vec<Value>>,
+    /// The names of the secrets of each environment, and those of the repository itself under no name.
+    secrets: BTreeMap<String, Vec<String>>,
+    keys: Vec<Value>,
+    rulesets: Vec<Value>,
+    /// The end of a path that isn't shown.
+    hidden: Option<&'static str>,
+}
+
+impl Repository {
+    fn answer(&mut self, call: &Call) -> Answer {
+        let args: Vec<&str> = call.args.iter().map(String::as_str).collect();
+        let file = |name: &str| Path::new(&call.folder).join(name).exists();
+        match &*args {
+            ["repo", "create", "--private", "--source", ".", "--push"] => self.exists = true,
+            ["repo", "deploy-key", "add", "ledger.pub", "--allow-write", "--title", _] => {
+                assert!(file("ledger.pub"));
+                self.keys.push(json!({ "read_only": false }));
+            }
+            ["secret", "set", name, "--env", environment] => {
+                assert!(*name != "ROLECALL_LEDGER_KEY" || call.stdin == "a-private-key\n", "{}", call.stdin);
+                assert!(self.environments.contains_key(*environment), "{environment} comes first");
+                self.secrets.entry(String::from(*environment)).or_default().push(String::from(*name));
+            }
+            ["secret", "delete", name, rest @ ..] => {
+                let environment = rest.get(1).copied().unwrap_or_default();
+                self.secrets.get_mut(environment).unwrap().retain(|it| it != name);
+            }
+            ["api", "orgs/{owner}/teams/platform", "--jq", ".id"] => return (0, "7\n".to_owned()),
+            ["api", "--silent", "--method", method, path, rest @ ..] => {
+                let body = match rest {
+                    ["--input", "-"] => serde_json::from_str(&call.stdin).unwrap(),
+                    ["-f", "name=main"] => json!({ "name": "main" }),
+                    other => panic!("{other:?}"),
+                };
+                self.write(method, path.strip_prefix("repos/{owner}/{repo}/").unwrap(), body);
+            }
+            ["api", path] => {
+                let path = path.strip_prefix("repos/{owner}/{repo}").unwrap().trim_start_matches('/');
+                if self.hidden.is_some_and(|hidden| path.ends_with(hidden)) {
+                    return (1, "gh: Must have admin rights to Repository. (HTTP 403)\n".to_owned());
+                }
+                let found = self.exists.then(|| self.read(path, file)).flatten();
+                return found.map_or((1, "gh: Not Found (HTTP 404)\n".to_owned()), |it| (0, it.to_string()));
+            }
+            other => panic!("gh {other:?} isn't known here"),
+        }
+        (0, String::new())
+    }
+
+    fn write(&mut self, method: &str, path: &str, body: Value) {
+        match (method, &*path.split('/').collect::<Vec<_>>()) {
+            ("PUT", ["environments", name]) => {
+                let mut rules = vec![json!({ "type": "branch_policy" })];
+                if let Some(reviewers) = body["reviewers"].as_array() {
+                    assert!(reviewers.iter().all(|it| it["type"] == "Team" && it["id"] == 7));
+                    let own = &body["prevent_self_review"];
+                    rules.push(json!({ "type": "required_reviewers", "prevent_self_review": own, "reviewers": reviewers }));
+                }
+                let policy = &body["deployment_branch_policy"];
+                let made = json!({ "name": name, "protection_rules": rules, "deployment_branch_policy": policy });
+                self.environments.insert(String::from(*name), made);
+            }
+            ("POST", ["environments", name, "deployment-branch-policies"]) => {
+                assert!(self.environments.contains_key(*name));
+                self.branches.entry(String::from(*name)).or_default().push(body);
+            }
+            ("POST", ["rulesets"]) => self.rulesets.push(body),
+            other => panic!("{other:?} isn't known here"),
+        }
+    }
+
+    fn read(&self, path: &str, file: impl Fn(&str) -> bool) -> Option<Value> {
+        let secrets = |of: &str| {
+            let names = self.secrets.get(of).into_iter().flatten().map(|name| json!({ "name": name }));
+            json!({ "secrets": names.collect::<Vec<_>>() })
+        };
+        Some(match &*path.split(['/', '?']).collect::<Vec<_>>() {
+            [""] => json!({ "full_name": "acme/access", "default_branch": "main", "visibility": "private" }),
+            ["contents", ".github", "workflows", "ref=main"] => {
+                let names = ["plan", "apply", "drift"].map(|name| format!("rolecall-{name}.yml"));
+                let there = names.iter().filter(|name| file(&format!(".github/workflows/{name}")));
+                there.map(|name| json!({ "name": name })).collect()
+            }
+            ["codeowners", "errors", "ref=main"] => file("CODEOWNERS").then(|| json!({ "errors": [] }))?,
+            ["environments", name] => self.environments.get(*name)?.clone(),
+            ["environments", name, "deployment-branch-policies"] => {
+                json!({ "branch_policies": self.branches.get(*name) })
+            }
+            ["environments", name, "secrets", "per_page=100"] => secrets(name),
+            ["actions", "secrets", "per_page=100"] => secrets(""),
+            ["keys", "per_page=100"] => json!(self.keys),
+            ["rulesets", id] => self.rulesets[id.parse::<usize>().unwrap()].clone(),
+            ["rules", "branches", branch] => {
+                let mut rules = Vec::new();
+                for (id, ruleset) in self.rulesets.iter().enumerate() {
+                    let included = format!("refs/heads/{branch}");
+                    if ruleset["conditions"]["ref_name"]["include"][0] != included
+                        || ruleset["enforcement"] != "active"
+                    {
+                        continue;
+                    }
+                    for rule in ruleset["rules"].as_array().unwrap() {
+                        let mut rule = rule.clone();
+                        rule["ruleset_id"] = json!(id);
+                        rules.push(rule);
+                    }
+                }
+                json!(rules)
+            }
+            other => panic!("{other:?} isn't known here"),
+        })
+    }
+}
+
+/// A person with a folder, and their repository.
+struct Person {
+    env: Env,
+    repository: Arc<Mutex<Repository>>,
+}
+
+impl Person {
+    fn new() -> Self {
+        let env = Env::new();
+        let repository: Arc<Mutex<Repository>> = Arc::default();
+        let programs = env.path("programs");
+        let answers = Arc::clone(&repository);
+        stub_reading(&["gh"], &programs, move |call| answers.lock().unwrap().answer(call));
+        program(&programs.join("pre-commit"), "#!/bin/sh\n");
+        program(&programs.join("ssh-keygen"), "#!/bin/sh\necho a-private-key >ledger; echo public >ledger.pub\n");
+        Self { env, repository }
+    }
+
+    /// Runs lines of a shell, as a person would.
+    fn shell(&self, lines: &str) {
+        let rolecall = Path::new(env!("CARGO_BIN_EXE_rolecall")).parent().unwrap().display();
+        let path =
+            format!("{}:{rolecall}:{}", self.env.path("programs").display(), std::env::var("PATH").unwrap());
+        let mut bash = Command::new("bash");
+        bash.args(["-euc", lines])
+            .current_dir(self.env.path("."))
+            .env("PATH", path)
+            .stdin(std::process::Stdio::null());
+        for (name, value) in [("NAME", "Test"), ("EMAIL", "test@acme.example")] {
+            bash.env(format!("GIT_AUTHOR_{name}"), value).env(format!("GIT_COMMITTER_{name}"), value);
+        }
+        let said = bash.output().unwrap();
+        assert!(said.status.success(), "{lines}\n{}", String::from_utf8_lossy(&said.stderr));
+    }
+
+    /// Returns what `doctor` says about the set-up.
+    fn doctor(&self) -> Vec<Value> {
+        let mut command = self.env.command();
+        let path = format!("{}:{}", self.env.path("programs").display(), std::env::var("PATH").unwrap());
+        command.env("PATH", path).args(["doctor", "--sandbox", "--ci", "github", "--format", "json", "access/"]);
+        let said = command.output().unwrap();
+        let report: Value = serde_json::from_slice(&said.stdout).unwrap();
+        report["job"].as_array().unwrap().iter().filter(|check| check["topic"] == "ci").cloned().collect()
+    }
+
+    /// Returns the checks whose answer isn't yes.
+    fn wrong(&self) -> Vec<Value> {
+        self.doctor().into_iter().filter(|check| check["answer"] != "yes").collect()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Repository)) {
+        change(&mut self.repository.lock().unwrap());
+    }
+}
+
+fn commands(check: &Value) -> String {
+    let commands = check["commands"].as_array().into_iter().flatten();
+    commands.map(|command| command.as_str().unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+/// Removes what makes an environment.
+fn without(repository: &mut Repository, name: &str) {
+    repository.environments.remove(name);
+    repository.branches.remove(name);
+}
+
+#[test]
+fn the_commands_of_init_set_up_what_doctor_asks_for() {
+    let person = Person::new();
+    let said =
+        person.env.run(&["init", "--sandbox", "hive", "acme", "--ci", "github", "--owners", "@acme/platform"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    let (_, next) = said.stdout.split_once("\nNext:\n").unwrap();
+    // From the publication to the last check.
+    let (before, _) = next.split_once("rolecall doctor --ci github access/").unwrap();
+    let (before, by_hand) = before.split_once("Publish the repository").unwrap();
+    assert_eq!(by_hand.matches("\n  # ").count(), 5, "{by_hand}");
+
+    let wrong = person.wrong();
+    assert!(wrong[0]["says"].as_str().unwrap().contains("no repository"), "{wrong:?}");
+    let lines = |text: &str| {
+        text.lines()
+            .filter(|line| line.starts_with("  ") && !line.starts_with("  #"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    person.shell(&lines(before));
+    person.shell(&lines(by_hand));
+    assert_eq!(person.wrong(), Vec::<Value>::new());
+    assert!(!person.env.path("ledger").exists(), "the key isn't left behind");
+}
+
+/// Each point is found, and the commands beside it mend it.
+#[test]
+fn what_is_missing_is_named_with_the_commands_that_mend_it() {
+    let person = Person::new();
+    let init = ["init", "--sandbox", "hive", "acme", "--ci", "github", "--owners", "@acme/platform"];
+    assert_eq!(person.env.run(&init).code, 0);
+    person.shell("git init --quiet");
+    // At first everything is missing. Each run names what is left.
+    for _ in 0..3 {
+        let wrong = person.wrong();
+        person.shell(&wrong.iter().map(commands).collect::<Vec<_>>().join("\n"));
+    }
+    assert_eq!(person.wrong(), Vec::<Value>::new());
+
+    type Break = fn(&mut Repository);
+    let breaks: [(Break, &str, bool); 12] = [
+        (|it| without(it, "rolecall-plan"), "There is no environment `rolecall-plan`", true),
+        (|it| without(it, "rolecall-review"), "There is no environment `rolecall-review`", true),
+        (
+            |it| it.secrets.get_mut("rolecall-apply").unwrap().clear(),
+            "lacks the secret `HIVE_TOKEN` and `ROLECALL_LEDGER_KEY`",
+            true,
+        ),
+        (
+            |it| it.secrets.entry(String::new()).or_default().push("HIVE_TOKEN".to_owned()),
+            "The repository itself has HIVE_TOKEN",
+            true,
+        ),
+        (|it| it.keys.clear(), "No deploy key can push the ledger", true),
+        (|it| drop(it.rulesets.remove(0)), "No rule of `main` requires a pull request with an approval", true),
+        (|it| drop(it.rulesets.pop()), "No rule of the branch rolecall-ledger restricts `creation`", true),
+        (|it| it.keys.push(json!({ "read_only": false })), "2 deploy keys can push", false),
+        (
+            |it| it.rulesets[1]["bypass_actors"] = json!([{ "actor_type": "Integration" }]),
+            "bypassed by `Integration`",
+            false,
+        ),
+        (
+            |it| it.environments.get_mut("rolecall-plan").unwrap()["deployment_branch_policy"] = Value::Null,
+            "Every branch may use the environment `rolecall-plan`",
+            false,
+        ),
+        (
+            |it| it.environments.get_mut("rolecall-review").unwrap()["protection_rules"] = json!([]),
+            "has no required reviewers",
+            false,
+        ),
+        (
+            |it| it.hidden = Some("keys?per_page=100"),
+            "GitHub doesn't show the deploy keys: gh: Must have admin rights",
+            false,
+        ),
+    ];
+    for (break_it, message, mends) in breaks {
+        person.change(break_it);
+        let wrong = person.wrong();
+        assert!(
+            wrong.iter().any(|check| check["says"].as_str().unwrap().contains(message)),
+            "{message}: {wrong:#?}"
+        );
+        if mends {
+            person.shell(&wrong.iter().map(commands).collect::<Vec<_>>().join("\n"));
+            assert!(
+                !person.wrong().iter().any(|check| check["says"].as_str().unwrap().contains(message)),
+                "{message}"
+            );
+        }
+        person.change(|it| it.hidden = None);
+    }
+}
+
+#[test]
+fn an_admin_credential_where_nobody_approves_is_found() {
+    let person = Person::new();
+    let organization = rolecall_sandbox::definition(rolecall_model::ProviderName::Bitpanda).seeds[0];
+    let init = ["init", "--sandbox", "bitpanda", organization, "--ci", "github", "--owners", "@acme/platform"];
+    let said = person.env.run(&init);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(!said.stdout.contains("gh secret set BITPANDA_API_KEY --env rolecall-plan"), "{}", said.stdout);
+    person.shell("git init --quiet");
+    for _ in 0..3 {
+        person.shell(&person.wrong().iter().map(commands).collect::<Vec<_>>().join("\n"));
+    }
+    assert_eq!(person.wrong(), Vec::<Value>::new());
+    person.change(|it| {
+        it.secrets.entry("rolecall-plan".to_owned()).or_default().push("BITPANDA_API_KEY".to_owned())
+    });
+    let wrong = person.wrong();
+    assert!(wrong[0]["says"].as_str().unwrap().contains("the credential of an admin"), "{wrong:?}");
+    person.shell(&commands(&wrong[0]));
+    assert_eq!(person.wrong(), Vec::<Value>::new());
+}
