@@ -8,8 +8,9 @@
 FROM rust:1.98.1-alpine3.24@sha256:7cc1c22d77d9432f7fe012a70e6d3e555af54c2a6832700ed7d553f1769ae89f AS build
 WORKDIR /build
 COPY . .
+ARG REVISION
 # On Alpine the host's target is musl, which links statically.
-RUN cargo build --locked --profile dist --package rolecall && mkdir /work
+RUN ROLECALL_COMMIT=$REVISION cargo build --locked --profile dist --package rolecall && mkdir /work
 
 # The same check as .ci/static: an empty folder, no shared library, no environment.
 FROM scratch AS check

@@ -1,5 +1,6 @@
 //! The command line. Only this module prints, reads the environment and reads the clock.
 
+mod about;
 mod access;
 mod applied;
 mod apply;
@@ -56,6 +57,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use jiff::{SignedDuration, Timestamp};
 
@@ -111,7 +113,7 @@ pub struct Cli {
     /// Print help.
     #[arg(short, long, action = ArgAction::Help, global = true, help_heading = GLOBAL)]
     help: Option<bool>,
-    /// Print the version.
+    /// Print the version; with --verbose also the commit and formats.
     #[arg(short = 'V', long, action = ArgAction::Version, help_heading = GLOBAL)]
     version: Option<bool>,
     #[command(subcommand)]
@@ -278,8 +280,14 @@ pub fn main() -> ExitCode {
     {
         verb.clone_into(option);
     }
+    let is_verbose = arguments.iter().any(|argument| argument == "--verbose" || argument == "-v");
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
+        Err(error) if is_verbose && error.kind() == ErrorKind::DisplayVersion => {
+            let mut out = Out::default();
+            out.result(&about::verbose_version());
+            return out.finish(Exit::Done).into();
+        }
         Err(error) => {
             // Help and version are successes. Wrong usage ends with 1, as every error before anything is sent.
             let exit = if error.use_stderr() { Exit::Error } else { Exit::Done };

@@ -251,11 +251,22 @@ fn what_is_missing_is_named_with_the_commands_that_mend_it() {
             true,
         ),
         (|it| it.keys.clear(), "No deploy key can push the ledger", true),
-        (|it| drop(it.rulesets.remove(0)), "No rule of `main` requires a pull request with an approval", true),
-        (|it| drop(it.rulesets.pop()), "No rule of the branch rolecall-ledger restricts `creation`", true),
+        (
+            |it| it.rulesets.retain(|it| it["name"] != "main"),
+            "No rule of `main` requires a pull request with an approval",
+            true,
+        ),
+        (
+            |it| it.rulesets.retain(|it| it["name"] == "main"),
+            "No rule of the branch rolecall-ledger restricts `creation`",
+            true,
+        ),
         (|it| it.keys.push(json!({ "read_only": false })), "2 deploy keys can push", false),
         (
-            |it| it.rulesets[1]["bypass_actors"] = json!([{ "actor_type": "Integration" }]),
+            |it| {
+                it.rulesets.iter_mut().find(|it| it["name"] != "main").unwrap()["bypass_actors"] =
+                    json!([{ "actor_type": "Integration" }])
+            },
             "bypassed by `Integration`",
             false,
         ),

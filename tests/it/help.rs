@@ -66,6 +66,21 @@ fn the_help_of_the_program_fits_one_screen() {
 }
 
 #[test]
+fn the_version_says_what_a_report_of_a_bug_needs() {
+    let env = Env::new();
+    let short = env.run(&["--version"]);
+    assert_eq!(short.stdout, format!("rolecall {}\n", env!("CARGO_PKG_VERSION")));
+    for args in [["--version", "--verbose"], ["-v", "-V"]] {
+        let said = env.run(&args);
+        assert_eq!((said.code, &*said.stderr), (0, ""));
+        assert!(said.stdout.starts_with(&short.stdout), "{}", said.stdout);
+        for line in ["commit: unknown", "features: sandbox", "format of ledgers: "] {
+            assert!(said.stdout.contains(line), "{line}: {}", said.stdout);
+        }
+    }
+}
+
+#[test]
 fn every_exit_code_is_explained() {
     let env = Env::new();
     let said = env.run(&["exit-codes"]);

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::super::about;
 use super::{CODE_OWNERS, Ci, Setup, Step};
 use crate::report::{Check, Topic, clean, first};
 use rolecall_model::list_of;
@@ -92,7 +93,7 @@ pub(super) fn with_secrets(text: &str, names: &BTreeSet<String>) -> String {
 
 /// Returns a workflow that is pinned to the commit of this program, if that is known.
 pub(super) fn pinned(text: &str) -> String {
-    let Some(commit) = option_env!("ROLECALL_COMMIT") else { return text.to_owned() };
+    let Some(commit) = about::commit() else { return text.to_owned() };
     let pin = |line: &str| match line
         .split_once("uses: rolecall-dev/rolecall/")
         .and_then(|(_, used)| used.split_once('@'))
