@@ -22,7 +22,7 @@ use super::session::{Connections, Session};
 use super::{APPROVAL, CONNECTION, Connection, OUTPUT, Paths, Planning, approval, undo};
 use crate::report::{self, Applied, Format, Outcomes, Subject};
 use rolecall_engine::apply::{Apply, Step, record_nothing_sent, record_observed};
-use rolecall_engine::ledger::Ledger;
+use rolecall_engine::ledger::{Ledger, LedgerHome};
 use rolecall_model::{
     Action, Address, Change, Desired, Kind, Live, OrganizationPlan, Plan, ProviderName, Sealed, Unread,
 };
@@ -246,8 +246,14 @@ impl Run<'_> {
         let approved = approved.map(|section| &section.sealed);
         let started = Timestamp::now();
         let run = run_id(started);
-        let path = &organization.connected.ledger;
-        let mut ledger = Ledger::open(path, &run, started).map_err(|why| Failure::unrecorded(&why))?;
+        let home = &organization.connected.ledger;
+        if matches!(home, LedgerHome::Store(..)) && home.is_held() {
+            self.out.talk(&format!(
+                "Another run has the lock on the ledger {home}. This run waits until that run releases it or proves to be dead, \
+                 for up to 90 s.\n"
+            ));
+        }
+        let mut ledger = Ledger::open(home, &run, started).map_err(|why| Failure::unrecorded(&why))?;
         organization.check_ledger_identity(ledger.records())?;
         let unplannable = |failure| match approved {
             Some(_) => approval::unplannable(failure, organization),
@@ -459,7 +465,7 @@ impl Run<'_> {
         let report = report.map_err(|why| Failure::error(format!("{} Nothing was sent.", sentence(why))))?;
         self.print(&format!("\n{}", report::summary(&report, layout)));
         if ledger.is_intact() {
-            self.out.talk(&format!("The outcomes are recorded in {}.\n", connected.ledger.display()));
+            self.out.talk(&format!("The outcomes are recorded in {}.\n", connected.ledger));
         }
         let is_new_key = |change: &Change| change.action == Action::Create && change.address.kind == Kind::Key;
         let creates_keys = plan.sealed.changes.iter().any(is_new_key);

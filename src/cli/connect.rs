@@ -17,7 +17,7 @@ use super::exit::{Failure, sentence};
 use super::files;
 use rolecall_config::is_loopback;
 use rolecall_engine::apply::{Deliveries, sign_in};
-use rolecall_engine::ledger::{LedgerError, OrganizationLock};
+use rolecall_engine::ledger::{LedgerError, LedgerHome, OrganizationLock};
 use rolecall_graphql::storage::{Cache, private};
 use rolecall_graphql::{
     Backoff, ClientSettings, Context, Contexts, HttpSettings, Quota, Quotas, Reader, Redactor, Transport,
@@ -48,7 +48,7 @@ pub(super) struct Connected {
     folder: PathBuf,
     /// The name of the sandbox's world. `None` for a platform.
     world: Option<String>,
-    pub ledger: PathBuf,
+    pub ledger: LedgerHome,
     pub deliveries: Deliveries,
     /// The cache between runs, for platforms with a rate limit.
     pub cache: Option<Cache>,
@@ -60,10 +60,10 @@ pub(super) struct Connected {
 }
 
 impl Connected {
-    /// Returns every file that an apply on this organisation may hold locked: its ledger all the time, and the lock of the
+    /// Returns everything that an apply on this organisation may hold locked: its ledger all the time, and the lock of the
     /// organisation while it sends.
-    pub fn locks(&self, id: &RemoteId) -> Vec<PathBuf> {
-        std::iter::once(self.ledger.clone()).chain(self.lock_files(id)).collect()
+    pub fn locks(&self, id: &RemoteId) -> Vec<LedgerHome> {
+        std::iter::once(self.ledger.clone()).chain(self.lock_files(id).into_iter().map(LedgerHome::File)).collect()
     }
 
     /// Returns the places of the lock of an organisation, the best first.
@@ -236,7 +236,7 @@ impl ConnectionConfig<'_> {
         if let Some(checkpoint) = checkpoint {
             reader = reader.with_checkpoint(checkpoint);
         }
-        let ledger = ledger_of(folder, desired, connection);
+        let ledger = ledger_of(folder, desired, connection)?;
         Ok(Connected {
             provider,
             transport,
@@ -319,13 +319,20 @@ pub(super) fn site(host: &str, endpoint: &Url, rules: &dyn Rules) -> Site {
 
 /// Returns the path of an organisation's ledger below a folder.
 pub(super) fn ledger_path(folder: &Path, provider: ProviderName, organization: &RemoteId) -> PathBuf {
-    folder.join("ledger").join(format!("{provider}-{}.jsonl", file_name(organization)))
+    folder.join("ledger").join(format!("{}.jsonl", ledger_name(provider, organization)))
 }
 
-/// Returns the path of the ledger of this run: the one of `--ledger`, or else the organisation's own below a folder.
-pub(super) fn ledger_of(folder: &Path, desired: &Desired, connection: &Connection) -> PathBuf {
-    let own = || ledger_path(folder, desired.provider, &desired.organization);
-    connection.ledger.clone().unwrap_or_else(own)
+/// Returns the name of an organisation's ledger.
+fn ledger_name(provider: ProviderName, organization: &RemoteId) -> String {
+    format!("{provider}-{}", file_name(organization))
+}
+
+/// Returns the ledger of this run: the one of `--ledger`, or else the organisation's own below a folder.
+pub(super) fn ledger_of(folder: &Path, desired: &Desired, connection: &Connection) -> Result<LedgerHome, Failure> {
+    match &connection.ledger {
+        Some(place) => place.home(&ledger_name(desired.provider, &desired.organization), connection),
+        None => Ok(LedgerHome::File(ledger_path(folder, desired.provider, &desired.organization))),
+    }
 }
 
 /// Returns an organisation's id with only characters that are safe in the name of a file.

@@ -10,7 +10,7 @@ use super::connect::{Connected, FOLDER, GENERATOR, ledger_of, site as site_of};
 use super::credential;
 use super::exit::{Exit, Failure, sentence};
 use super::job;
-use super::organization::{Organization, check_ledger_identity};
+use super::organization::{Organization, check_ledger_identity, run_id};
 use super::out::Out;
 use super::reports::Reports;
 use super::session::Session;
@@ -19,7 +19,7 @@ use crate::report::{
     Answer, Check, DOCTOR_VERSION, DoctorReport, Examined, Format, Subject, Topic, first, plural,
 };
 use rolecall_engine::apply::Deliveries;
-use rolecall_engine::ledger::{Ledger, OrganizationLock, ReadLedger, Record, facts};
+use rolecall_engine::ledger::{Ledger, LedgerHome, ReadLedger, Record, facts};
 use rolecall_graphql::CallError;
 use rolecall_model::{
     Action, Change, Completeness, Credential, Desired, Email, Facts, Finding, Kind, Live, Refusal, RemoteId,
@@ -139,16 +139,19 @@ fn unconnected_ledger(desired: &Desired, connection: &Connection) -> Vec<Check> 
     if connection.sandbox {
         return Vec::new();
     }
-    let path = ledger_of(Path::new(FOLDER), desired, connection);
+    let home = match ledger_of(Path::new(FOLDER), desired, connection) {
+        Ok(home) => home,
+        Err(why) => return vec![Check::no(Topic::Ledger, why.to_string(), why.hint.unwrap_or_default())],
+    };
     let rules = rolecall_providers::of(desired.provider).rules();
     // Without an endpoint, nobody knows which platform the file means.
     let site = credential::endpoint(desired, rules).ok();
     let site = site.map(|url| site_of(&url.host_str().unwrap_or_default().to_lowercase(), &url, rules));
     let check = |records: &[Record]| match &site {
-        Some(site) => check_ledger_identity(desired, site, &path, records),
+        Some(site) => check_ledger_identity(desired, site, &home, records),
         None => Ok(()),
     };
-    ledger(&path, OrganizationLock::is_held(&path), check).0
+    ledger(&home, home.is_held(), check).0
 }
 
 async fn examine(organization: &Organization<'_>, now: Timestamp, checks: &mut Vec<Check>) {
@@ -430,21 +433,20 @@ fn unread(connected: &Connected, error: &ReadError) -> Vec<Check> {
 /// Returns whether the ledger can be used, and how old its latest run is. Also returns what it knows. `is_applied`: an apply
 /// is running. `check_identity` finds whether the records are those of the organisation.
 fn ledger(
-    path: &Path,
+    home: &LedgerHome,
     is_applied: bool,
     check_identity: impl Fn(&[Record]) -> Result<(), Failure>,
 ) -> (Vec<Check>, Facts) {
     const BRING: &str = "If there was an apply before, bring its ledger along. Without it rolecall doesn't know what it sent and what the API doesn't show.";
-    let shown = path.display();
     let mut checks = Vec::new();
     let mut known = Facts::default();
-    match Ledger::read(path) {
+    match Ledger::read(home) {
         Ok(None) => {
-            let says = format!("There is no ledger {shown}. The first run that needs it creates it.");
+            let says = format!("There is no ledger {home}. The first run that needs it creates it.");
             checks.push(Check::unknown(Topic::Ledger, says).hint(BRING));
         }
         Ok(Some(ReadLedger { records, .. })) if records.is_empty() => {
-            checks.push(Check::unknown(Topic::Ledger, format!("The ledger {shown} is empty.")).hint(BRING));
+            checks.push(Check::unknown(Topic::Ledger, format!("The ledger {home} is empty.")).hint(BRING));
         }
         Ok(Some(ReadLedger { records, torn_bytes })) => {
             if let Err(failure) = check_identity(&records) {
@@ -459,7 +461,7 @@ fn ledger(
                 let apply = apply.unwrap_or_else(|| "no apply has ended well yet".to_owned());
                 let last: Vec<String> = [apply].into_iter().chain(last("drift", known.last_drift)).collect();
                 let last = last.join(", ");
-                let says = format!("The ledger {shown} has {}; {last}.", plural(records.len(), "record"));
+                let says = format!("The ledger {home} has {}; {last}.", plural(records.len(), "record"));
                 checks.push(Check::yes(Topic::Ledger, says));
             }
             if torn_bytes > 0 {
@@ -472,7 +474,7 @@ fn ledger(
             checks.push(Check::no(Topic::Ledger, sentence(why), hint));
         }
     }
-    if let Err(why) = Ledger::check_writable(path) {
+    if let Err(why) = home.check_writable(&run_id(Timestamp::now())) {
         let hint = Failure::unrecorded(&why).hint.unwrap_or_default();
         checks.push(Check::no(Topic::Ledger, format!("An apply can't use it. {}", sentence(why)), hint));
     }

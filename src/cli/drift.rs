@@ -103,12 +103,11 @@ fn record(plan: &mut Plan, organizations: &[Organization<'_>], now: Timestamp, o
         let Some(organization) = found.filter(|it| !it.lacks_selected(planned) && !is_incomplete(planned)) else {
             continue;
         };
-        let (path, identity) = (&organization.connected.ledger, &planned.sealed.identity);
-        match record_drift(path, identity, is_in_sync(planned), (&run, GENERATOR), now) {
-            Ok(None) => out.talk(&format!(
-                "This drift run is not recorded, because the ledger {} can't be created.\n",
-                path.display()
-            )),
+        let (home, identity) = (&organization.connected.ledger, &planned.sealed.identity);
+        match record_drift(home, identity, is_in_sync(planned), (&run, GENERATOR), now) {
+            Ok(None) => {
+                out.talk(&format!("This drift run is not recorded, because the ledger {home} can't be created.\n"))
+            }
             Ok(last) => planned.activity.last_drift = last.map(|at| Past::new(at, now)),
             Err(why) => out.talk(&format!("This drift run is not recorded: {}\n", sentence(why))),
         }

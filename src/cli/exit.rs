@@ -130,6 +130,9 @@ impl Failure {
             LedgerError::Damaged { .. } => {
                 "Restore it from a copy, or name the right file with `--ledger`. Without it, rolecall doesn't know what it sent before and what the API doesn't show."
             }
+            LedgerError::Store { .. } => {
+                "rolecall sends nothing that it can't record. Check the address, the network and the credentials, or try them with `rolecall doctor`."
+            }
             LedgerError::Io { .. } => {
                 "rolecall sends nothing without a ledger. Name another file with `--ledger`."
             }

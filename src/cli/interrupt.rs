@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::exit::Exit;
 use super::out::talk;
 use rolecall_engine::apply::Shutdown;
+use rolecall_engine::ledger::release_locks;
 
 /// Interrupts of an apply. After mutations were sent, the first Ctrl-C stops the run once the requests in flight
 /// are answered, so that the run can report what was done. The second one ends the process, as does one before
@@ -52,6 +53,10 @@ impl Interrupts {
                 "\nStopped at once. Requests in flight may have taken effect. The ledger has them, and the next apply verifies them\
                  first.\n",
             );
+        }
+        // The ledger in a store has a lock that nobody else releases. With requests in flight, the next run has to wait.
+        if !sent {
+            release_locks();
         }
         std::process::exit(Exit::interrupted(sent) as i32);
     }

@@ -27,6 +27,7 @@ mod init;
 mod interrupt;
 mod job;
 mod keys;
+mod ledger;
 mod man;
 mod notify;
 mod offboard;
@@ -57,6 +58,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::{PathBufValueParser, TypedValueParser as _};
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use jiff::{SignedDuration, Timestamp};
@@ -64,6 +66,7 @@ use jiff::{SignedDuration, Timestamp};
 use command::Commands;
 pub use exit::Exit;
 use exit::Failure;
+use ledger::LedgerPlace;
 use offer::Offer;
 use out::Out;
 use rolecall_config::Loaded;
@@ -248,9 +251,10 @@ pub(crate) struct Planning {
 /// Options of every verb that connects to a platform.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Connection {
-    /// Use this ledger instead of .rolecall/ledger/PROVIDER-ORGANISATION.jsonl.
-    #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
-    ledger: Option<PathBuf>,
+    /// Use this ledger instead of .rolecall/ledger/PROVIDER-ORGANISATION.jsonl: a file, or the URL of a folder in a bucket or
+    /// at an HTTP endpoint.
+    #[arg(long, value_name = "FILE|URL", value_parser = PathBufValueParser::new().map(LedgerPlace::from), value_hint = ValueHint::FilePath, help_heading = CONNECTION)]
+    ledger: Option<LedgerPlace>,
     #[command(flatten)]
     commands: Commands,
     /// Also trust the certificate authorities in this PEM file.

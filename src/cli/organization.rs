@@ -1,7 +1,6 @@
 //! One organisation of a run: its file and the connection to its platform.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,7 +8,7 @@ use super::connect::Connected;
 use super::exit::{self, Failure};
 use super::selection;
 use crate::report;
-use rolecall_engine::ledger::{Ledger, OrganizationLock, Record};
+use rolecall_engine::ledger::{Ledger, LedgerHome, Record};
 use rolecall_model::{
     Address, Desired, Facts, Gap, Guardrail, HoldReason, Identity, Inventory, Live, OrganizationPlan, Pattern,
     Refusal, Sealed, Site, Warning,
@@ -53,7 +52,7 @@ pub(super) fn run_id(started: Timestamp) -> String {
 pub(super) fn check_ledger_identity(
     desired: &Desired,
     site: &Site,
-    ledger: &Path,
+    ledger: &LedgerHome,
     records: &[Record],
 ) -> Result<(), Failure> {
     let identity = Identity {
@@ -65,7 +64,7 @@ pub(super) fn check_ledger_identity(
         None => Ok(()),
         Some(other) => Err(Failure::error(format!(
             "The ledger {} belongs to {} {} on {}, and this is {} {} on {}.",
-            ledger.display(),
+            ledger,
             other.provider,
             other.organization,
             other.site,
@@ -186,17 +185,17 @@ impl Organization<'_> {
 
     /// Returns whether an apply is running, or ended since this time.
     fn is_applied_since(&self, live: &Live, begun: Timestamp) -> bool {
-        self.locks(Some(live)).iter().any(|lock| OrganizationLock::was_held_since(lock, begun))
+        self.locks(Some(live)).iter().any(|lock| lock.was_held_since(begun))
     }
 
     /// Returns whether an apply is running.
     pub fn is_applied(&self, live: Option<&Live>) -> bool {
-        self.locks(live).iter().any(|lock| OrganizationLock::is_held(lock))
+        self.locks(live).iter().any(|lock| lock.is_held())
     }
 
-    /// Returns the files that an apply may hold locked. A file may name the organisation by its slug, so only a read tells
+    /// Returns what an apply may hold locked. A file may name the organisation by its slug, so only a read tells
     /// all of them.
-    fn locks(&self, live: Option<&Live>) -> Vec<PathBuf> {
+    fn locks(&self, live: Option<&Live>) -> Vec<LedgerHome> {
         let id = live.and_then(|live| live.organization_id.as_ref());
         self.connected.locks(id.unwrap_or(&self.desired.organization))
     }

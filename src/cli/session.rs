@@ -10,6 +10,7 @@ use super::base::Base;
 use super::connect::{Connected, connect};
 use super::connection_pool::ConnectionPool;
 use super::exit::{Exit, Failure};
+use super::ledger::LedgerPlace;
 use super::organization::Organization;
 use super::out::Out;
 use super::reports::Reports;
@@ -83,7 +84,7 @@ impl<'a> Session<'a> {
         out: &mut Out,
     ) -> Result<Self, Failure> {
         let options = [
-            (connection.ledger.as_ref(), "the file of `--ledger`"),
+            (connection.ledger.as_ref().and_then(LedgerPlace::file), "the file of `--ledger`"),
             (connection.ca_file.as_ref(), "the file of `--ca-file`"),
         ];
         let named =
@@ -167,7 +168,7 @@ impl<'a> Session<'a> {
         if session.loaded.has_errors() {
             return Err(Failure::findings(Vec::new()));
         }
-        if connection.ledger.is_some() && session.desired().len() > 1 {
+        if connection.ledger.as_ref().is_some_and(|place| place.file().is_some()) && session.desired().len() > 1 {
             return Err(Failure::error("`--ledger` names one file, and there are several organisations.")
                 .hint("Run each organisation by itself, or leave `--ledger` out."));
         }
@@ -478,33 +479,30 @@ impl<'a> Session<'a> {
 
     /// Reads one organisation and its ledger.
     async fn read_one(&self, organization: &Organization<'_>, out: &Out) -> Result<(Live, Facts), Failure> {
-        let path = &organization.connected.ledger;
+        let home = &organization.connected.ledger;
         if organization.is_applied(None) {
             out.talk(&format!(
                 "An apply of {} is running. What it has begun may look unfinished here.\n",
                 organization.name()
             ));
         }
-        let ledger = Ledger::read(path).map_err(|why| Failure::unrecorded(&why))?;
+        let ledger = Ledger::read(home).map_err(|why| Failure::unrecorded(&why))?;
         if ledger.is_none() && self.connection.ledger.is_some() {
             out.talk(&format!(
-                "There is no ledger {}, which `--ledger` names, so this is planned without one. Check the path if there should be one.\n",
-                path.display()
+                "There is no ledger {home}, which `--ledger` names, so this is planned without one. Check the path if there should be one.\n"
             ));
         }
         let ReadLedger { records, torn_bytes } = ledger.unwrap_or_default();
         if torn_bytes > 0 {
             out.talk(&format!(
-                "The last line of the ledger {} is incomplete, because its writer was killed. It is skipped.\n",
-                path.display()
+                "The last line of the ledger {home} is incomplete, because its writer was killed. It is skipped.\n"
             ));
         }
         organization.check_ledger_identity(&records)?;
         let facts = facts(&records);
         if self.connection.ledger.is_some() && facts.ledger_since.is_some() && !facts.ledger_found {
             out.talk(&format!(
-                "No apply has written to the ledger {}, which `--ledger` names. Check the path if one should have.\n",
-                path.display()
+                "No apply has written to the ledger {home}, which `--ledger` names. Check the path if one should have.\n"
             ));
         }
         let live = organization.read().await?;

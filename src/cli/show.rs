@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::exit::{Exit, Failure, sentence};
 use super::out::Out;
 use super::reports::Reports;
-use super::{OUTPUT, files, planfile};
+use super::{OUTPUT, files, ledger, planfile};
 use crate::report::{self, Format, Subject};
 use rolecall_engine::ledger::Ledger;
 
@@ -22,7 +22,7 @@ use rolecall_engine::ledger::Ledger;
 
 Exit codes: 0 shown, 1 error.")]
 pub(super) struct ShowArgs {
-    /// A plan that `plan --out` saved, or a ledger.
+    /// A plan that `plan --out` saved, or a ledger: a file, or the URL of one in a store.
     file: PathBuf,
     #[command(flatten)]
     reports: Reports,
@@ -34,6 +34,13 @@ pub(super) struct ShowArgs {
 pub(super) fn show(args: &ShowArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check(Format::OF_PLANS)?;
     args.reports.ensure_not_an_input(&[&args.file])?;
+    if let Some(home) = ledger::named(&args.file) {
+        let home = home?;
+        let ledger = Ledger::read(&home).map_err(|why| Failure::error(sentence(why)))?;
+        let ledger = ledger.ok_or_else(|| Failure::error(format!("There is no ledger {home}.")))?;
+        args.reports.write(Subject::Ledger(&ledger.records), out)?;
+        return Ok(Exit::Done);
+    }
     let text = files::read_text(&args.file)?;
     // A ledger has a JSON value on each line. A plan is one JSON value over many lines.
     let first = text.lines().next().unwrap_or_default();

@@ -73,7 +73,7 @@ pub(super) fn write(
 pub(super) fn saved_text(Undone { file, irreversible }: &Undone, connection: &Connection) -> String {
     let file = file.display();
     let sandbox = if connection.sandbox { " --sandbox" } else { "" };
-    let ledger = connection.ledger.as_ref().map(|path| format!(" --ledger {}", path.display()));
+    let ledger = connection.ledger.as_ref().map(|place| format!(" --ledger {place}"));
     let ledger = ledger.unwrap_or_default();
     let mut text =
         format!("The undo file is {file}. `rolecall plan{sandbox}{ledger} {file}` shows what it would change.\n");

@@ -2,10 +2,11 @@
 //! kills more often.
 
 use std::collections::BTreeSet;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::cli::{Env, Said, served};
+use crate::support::objects::ObjectStore;
 use rolecall_model::ProviderName;
 use serde_json::Value;
 
@@ -77,6 +78,111 @@ fn killed_and_made_good(provider: ProviderName) {
         }
     }
     assert!(!moments.is_empty());
+}
+
+/// One of the machines that apply to an organisation: it has its own folder and home, and shares the ledger.
+struct Runner<'a> {
+    env: &'a Env,
+    folder: &'static str,
+    store: &'a ObjectStore,
+}
+
+impl Runner<'_> {
+    fn command(&self, verb: &[&str]) -> Command {
+        let mut command = self.env.command();
+        let folder = self.env.path(self.folder);
+        command.current_dir(&folder).env("HOME", folder).envs(self.store.variables.iter().cloned());
+        command.args(verb).args(["--ledger", &self.store.ledger, "file.yaml"]);
+        command
+    }
+
+    fn run(&self, verb: &[&str]) -> Said {
+        self.env.said(&self.command(verb).output().unwrap())
+    }
+
+    fn spawn(&self) -> Child {
+        let mut command = self.command(&["apply", "--auto-approve"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+}
+
+/// Two runners apply at once, with one ledger in a store. Both may be killed.
+fn two_runners_are_killed_and_made_good(provider: ProviderName, store: &ObjectStore) {
+    let kills: usize = std::env::var("KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(4);
+    let (env, _server) = served(provider, &["--fault", "latency=15"]);
+    let began = Instant::now();
+    assert_eq!(apply(&env).code, 0);
+    let takes = u64::try_from(began.elapsed().as_millis()).unwrap();
+    let expected = remaining_state(&env);
+    for case in 0..kills.div_ceil(4) {
+        let (env, _server) = served(provider, &["--fault", "latency=15"]);
+        let store = store.folder(&format!("{provider}/{case}"));
+        let [first, second] = ["first", "second"].map(|folder| Runner { env: &env, folder, store: &store });
+        for runner in [&first, &second] {
+            env.write(&format!("{}/file.yaml", runner.folder), env.read("file.yaml"));
+        }
+        let ledger = first.run(&["plan"]).stderr;
+        let ledger = ledger.split_once(&format!("{}/", store.ledger)).unwrap().1.split_once(".jsonl").unwrap().0;
+        let seed = pseudo_random(1 << 40);
+        let moments = [1_u64, 1009, 1_000_003].map(|divisor| seed / divisor % takes);
+        let when = format!("{provider} after {moments:?} ms");
+        let mut running = first.spawn();
+        std::thread::sleep(Duration::from_millis(moments[0] / 3));
+        let mut other = second.spawn();
+        std::thread::sleep(Duration::from_millis(moments[1]));
+        running.kill().unwrap();
+        running.wait().unwrap();
+        // A request in flight arrives. By the time that a lock has expired, it has been answered for long.
+        std::thread::sleep(Duration::from_millis(200));
+        let left = store.text(&format!("{ledger}.jsonl"));
+        store.touch_lock(ledger, false);
+        std::thread::sleep(Duration::from_millis(moments[2]));
+        if seed % 2 == 0 {
+            other.kill().unwrap();
+        }
+        // It was refused, was interrupted, or has found what waits for a person.
+        let ended = other.wait().unwrap();
+        assert!(matches!(ended.code(), None | Some(0 | 1 | 5)), "{when}: {ended}");
+        std::thread::sleep(Duration::from_millis(200));
+        store.touch_lock(ledger, false);
+        for runner in [&first, &second, &first] {
+            let said = runner.run(&["apply", "--auto-approve"]);
+            assert!(matches!(said.code, 0 | 5), "{when}: {}", said.all());
+        }
+        let said = second.run(&["plan", "--detailed-exitcode"]);
+        assert_eq!(said.code, 0, "{when}: {}", said.all());
+        let (mails, keys) = remaining_state(&env);
+        assert_eq!(keys, expected.1, "{when}");
+        let mut once = mails.clone();
+        once.dedup();
+        assert_eq!(once, mails, "{when}: somebody got two mails");
+        if said.stdout.contains("the mail may have been sent") || said.stdout.contains("unknown whether") {
+            assert!(mails.iter().all(|mail| expected.0.contains(mail)), "{when}: {mails:?}");
+        } else {
+            assert_eq!(mails, expected.0, "{when}: {}", said.all());
+        }
+        let kept = store.text(&format!("{ledger}.jsonl"));
+        assert!(!kept.is_empty() && kept.starts_with(&left), "{when}: a line of the first runner is lost");
+    }
+}
+
+fn on_every_platform(store: &ObjectStore) {
+    std::thread::scope(|scope| {
+        for provider in ProviderName::ALL {
+            scope.spawn(|| two_runners_are_killed_and_made_good(*provider, store));
+        }
+    });
+}
+
+#[test]
+fn two_killed_runners_with_one_ledger_are_made_good() {
+    on_every_platform(&ObjectStore::start());
+}
+
+#[cfg(feature = "object-store")]
+#[test]
+fn two_killed_runners_with_one_ledger_in_a_bucket_are_made_good() {
+    on_every_platform(&ObjectStore::s3());
 }
 
 #[test]

@@ -31,6 +31,7 @@ mod keys_program;
 mod killed;
 mod layout;
 mod ledger;
+mod ledger_store;
 mod notify;
 mod offboard;
 mod origin;

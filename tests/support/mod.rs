@@ -6,6 +6,7 @@ pub mod cli;
 pub mod files;
 pub mod hive;
 pub mod keys;
+pub mod objects;
 pub mod paradime;
 pub mod rapidapi;
 pub mod receiver;

@@ -238,7 +238,7 @@ fn describe_certificate(problem: &rustls::CertificateError) -> String {
 }
 
 /// Returns the innermost cause. The outer ones repeat the URL, which may contain a token.
-fn innermost_cause(why: &dyn std::error::Error) -> String {
+pub fn innermost_cause(why: &dyn std::error::Error) -> String {
     let mut cause = why;
     while let Some(inner) = cause.source() {
         cause = inner;

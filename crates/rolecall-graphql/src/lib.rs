@@ -21,7 +21,9 @@ pub use backpressure::BackpressureTransport;
 pub use batch::{BatchLimits, BatchPart, Joinable, batch_document, fitting_count, split_response};
 pub use document::{Context, Mutation, Probe, Query};
 pub use graphql_error::{GraphQlError, GraphQlErrors};
-pub use http::{ClientSettings, Contexts, HttpSettings, HttpTransport, certificate_problem, client};
+pub use http::{
+    ClientSettings, Contexts, HttpSettings, HttpTransport, certificate_problem, client, innermost_cause,
+};
 pub use quota::{Quota, Quotas};
 pub use rate_limit::{MemoryBudget, OnWait, RateLimitTransport};
 pub use reader::{Reader, RunCache};

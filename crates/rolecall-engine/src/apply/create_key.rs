@@ -102,7 +102,7 @@ impl Execution<'_> {
                 return pending;
             }
             let prepared = [PreparedMutation { index: 0, mutation: cleanup, change: &cleanup_change }];
-            let answers = writer::send(self.apply, &prepared, None).await;
+            let answers = writer::send(self.apply, &prepared, None, self.hold().as_ref()).await;
             let [PreparedMutation { mutation: cleanup, .. }] = prepared;
             for answer in answers {
                 let step = match answer {

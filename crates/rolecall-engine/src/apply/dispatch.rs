@@ -56,8 +56,9 @@ impl<'a> Execution<'a> {
             values.for_each(|value| fill_expiries(value, at));
         }
         self.state.minting = !deliveries.is_empty();
+        let hold = self.hold();
         Some(Box::pin(async move {
-            let answers = writer::send(apply, &batch, ticket).await;
+            let answers = writer::send(apply, &batch, ticket, hold.as_ref()).await;
             Completed { batch, answers, deliveries }
         }))
     }

@@ -13,7 +13,7 @@ use super::next_action::{NextAction, next_action};
 use super::state::State;
 use super::writer::{Answer, PreparedMutation};
 use super::{Apply, PreparedDelivery, Step, Stop, interrupt, not_sent, step};
-use crate::ledger::{Event, Ledger, LedgerError, Record};
+use crate::ledger::{Event, Hold, Ledger, LedgerError, Record};
 use rolecall_graphql::{Budget, Ticket};
 use rolecall_model::{Facts, HoldReason, Live, OrganizationPlan, Outcome};
 
@@ -150,6 +150,11 @@ impl<'a> Execution<'a> {
         let Apply { clock, run, .. } = self.apply;
         let record = |event| Record { at: clock(), run: (*run).to_owned(), event };
         self.ledger.append_all(events.into_iter().map(record).collect())
+    }
+
+    /// Returns what tells whether this run still has the lock of its ledger.
+    pub(super) fn hold(&self) -> Option<Hold> {
+        self.ledger.hold()
     }
 
     /// Returns the time of the last event in the ledger.

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::state::mints;
 use super::{Apply, interrupt};
+use crate::ledger::Hold;
 use rolecall_graphql::write;
 use rolecall_graphql::{BatchPart, Budget, CallError, Request, Response, Ticket, TransportError, split_response};
 use rolecall_model::{Change, Mutation};
@@ -23,14 +24,15 @@ pub(super) type Answer = Result<MutationResult, CallError>;
 
 /// Sends these mutations in one document and returns an answer for each. A request is only repeated if it
 /// certainly never ran: it was refused by a rate limit, or never left. `ticket` is for the operation's own rate
-/// limit.
+/// limit. Nothing is sent if `hold` says that the lock of the ledger is lost: another run may send then.
 pub(super) async fn send(
     apply: &Apply<'_>,
     batch: &[PreparedMutation<'_>],
     ticket: Option<Ticket>,
+    hold: Option<&Hold>,
 ) -> Vec<Answer> {
     let answered = match request(apply, batch) {
-        Ok(request) => send_with_retries(apply, batch, &request, ticket).await,
+        Ok(request) => send_with_retries(apply, batch, &request, ticket, hold).await,
         Err(error) => Err(error),
     };
     answered.unwrap_or_else(|error| batch.iter().map(|_| Err(error.clone())).collect())
@@ -63,10 +65,11 @@ async fn send_with_retries(
     batch: &[PreparedMutation<'_>],
     request: &Request,
     mut ticket: Option<Ticket>,
+    hold: Option<&Hold>,
 ) -> Result<Vec<Answer>, CallError> {
     let mut waits = apply.backoff.waits();
     loop {
-        let answered = attempt(apply, batch, request, ticket.take()).await;
+        let answered = attempt(apply, batch, request, ticket.take(), hold).await;
         let errors: Option<Vec<&CallError>> = match &answered {
             Ok(answers) => answers.iter().map(|answer| answer.as_ref().err()).collect(),
             Err(error) => Some(vec![error]),
@@ -97,6 +100,7 @@ async fn attempt(
     batch: &[PreparedMutation<'_>],
     request: &Request,
     ticket: Option<Ticket>,
+    hold: Option<&Hold>,
 ) -> Result<Vec<Answer>, CallError> {
     // An operation with a rate limit of its own is never batched, so the first mutation is the only one.
     let limited_by = batch.first().map(|first| &*first.mutation.operation);
@@ -115,7 +119,11 @@ async fn attempt(
     };
     // Wait here for the time that the platform asks for, where an interrupt can still end it.
     interrupt::unless_shutdown(apply, apply.transport.ready()).await.ok_or_else(interrupted)?;
-    let answer = apply.transport.send(request).await;
+    let answer = if hold.is_none_or(Hold::is_held) {
+        apply.transport.send(request).await
+    } else {
+        Err(TransportError::NotSent("the lock of the ledger is lost".to_owned()))
+    };
     if let (Some((budget, _)), Some(ticket)) = (&limited_by, ticket) {
         match answer {
             Err(TransportError::NotSent(_)) => budget.give_back(ticket),

@@ -1,13 +1,10 @@
 //! Records a drift run, so that others can tell when the last one was.
 
-use std::path::Path;
-use std::time::Duration;
-
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{Event, LEDGER_VERSION, Ledger, LedgerError, Record};
+use super::{Event, LEDGER_VERSION, Ledger, LedgerError, LedgerHome, Record};
 use rolecall_model::Identity;
 
 /// Records in the ledger that a drift run has read and compared everything. Returns the time of the last line about drift,
@@ -20,20 +17,21 @@ use rolecall_model::Identity;
 ///
 /// Fails if the ledger can't be read or written.
 pub fn record_drift(
-    path: &Path,
+    home: impl Into<LedgerHome>,
     identity: &Identity,
     in_sync: bool,
     (run, generator): (&str, &str),
     at: Timestamp,
 ) -> Result<Option<Timestamp>, LedgerError> {
-    let earlier = Ledger::read(path)?;
+    let home = home.into();
+    let earlier = Ledger::read(&home)?;
     let is_new = earlier.is_none();
     let last = earlier.and_then(|earlier| last_drift(&earlier.records));
     let is_known = |(last, before): &(Timestamp, bool)| *before == in_sync && day(*last) == day(at);
     if let Some((last, _)) = last.filter(is_known) {
         return Ok(Some(last));
     }
-    let mut ledger = match Ledger::open_within(Duration::ZERO, path, run, at) {
+    let mut ledger = match Ledger::open_within(false, &home, run, at) {
         Err(LedgerError::Locked { .. }) => return Ok(last.map(|(last, _)| last)),
         Err(LedgerError::Io { .. }) if is_new => return Ok(None),
         opened => opened?,

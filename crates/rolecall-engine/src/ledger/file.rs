@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use thiserror::Error;
 
+use super::store::StoreError;
 use super::{Event, ReadLedger, Record};
 use rolecall_graphql::storage::private;
 
@@ -18,6 +19,8 @@ use rolecall_graphql::storage::private;
 pub enum LedgerError {
     #[error("the ledger {path} can't be used: {why}")]
     Io { path: String, why: io::Error },
+    #[error("the ledger {ledger} can't be used: {why}")]
+    Store { ledger: String, why: StoreError },
     #[error("another apply of this organisation is running and has locked {path}")]
     Locked { path: String },
     /// A line can't be read, and no killed writer leaves such a line.
@@ -163,7 +166,7 @@ impl LedgerFile {
         let mut file = locked(path, private::options().create(true).read(true).append(true), patience)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
-        let (records, ending) = parse(path, &bytes)?;
+        let (records, ending) = parse(&path.display().to_string(), &bytes)?;
         Ok((Self { path: path.to_owned(), file, broken: false }, records, ending))
     }
 
@@ -172,21 +175,8 @@ impl LedgerFile {
         self.broken
     }
 
-    pub fn append(&mut self, records: &[Record]) -> Result<(), LedgerError> {
-        let mut lines = Vec::new();
-        for record in records {
-            serde_json::to_writer(&mut lines, record).map_err(|why| self.failed(why.into()))?;
-            lines.push(b'\n');
-        }
-        self.write(&lines)
-    }
-
-    /// Ends an incomplete line, so that the next one starts on a line of its own.
-    pub fn end_line(&mut self) -> Result<(), LedgerError> {
-        self.write(b"\n")
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), LedgerError> {
+    /// Adds text and waits until it is on disk.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), LedgerError> {
         // A line after an incomplete one would be read as a part of it.
         if self.broken {
             return Err(self.failed(io::Error::other("an earlier line could not be written")));
@@ -212,7 +202,7 @@ fn refuse_special(path: &Path) -> io::Result<()> {
 
 pub(super) fn read(path: &Path) -> Result<Option<ReadLedger>, LedgerError> {
     match refuse_special(path).and_then(|()| std::fs::read(path)) {
-        Ok(bytes) => parse(path, &bytes).map(|(records, ending)| {
+        Ok(bytes) => parse(&path.display().to_string(), &bytes).map(|(records, ending)| {
             let torn_bytes = if let Ending::Torn(bytes) = ending { bytes } else { 0 };
             Some(ReadLedger { records, torn_bytes })
         }),
@@ -226,7 +216,7 @@ const START: &[u8] = br#"{"at":""#;
 
 /// Parses a ledger. A killed writer leaves the beginning of a line, at the end or before a [`Event::Recovered`]
 /// line. Anything else that can't be read is damage, be it one line or another file in the ledger's place.
-fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Record>, Ending), LedgerError> {
+pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<(Vec<Record>, Ending), LedgerError> {
     let mut records: Vec<Record> = Vec::new();
     // The first torn line since the last `Recovered` line or readable record.
     let mut torn: Option<(usize, String)> = None;
@@ -262,7 +252,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Record>, Ending), LedgerError
 }
 
 /// Returns the error for a damaged line. The message of serde_json contains no text of the line.
-fn damaged(path: &Path, line: usize, why: &str) -> LedgerError {
+fn damaged(path: &str, line: usize, why: &str) -> LedgerError {
     let why = why.split(" at line ").next().unwrap_or(why).to_owned();
-    LedgerError::Damaged { path: path.display().to_string(), line, why }
+    LedgerError::Damaged { path: path.to_owned(), line, why }
 }

@@ -4,12 +4,18 @@
 //! The ledger remembers what the live state doesn't show, such as an invitation on a platform that doesn't list
 //! them. It is also an audit trail.
 
+#[cfg(feature = "object-store")]
+mod bucket;
 mod drift;
+mod endpoint;
 mod facts;
 mod file;
+mod home;
+mod lease;
+mod store;
+mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,10 +23,17 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "object-store")]
+pub use bucket::Bucket;
 pub use drift::record_drift;
+pub use endpoint::Endpoint;
 pub use facts::facts;
 use file::{Ending, LedgerFile};
 pub use file::{LedgerError, OrganizationLock};
+pub use home::LedgerHome;
+pub use lease::{Hold, release_locks};
+pub use store::{Answer, Objects, Store, StoreError, Tag};
+use stored::StoredFile;
 
 use rolecall_model::{
     Address, Change, Entity, Facts, Guardrail, HoldReason, Identity, Outcome, RemoteId, SentChange,
@@ -191,81 +204,116 @@ pub struct ReadLedger {
     pub torn_bytes: usize,
 }
 
+/// The place that lines are written to.
+#[derive(Debug)]
+enum Written {
+    File(LedgerFile),
+    Store(StoredFile),
+}
+
+impl Written {
+    fn write(&mut self, text: &[u8]) -> Result<(), LedgerError> {
+        match self {
+            Self::File(file) => file.write(text),
+            Self::Store(file) => file.write(text),
+        }
+    }
+}
+
 /// A ledger, open for one apply. The default one is empty and is kept in memory only.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    /// The file, or `None` if the ledger is only in memory.
-    file: Option<LedgerFile>,
+    /// `None` if the ledger is only in memory.
+    written: Option<Written>,
     records: Vec<Record>,
 }
 
 impl Ledger {
     /// Opens the ledger, or creates it, and locks it until it is dropped. If a drift run is writing its line, this waits
-    /// for it.
+    /// for it. In a store, it also waits until a short apply has ended, or until one that was killed has lost its lock.
     ///
     /// # Errors
     ///
-    /// Fails if the file can't be used, is locked by another apply, or has a damaged line.
-    pub fn open(path: &Path, run: &str, at: Timestamp) -> Result<Self, LedgerError> {
-        Self::open_within(DRIFT_WRITES, path, run, at)
+    /// Fails if the ledger can't be used, is locked by another apply, or has a damaged line.
+    pub fn open(home: impl Into<LedgerHome>, run: &str, at: Timestamp) -> Result<Self, LedgerError> {
+        Self::open_within(true, &home.into(), run, at)
     }
 
-    fn open_within(patience: Duration, path: &Path, run: &str, at: Timestamp) -> Result<Self, LedgerError> {
-        let (file, records, ending) = LedgerFile::open(path, patience)?;
-        let mut ledger = Self { file: Some(file), records };
+    fn open_within(waits: bool, home: &LedgerHome, run: &str, at: Timestamp) -> Result<Self, LedgerError> {
+        let (written, records, ending) = match home {
+            LedgerHome::File(path) => {
+                let patience = if waits { DRIFT_WRITES } else { Duration::ZERO };
+                let (file, records, ending) = LedgerFile::open(path, patience)?;
+                (Written::File(file), records, ending)
+            }
+            LedgerHome::Store(store, name) => {
+                let (file, records, ending) = StoredFile::open(store, name, run, waits)?;
+                (Written::Store(file), records, ending)
+            }
+        };
+        let mut ledger = Self { written: Some(written), records };
+        // An incomplete line is ended, so that the next one starts on a line of its own.
         match ending {
             Ending::Whole => {}
-            Ending::NoNewline => ledger.end_line()?,
+            Ending::NoNewline => ledger.write(b"\n")?,
             Ending::Torn(torn_bytes) => {
-                ledger.end_line()?;
+                ledger.write(b"\n")?;
                 ledger.append(Record { at, run: run.to_owned(), event: Event::Recovered { torn_bytes } })?;
             }
         }
         Ok(ledger)
     }
 
-    fn end_line(&mut self) -> Result<(), LedgerError> {
-        self.file.as_mut().map_or(Ok(()), LedgerFile::end_line)
+    fn write(&mut self, text: &[u8]) -> Result<(), LedgerError> {
+        self.written.as_mut().map_or(Ok(()), |written| written.write(text))
     }
 
-    /// Reads a ledger without locking it. Returns `None` if the file doesn't exist.
+    /// Reads a ledger without locking it. Returns `None` if it doesn't exist.
     ///
     /// # Errors
     ///
-    /// Fails if the file can't be read or has a damaged line.
-    pub fn read(path: &Path) -> Result<Option<ReadLedger>, LedgerError> {
-        file::read(path)
+    /// Fails if the ledger can't be read or has a damaged line.
+    pub fn read(home: impl Into<LedgerHome>) -> Result<Option<ReadLedger>, LedgerError> {
+        match home.into() {
+            LedgerHome::File(path) => file::read(&path),
+            LedgerHome::Store(store, name) => stored::read(&store, &name),
+        }
     }
 
-    /// Checks that an apply could write this ledger. Creates nothing.
+    /// Writes a line and waits until it is stored.
     ///
     /// # Errors
     ///
-    /// Fails if the file, or the folder that it would be in, can't be written.
-    pub fn check_writable(path: &Path) -> Result<(), LedgerError> {
-        file::check_writable(path)
-    }
-
-    /// Writes a line and waits until it is on disk.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the file can't be written.
+    /// Fails if the ledger can't be written, or this process has lost its lock.
     pub fn append(&mut self, record: Record) -> Result<(), LedgerError> {
         self.append_all(vec![record])
     }
 
-    /// Writes lines and waits until all of them are on disk.
+    /// Writes lines and waits until all of them are stored.
     ///
     /// # Errors
     ///
-    /// Fails if the file can't be written.
+    /// Fails if the ledger can't be written, or this process has lost its lock.
     pub fn append_all(&mut self, records: Vec<Record>) -> Result<(), LedgerError> {
-        if let Some(file) = self.file.as_mut().filter(|_| !records.is_empty()) {
-            file.append(&records)?;
+        if self.written.is_some() && !records.is_empty() {
+            let mut lines = Vec::new();
+            for record in &records {
+                let written = serde_json::to_writer(&mut lines, record);
+                written.map_err(|why| LedgerError::Io { path: "of this run".to_owned(), why: why.into() })?;
+                lines.push(b'\n');
+            }
+            self.write(&lines)?;
         }
         self.records.extend(records);
         Ok(())
+    }
+
+    /// Returns what tells whether this process still has the lock. A lock on a file can't be lost.
+    pub fn hold(&self) -> Option<Hold> {
+        match &self.written {
+            Some(Written::Store(file)) => Some(file.hold()),
+            Some(Written::File(_)) | None => None,
+        }
     }
 
     /// Returns the first organisation in a ledger that isn't this one, or `None` if all records belong to it.
@@ -286,9 +334,13 @@ impl Ledger {
         facts::sent_under(&self.records, seal)
     }
 
-    /// Returns whether everything that was to be recorded is on disk.
+    /// Returns whether everything that was to be recorded is stored.
     pub fn is_intact(&self) -> bool {
-        !self.file.as_ref().is_some_and(LedgerFile::is_broken)
+        match &self.written {
+            Some(Written::File(file)) => !file.is_broken(),
+            Some(Written::Store(file)) => !file.is_broken(),
+            None => true,
+        }
     }
 
     /// Returns the facts that the planner takes from the ledger.
