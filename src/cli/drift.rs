@@ -106,7 +106,9 @@ fn record(plan: &mut Plan, organizations: &[Organization<'_>], now: Timestamp, o
         let (home, identity) = (&organization.connected.ledger, &planned.sealed.identity);
         match record_drift(home, identity, is_in_sync(planned), (&run, GENERATOR), now) {
             Ok(None) => {
-                out.talk(&format!("This drift run is not recorded, because the ledger {home} can't be created.\n"))
+                out.talk(&format!(
+                    "This drift run is not recorded, because the ledger {home} can't be created.\n"
+                ));
             }
             Ok(last) => planned.activity.last_drift = last.map(|at| Past::new(at, now)),
             Err(why) => out.talk(&format!("This drift run is not recorded: {}\n", sentence(why))),

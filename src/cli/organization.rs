@@ -190,7 +190,7 @@ impl Organization<'_> {
 
     /// Returns whether an apply is running.
     pub fn is_applied(&self, live: Option<&Live>) -> bool {
-        self.locks(live).iter().any(|lock| lock.is_held())
+        self.locks(live).iter().any(LedgerHome::is_held)
     }
 
     /// Returns what an apply may hold locked. A file may name the organisation by its slug, so only a read tells

@@ -76,7 +76,9 @@ static HELD: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
 /// Releases all locks in stores, for a process that is about to end and has sent nothing.
 pub fn release_locks() {
     let held: Vec<_> = locked(&HELD).drain(..).filter_map(|held| held.upgrade()).collect();
-    held.iter().for_each(|shared| shared.release());
+    for shared in held {
+        shared.release();
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
