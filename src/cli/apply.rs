@@ -341,8 +341,15 @@ impl Run<'_> {
         };
         self.session.claim(organization, &live)?;
         if live.organization == *organization.desired.organization {
-            record_observed(&live, organization.connected.provider.rules(), ledger, run, Timestamp::now())
-                .map_err(|why| Failure::error(format!("{} Nothing was sent.", sentence(why))))?;
+            let unrecorded = |why| Failure::error(format!("{} Nothing was sent.", sentence(why)));
+            let (deliveries, now) = (&organization.connected.deliveries, Timestamp::now());
+            record_observed(&live, organization.connected.provider.rules(), ledger, run, now)
+                .map_err(unrecorded)?;
+            for key in deliveries.record_found(organization.desired, ledger, run, now).map_err(unrecorded)? {
+                self.out.talk(&format!(
+                    "An earlier run died while it delivered the secret of {key}. The secret is in its target, so the key stays.\n"
+                ));
+            }
         }
         let planned = organization.plan(&live, &ledger.facts(), None)?;
         self.out.findings(&planned.findings, &self.session.sources());

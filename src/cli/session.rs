@@ -18,7 +18,7 @@ use super::selection::Selected;
 use super::{Connection, HORIZON, Planning};
 use crate::report;
 use rolecall_config::{Loaded, LoadedFile, Source, Version};
-use rolecall_engine::ledger::{Ledger, ReadLedger, facts};
+use rolecall_engine::ledger::{Ledger, ReadLedger};
 use rolecall_graphql::Quota;
 use rolecall_graphql::storage::Cache;
 use rolecall_model::{
@@ -499,7 +499,7 @@ impl<'a> Session<'a> {
             ));
         }
         organization.check_ledger_identity(&records)?;
-        let facts = facts(&records);
+        let facts = organization.connected.deliveries.facts(organization.desired, &records);
         if self.connection.ledger.is_some() && facts.ledger_since.is_some() && !facts.ledger_found {
             out.talk(&format!(
                 "No apply has written to the ledger {home}, which `--ledger` names. Check the path if one should have.\n"

@@ -44,7 +44,24 @@ pub fn ledger(records: &[Record]) -> String {
                 let message = message.as_ref().map(|text| format!(": {}", clean(text))).unwrap_or_default();
                 format!("{:<4} {} {}{id}{message}", clean(mutation), paint(style, outcome), clean(address))
             }
-            Event::Delivery { mutation, address, id, arrived, to, not_to, fingerprint: _ } => {
+            Event::Delivery { mutation, address, id, begun: true, not_to, .. } => format!(
+                "{:<4} secret of {} {}: the delivery begins to {}",
+                clean(mutation),
+                clean(address),
+                clean(id),
+                clean(not_to.join("; "))
+            ),
+            Event::Delivery {
+                mutation,
+                address,
+                id,
+                arrived,
+                begun: _,
+                to,
+                not_to,
+                fingerprint: _,
+                encrypted: _,
+            } => {
                 let what = if *arrived { paint(ADD, "delivered") } else { paint(REMOVE, "not delivered") };
                 let to = if to.is_empty() { String::new() } else { format!(" to {}", clean(to.join("; "))) };
                 let failed = match (arrived, &**not_to) {

@@ -139,7 +139,7 @@ pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
             Event::Override { guardrail, message: _, plan: _, until, reason } => {
                 last.notes.push(format!("{guardrail} overridden until {until}: {reason}"));
             }
-            Event::Delivery { mutation: _, address, id, arrived, to: _, not_to, fingerprint: _ }
+            Event::Delivery { address, id, arrived, begun: false, not_to, .. }
                 if !arrived || !not_to.is_empty() =>
             {
                 let targets = if not_to.is_empty() { String::new() } else { format!(" to {}", not_to.join("; ")) };

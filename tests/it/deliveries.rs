@@ -198,7 +198,7 @@ fn recorded(rig: &Rig) -> (bool, Vec<String>, Vec<String>) {
     assert_eq!((minted.at, receipt.at), (now(), now()));
     assert_eq!(receipt.fingerprint, minted.delivered.then_some(fingerprint));
     let found = rig.ledger.records().iter().find_map(|record| match &record.event {
-        Event::Delivery { arrived, to, not_to, .. } => Some((*arrived, to.clone(), not_to.clone())),
+        Event::Delivery { arrived, begun: false, to, not_to, .. } => Some((*arrived, to.clone(), not_to.clone())),
         _ => None,
     });
     found.unwrap()
@@ -391,6 +391,35 @@ fn age_encrypts_for_all_recipients_without_a_shell_and_without_allow_commands() 
             ledger.all()
         );
     }
+}
+
+/// The ledger has the fingerprint of the encrypted file before it is written, so the next run recognises it.
+#[cfg(unix)]
+#[test]
+fn an_encrypted_secret_that_a_dead_run_delivered_is_found() {
+    let folder = fake("age", ARMOURS);
+    let deliver =
+        |command: &str| format!("[{{ age: ['{AGE}'], file: keys/ci.age }}, {{ command: [sh, -c, '{command}'] }}]");
+    let kills = deliver("cat > secret; kill -9 $PPID");
+    let (env, _server) = env_with(&kills, folder.path());
+    let apply = [APPLY, &["--allow-commands"]].concat();
+    let died = env.run_within("\"$0\" \"$@\"; exit $?", &apply);
+    let (secret, file) = (env.read("secret"), env.read("keys/ci.age"));
+    assert!(died.code == 137 && file.starts_with("-----BEGIN AGE"), "{}", died.all());
+    env.write("file.yaml", env.read("file.yaml").replace(&kills, &deliver("cat > secret")));
+    let plan = env.run(&["plan", "file.yaml"]);
+    assert!(!plan.all().contains("ci-pipeline"), "{}", plan.all());
+    let said = env.run(&apply);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(
+        said.stderr.contains("An earlier run died while it delivered the secret of key/ci-pipeline#"),
+        "{}",
+        said.all()
+    );
+    assert_eq!((env.read("secret"), env.read("keys/ci.age")), (secret.clone(), file));
+    is_silent(&env, &said, &secret);
+    let show = env.run(&["show", LEDGER]);
+    assert!(show.stdout.contains("the delivery begins to keys/ci.age, encrypted to "), "{}", show.all());
 }
 
 /// Encrypts with each real program that this machine has, and decrypts what it wrote.

@@ -58,6 +58,7 @@ mod render;
 mod reports;
 mod resuming;
 mod rotation;
+mod rotation_died;
 mod rotation_overlap;
 mod sandbox_engine;
 mod sandbox_store;

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use rolecall_engine::apply::record_nothing_sent;
-use rolecall_engine::ledger::Event;
 use rolecall_model::{Cause, OrganizationPlan};
 use rolecall_plan::near_rotations;
 use rolecall_sandbox::bitpanda::WorldKey;
@@ -300,13 +299,14 @@ fn where_the_credential_has_no_id_the_ledger_knows_the_own_key_by_its_secret() {
     assert!(rig.world().keys.iter().all(|key| key.enabled == (key.id == new)));
 }
 
-/// Lets a run die between the delivery of a secret and the record of it.
-fn die_before_the_receipt<P: Platform>(rig: &mut Rig<P>, file: &str) {
+/// Lets a run die between the delivery of a secret and the record of it. Then somebody moves the secret.
+fn die_before_the_receipt<P: Platform>(rig: &mut Rig<P>, file: &str) -> String {
     let plan = rig.plan();
-    // The ledger gets the start of the run, what is listed, the intent and the answer, and not the delivery.
-    assert!(rig.apply_until_line(&plan, 4));
-    assert!(rig.delivered(file).is_some());
-    assert!(!rig.ledger.records().iter().any(|record| matches!(record.event, Event::Delivery { .. })));
+    // The ledger gets the start of the run, what is listed, the intent, the answer, and that the delivery begins.
+    assert!(rig.apply_until_line(&plan, 5));
+    let secret = rig.delivered(file).unwrap();
+    std::fs::remove_file(rig.deliveries.below.clone().unwrap().join(file)).unwrap();
+    secret
 }
 
 /// The law of rotation found this: the run took the key that signs in for one whose secret was lost, and created a third.
@@ -314,8 +314,7 @@ fn die_before_the_receipt<P: Platform>(rig: &mut Rig<P>, file: &str) {
 fn a_key_that_signs_in_has_a_secret_although_the_ledger_lost_it() {
     let entry = "keys: [{ name: rolecall, permissions: [organization:describe, member:describe, member:modify, accessToken:modify, project:describe], resources: all, deliver: { file: own }, max_age: 90d, overlap: 3d, rotate_own: true }]\n";
     let mut rig = hive::Rig::new(hive_with_own_key(95), entry);
-    die_before_the_receipt(&mut rig, "own");
-    let secret = rig.delivered("own").unwrap();
+    let secret = die_before_the_receipt(&mut rig, "own");
     rig.sign_in([("token", secret.trim())]);
     assert!(rig.plan().sealed.changes.is_empty(), "{:?}", rig.plan().sealed);
     rig.now = now() + days(3);

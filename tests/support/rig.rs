@@ -453,7 +453,7 @@ impl<P: Platform> Rig<P> {
         let input = PlanInput {
             desired: &self.desired,
             live,
-            facts: &self.ledger.facts(),
+            facts: &self.deliveries.facts(&self.desired, self.ledger.records()),
             rules: rolecall_providers::rules(P::NAME),
             site: &Site::host("sandbox"),
             asserted,
@@ -524,6 +524,8 @@ impl<P: Platform> Rig<P> {
     async fn run(&mut self, plan: &OrganizationPlan) -> Report {
         self.runs += 1;
         let now = self.now;
+        let run = format!("run-{}", self.runs);
+        self.deliveries.record_found(&self.desired, &mut self.ledger, &run, now).unwrap();
         let (written, last) =
             (AtomicUsize::new(self.ledger.records().len()), self.dies_at_line.unwrap_or(usize::MAX));
         let (reader, shutdown) = (self.reader(), Shutdown::default());
@@ -543,7 +545,7 @@ impl<P: Platform> Rig<P> {
             caller: Some(&caller),
             deliveries: &self.deliveries,
             approved: self.approved.as_deref(),
-            run: &format!("run-{}", self.runs),
+            run: &run,
             generator: "test",
             clock: &move || {
                 // The clock is asked for the time of each line.

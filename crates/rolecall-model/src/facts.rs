@@ -260,6 +260,8 @@ pub struct MintedKey {
     pub supersedes: BTreeSet<RemoteId>,
     /// The record of the delivery of its secret. `None` if the run was killed before it.
     pub receipt: Option<Receipt>,
+    /// True if a target may have the secret, although the ledger knows of none: the run was killed while it delivered.
+    pub doubtful: bool,
 }
 
 /// The record of the delivery of a key's secret.
@@ -272,6 +274,8 @@ pub struct Receipt {
     pub not_to: Vec<String>,
     /// The fingerprint of the secret. Earlier versions of rolecall recorded none.
     pub fingerprint: Option<String>,
+    /// The fingerprints of the encrypted files that were about to be written, by target.
+    pub encrypted: BTreeMap<String, String>,
 }
 
 impl MintedKey {

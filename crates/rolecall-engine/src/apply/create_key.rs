@@ -1,16 +1,19 @@
 //! Creates keys: delivers the secret of a new key, or retires the key at once if the delivery fails.
 
+use std::collections::BTreeMap;
+
 use super::deliver::fingerprint;
 use super::executor::Execution;
 use super::response::step_from_result;
 use super::state::mints;
 use super::writer::{self, PreparedMutation};
 use super::{Apply, PreparedDelivery, Step, Stop};
-use crate::ledger::Event;
+use crate::ledger::{Event, LedgerError};
 use jiff::Timestamp;
 use rolecall_model::{Cause, Change, Entity, Key, Mutation, Outcome, RemoteId, Stage};
 use rolecall_plan::{overlap_end, retirement, swap};
 use rolecall_providers::MutationResult;
+use secrecy::SecretString;
 
 impl Execution<'_> {
     /// Prepares the deliveries of a secret before the key is created. There are none if no key is created.
@@ -25,12 +28,22 @@ impl Execution<'_> {
     pub(super) async fn deliver(
         &mut self,
         result: MutationResult,
-        deliveries: Vec<PreparedDelivery>,
+        mut deliveries: Vec<PreparedDelivery>,
         mutation: &Mutation,
         change: &Change,
         step: &mut Step,
     ) {
         let (Some(id), Some(secret)) = (result.id, result.secret) else { return };
+        let begun = match self.begin(mutation, change, &id, &secret, &mut deliveries).await {
+            Ok(begun) => begun,
+            Err(error) => {
+                // The delivery can't be recorded, so nobody gets the secret.
+                self.state.stopped = Some(Stop::Unrecorded(error.to_string()));
+                step.outcome = Outcome::Failed;
+                step.message = Some(format!("The secret wasn't delivered. {}", pending(&id)));
+                return;
+            }
+        };
         let (mut to, mut failed) = (Vec::new(), Vec::new());
         for delivery in deliveries {
             let target = delivery.to.clone();
@@ -39,18 +52,9 @@ impl Execution<'_> {
                 Err(why) => failed.push((target, why)),
             }
         }
-        let fingerprint = (!to.is_empty()).then(|| fingerprint(&secret));
         drop(secret);
-        let event = Event::Delivery {
-            mutation: mutation.id.clone(),
-            address: change.address.clone(),
-            id: id.clone(),
-            arrived: !to.is_empty(),
-            to: to.clone(),
-            not_to: failed.iter().map(|(target, _)| target.clone()).collect(),
-            fingerprint,
-        };
-        if let Err(error) = self.append(event) {
+        let not_to = failed.iter().map(|(target, _)| target.clone()).collect();
+        if let Err(error) = self.append(ended(begun, &to, not_to)) {
             self.state.stopped = Some(Stop::Unrecorded(error.to_string()));
         }
         let swap = self.recorded_at().and_then(|at| {
@@ -78,6 +82,36 @@ impl Execution<'_> {
         self.record(step);
     }
 
+    /// Records that the delivery of a secret begins, with what tells later whether a target has it. Returns the record.
+    async fn begin(
+        &mut self,
+        mutation: &Mutation,
+        change: &Change,
+        id: &RemoteId,
+        secret: &SecretString,
+        deliveries: &mut [PreparedDelivery],
+    ) -> Result<Event, LedgerError> {
+        let mut encrypted = BTreeMap::new();
+        for delivery in &mut *deliveries {
+            if let Some(file) = delivery.encrypt(secret).await {
+                encrypted.insert(delivery.to.clone(), file);
+            }
+        }
+        let begun = Event::Delivery {
+            mutation: mutation.id.clone(),
+            address: change.address.clone(),
+            id: id.clone(),
+            arrived: false,
+            begun: true,
+            to: Vec::new(),
+            not_to: deliveries.iter().map(|delivery| delivery.to.clone()).collect(),
+            fingerprint: Some(fingerprint(secret)),
+            encrypted,
+        };
+        self.append(begun.clone())?;
+        Ok(begun)
+    }
+
     /// Retires a key whose secret nobody has. Returns a sentence that says how that went.
     async fn retire(&mut self, mutation: &Mutation, change: &Change, id: &RemoteId) -> String {
         let Some(Entity::Key(key)) = &change.after else { return String::new() };
@@ -85,7 +119,7 @@ impl Execution<'_> {
         let provider = self.apply.provider;
         let address = change.address.clone().with_id(id);
         let cleanup_change = retirement(provider.capabilities().key_removal, created, address, Cause::SecretLost);
-        let pending = format!("The key {id} is live, but nobody has its secret. The next run retires it.");
+        let pending = pending(id);
         for lowered in provider.lower(&cleanup_change, self.live) {
             let cleanup = Mutation {
                 id: format!("{}-undo", mutation.id),
@@ -127,6 +161,32 @@ impl Execution<'_> {
             self.state.stopped = Some(Stop::Unrecorded(error.to_string()));
         }
     }
+}
+
+/// Returns the record of the end of a delivery.
+fn ended(begun: Event, delivered: &[String], missed: Vec<String>) -> Event {
+    match begun {
+        Event::Delivery { mutation, address, id, fingerprint, encrypted, .. } => {
+            let (arrived, to) = (!delivered.is_empty(), delivered.to_owned());
+            let (fingerprint, encrypted) = if arrived { (fingerprint, encrypted) } else { Default::default() };
+            Event::Delivery {
+                mutation,
+                address,
+                id,
+                arrived,
+                begun: false,
+                to,
+                not_to: missed,
+                fingerprint,
+                encrypted,
+            }
+        }
+        other => other,
+    }
+}
+
+fn pending(id: &RemoteId) -> String {
+    format!("The key {id} is live, but nobody has its secret. The next run retires it.")
 }
 
 /// Returns which targets have the secret of a new key, which don't, and what to do.

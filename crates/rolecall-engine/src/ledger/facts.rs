@@ -34,6 +34,10 @@ struct SentMutation<'a> {
     id: Option<&'a RemoteId>,
     receipt: Option<Receipt>,
     arrived: bool,
+    /// True if the run records a delivery before it begins, as versions since 2.4 do.
+    records_begin: bool,
+    /// True if the last record of the delivery is that it begins.
+    begun: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -224,8 +228,10 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
     let mut sent: BTreeMap<usize, SentMutation<'_>> = BTreeMap::new();
     // One mutation can belong to several changes, and each of them has an intent of its own.
     let mut open: BTreeMap<(&str, &str, &Address), usize> = BTreeMap::new();
+    let mut records_begin = false;
     for (index, Record { at, run, event }) in records.iter().enumerate() {
         match event {
+            Event::RunStarted { format_version, .. } => records_begin = is_since_2_4(format_version),
             Event::Intent { mutation, operation: _, change, known, first_step } => {
                 open.insert((run, mutation, &change.address), index);
                 let first_step = *first_step;
@@ -239,6 +245,8 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
                     id: None,
                     receipt: None,
                     arrived: false,
+                    records_begin,
+                    begun: false,
                 };
                 sent.insert(index, mutation_sent);
             }
@@ -250,18 +258,19 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
                     sent.id = id.as_ref().or(sent.id);
                 }
             }
-            Event::Delivery { mutation, address, id, arrived, to, not_to, fingerprint } => {
-                let found = open.get(&(run.as_str(), mutation.as_str(), address));
-                let found = found.and_then(|index| sent.get_mut(index));
-                if let Some(sent) = found {
+            Event::Delivery { mutation, address, id, arrived, begun, to, not_to, fingerprint, encrypted } => {
+                // A later run may have found the secret in a target.
+                let created = sent.iter().rev().find(|(_, sent)| sent.id == Some(id)).map(|(index, _)| *index);
+                let found = created.or_else(|| open.get(&(run.as_str(), mutation.as_str(), address)).copied());
+                if let Some(sent) = found.and_then(|index| sent.get_mut(&index)) {
                     sent.id = Some(id);
-                    sent.arrived = *arrived;
+                    (sent.arrived, sent.begun) = (*arrived, *begun);
                     let (to, not_to, fingerprint) = (to.clone(), not_to.clone(), fingerprint.clone());
-                    sent.receipt = Some(Receipt { at: *at, to, not_to, fingerprint });
+                    sent.receipt =
+                        Some(Receipt { at: *at, to, not_to, fingerprint, encrypted: encrypted.clone() });
                 }
             }
-            Event::RunStarted { .. }
-            | Event::Override { .. }
+            Event::Override { .. }
             | Event::Sighting { .. }
             | Event::Members { .. }
             | Event::Keys { .. }
@@ -277,6 +286,12 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
         }
     }
     sent
+}
+
+/// Returns whether a ledger of this version records each delivery before it begins.
+fn is_since_2_4(version: &str) -> bool {
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or_default());
+    (numbers.next(), numbers.next()) >= (Some(2), Some(4))
 }
 
 /// Records a first step, which doesn't complete its change.
@@ -431,7 +446,9 @@ fn record_mint(sent: &SentMutation<'_>, key: &Key, facts: &mut Facts) {
         supersedes.insert(old.clone());
     }
     let receipt = sent.receipt.clone();
-    let minted = MintedKey { delivered: sent.arrived, requested, at: sent.at, supersedes, receipt };
+    // Without an id, the answer was lost, and the secret with it.
+    let doubtful = sent.begun || receipt.is_none() && sent.id.is_some() && !sent.records_begin;
+    let minted = MintedKey { delivered: sent.arrived, requested, at: sent.at, supersedes, receipt, doubtful };
     let Some(id) = sent.id else {
         let existed_before = sent.existed_before.clone();
         facts.lost_mints.push(LostMint { minted, existed_before, candidates: None });

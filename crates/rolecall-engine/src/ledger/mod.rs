@@ -40,7 +40,7 @@ use rolecall_model::{
 };
 
 /// The version of the ledger's format. A minor version only adds fields and events.
-pub const LEDGER_VERSION: &str = "2.3";
+pub const LEDGER_VERSION: &str = "2.4";
 
 /// The longest time for which a drift run keeps a ledger to write its line.
 const DRIFT_WRITES: Duration = Duration::from_secs(1);
@@ -107,13 +107,17 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
-    /// The secret of a new key was delivered, or could not be.
+    /// The secret of a new key was delivered, or could not be. A line with `begun` is on disk before the delivery begins.
     Delivery {
+        /// Empty if an earlier run created the key and died, and this one found the secret in a target.
         mutation: String,
         address: Address,
         id: RemoteId,
         /// True if it was delivered to at least one target.
         arrived: bool,
+        /// True if the delivery is about to begin. A later line of the key tells how it ended. Without one, the run died.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        begun: bool,
         /// The targets that have the secret. Earlier versions of rolecall recorded none.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         to: Vec<String>,
@@ -124,6 +128,9 @@ pub enum Event {
         /// target still has this secret, and nobody can find the secret by it: a platform draws at least 128 random bits.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fingerprint: Option<String>,
+        /// The fingerprints of the encrypted files that are about to be written, by target.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        encrypted: BTreeMap<String, String>,
     },
     /// A read showed an invited user, or didn't.
     Sighting {

@@ -262,6 +262,12 @@ fn secret_lost(input: &PlanInput<'_>, key: &LiveKey) -> bool {
     lost && !input.is_own_key(&key.id)
 }
 
+/// Returns whether nobody can have the secret of a key that rolecall minted.
+pub(super) fn is_useless(facts: &Facts, id: &RemoteId) -> bool {
+    // Of a key whose answer was lost, nobody had the secret.
+    facts.minted.get(id).is_none_or(|minted| !minted.delivered && !minted.doubtful)
+}
+
 /// Returns the creation of a key whose answer was lost, if this live key can be what it created.
 fn lost_mint<'a>(facts: &'a Facts, key: &LiveKey) -> Option<&'a LostMint> {
     facts.lost_mints.iter().find(|lost| {
@@ -280,11 +286,11 @@ fn lost_mint<'a>(facts: &'a Facts, key: &LiveKey) -> Option<&'a LostMint> {
 /// Returns the facts when rolecall signs in with a key. Its secret was delivered, although the ledger may not know that: the
 /// run may have died between the delivery and the record of it.
 pub(super) fn facts_after_sign_in(mut facts: Facts, live: &Live, caller: Option<&SignIn>) -> Facts {
-    let Some(id) = caller.and_then(|caller| caller.id.as_ref()) else { return facts };
-    let key = live.keys().iter().find(|key| key.id == *id);
+    let Some(id) = caller.and_then(|caller| caller.key(&facts)).cloned() else { return facts };
+    let key = live.keys().iter().find(|key| key.id == id);
     let lost = key.and_then(|key| lost_mint(&facts, key)).map(|lost| lost.minted.clone());
-    if let Some(minted) = facts.minted.get(id).cloned().or(lost) {
-        facts.minted.insert(id.clone(), MintedKey { delivered: true, ..minted });
+    if let Some(minted) = facts.minted.get(&id).cloned().or(lost) {
+        facts.minted.insert(id, MintedKey { delivered: true, ..minted });
     }
     facts
 }

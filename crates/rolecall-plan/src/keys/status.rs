@@ -570,7 +570,7 @@ pub(super) fn step(is: StepKind, at: Option<Timestamp>, scheduled: bool) -> Step
 }
 
 fn delivered(receipt: &Receipt) -> Delivered {
-    let Receipt { at, to, not_to, fingerprint } = receipt;
+    let Receipt { at, to, not_to, fingerprint, encrypted: _ } = receipt;
     let target = |name: &String, arrived| Target { name: name.clone(), arrived, now: None, why: None };
     let targets = to.iter().map(|name| target(name, true)).chain(not_to.iter().map(|name| target(name, false)));
     Delivered { at: *at, fingerprint: fingerprint.clone(), targets: targets.collect() }

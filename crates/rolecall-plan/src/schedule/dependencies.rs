@@ -15,6 +15,7 @@ use super::Node;
 use super::role_moves::RoleMove;
 use crate::PlanInput;
 use crate::admins::Admins;
+use crate::keys;
 use rolecall_model::{Action, Address, Cause, Change, Effect, Email, Entity, Kind, Quirk, RoleName, Stage};
 
 /// Adds the dependencies on created entities: a mutation that contains the id of an entity needs its creation.
@@ -47,7 +48,9 @@ pub(super) fn promotion_dependencies(admins: &Admins, nodes: &mut [Node<'_>]) {
 
 /// Makes the retirement of a key wait for the delivery of the key that replaces it. A key that the file doesn't
 /// list has no known successor, so its retirement waits for every new key.
-pub(super) fn key_dependencies(nodes: &mut [Node<'_>]) {
+///
+/// A key whose secret nobody has goes first, if another one works that is being replaced. So there are never three.
+pub(super) fn key_dependencies(input: &PlanInput<'_>, nodes: &mut [Node<'_>]) {
     let is_key = |node: &Node<'_>| node.change.entity().is_some_and(|entity| entity.key().is_some());
     let new_keys: Vec<(usize, String)> = nodes
         .iter()
@@ -55,7 +58,23 @@ pub(super) fn key_dependencies(nodes: &mut [Node<'_>]) {
         .filter(|(_, node)| node.change.action == Action::Create && is_key(node))
         .map(|(index, node)| (index, node.change.address.name.clone()))
         .collect();
-    for node in nodes.iter_mut().filter(|node| node.mutation.stage == Stage::Remove && is_key(node)) {
+    let useless = indices(nodes, |node| {
+        let id = node.change.before.as_ref().and_then(Entity::id);
+        let is_lost = node.change.cause == Cause::SecretLost && node.change.action != Action::Create;
+        is_lost && id.is_some_and(|id| keys::is_useless(input.facts, id))
+    });
+    let mut goes_first: BTreeSet<usize> = BTreeSet::new();
+    for (new, name) in &new_keys {
+        let is_of_name = |index: &usize| nodes[*index].change.address.name == *name;
+        let first: Vec<usize> = useless.iter().copied().filter(is_of_name).collect();
+        if nodes[*new].change.before.is_some() {
+            goes_first.extend(&first);
+            nodes[*new].needs.extend(first);
+        }
+    }
+    let nodes = nodes.iter_mut().enumerate().filter(|(index, _)| !goes_first.contains(index));
+    let nodes = nodes.map(|(_, node)| node);
+    for node in nodes.filter(|node| node.mutation.stage == Stage::Remove && is_key(node)) {
         let replaces = |name: &str| match node.change.cause {
             // The secret of a key may have been delivered by a run that died before it recorded that.
             Cause::DeclaredAbsent | Cause::Ended { .. } | Cause::SecretLost => *name == node.change.address.name,

@@ -62,7 +62,7 @@ pub(super) fn mutations(
     }
     dependencies::id_dependencies(&mut nodes);
     dependencies::promotion_dependencies(admins, &mut nodes);
-    dependencies::key_dependencies(&mut nodes);
+    dependencies::key_dependencies(input, &mut nodes);
     dependencies::role_dependencies(&role_moves, &mut nodes);
     dependencies::least_privilege_dependencies(&role_moves, &mut nodes);
     dependencies::team_dependencies(&mut nodes);

@@ -1,6 +1,7 @@
 //! Delivers the secret of a new key. The platform shows a secret only once, so every target is prepared before the key
 //! is minted: its folder can be written and has room, and its program is there.
 
+mod begun;
 mod env_file;
 mod program;
 mod receipt;
@@ -50,6 +51,8 @@ enum Content {
     Secret,
     Variable(String),
     Encrypted(Program),
+    /// The output of the program.
+    Ready(Zeroizing<Vec<u8>>),
 }
 
 /// A temporary file beside the target, readable by its owner only. It replaces the target once the content is in it.
@@ -263,6 +266,17 @@ impl NewFile {
 }
 
 impl PreparedDelivery {
+    /// Encrypts the secret, so that the ledger can tell the file before it is written. Returns the fingerprint of the file.
+    /// If it can't be encrypted, its delivery fails.
+    pub(super) async fn encrypt(&mut self, secret: &SecretString) -> Option<String> {
+        let Way::File { content, .. } = &mut self.way else { return None };
+        let Content::Encrypted(program) = content else { return None };
+        let encrypted = program.encrypt(secret).await.ok()?;
+        let fingerprint = receipt::of_bytes(encrypted.trim_ascii_end());
+        *content = Content::Ready(encrypted);
+        Some(fingerprint)
+    }
+
     /// Delivers the secret.
     ///
     /// # Errors
@@ -272,6 +286,7 @@ impl PreparedDelivery {
         match self.way {
             Way::Command(program) => program.give(secret).await,
             Way::File { file, content: Content::Secret } => file.replace(secret.expose_secret().as_bytes()),
+            Way::File { file, content: Content::Ready(encrypted) } => file.replace(&encrypted),
             Way::File { file, content: Content::Encrypted(program) } => {
                 let encrypted = program.encrypt(secret).await?;
                 file.replace(&encrypted)

@@ -29,7 +29,7 @@ pub fn sign_in(provider: &dyn Provider, secrets: &Secrets) -> SignIn {
     SignIn { id: provider.own_key(secrets), fingerprints: secrets.all().map(|it| fingerprint(&it)).collect() }
 }
 
-fn of_bytes(secret: &[u8]) -> String {
+pub(super) fn of_bytes(secret: &[u8]) -> String {
     let mut text = String::from("sha256:");
     for byte in Sha256::digest(secret).iter().take(BYTES) {
         let _ = write!(text, "{byte:02x}");
@@ -38,8 +38,8 @@ fn of_bytes(secret: &[u8]) -> String {
 }
 
 impl Deliveries {
-    /// Returns whether a target still has the secret with this fingerprint. `None` if it is no file or no variable that
-    /// the entry of the key names, and an error if it can't be read.
+    /// Returns whether a target still has the secret with this fingerprint, or the encrypted file with it. `None` if it is
+    /// no file or no variable that the entry of the key names, and an error if it can't be read.
     pub fn state(
         &self,
         desired: &Desired,
@@ -56,6 +56,7 @@ impl Deliveries {
         };
         let found = match &**delivery {
             Delivery::File(_) => content(&path),
+            Delivery::Age { .. } if self.below.is_none() => content(&path),
             Delivery::EnvFile { file: _, name } => match env_text(&path) {
                 Ok(text) => match env_file::value(&text, name) {
                     Ok(value) => Ok(value.map(|value| Zeroizing::new(value.as_bytes().to_vec()))),
