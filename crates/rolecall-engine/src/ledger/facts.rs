@@ -34,10 +34,9 @@ struct SentMutation<'a> {
     id: Option<&'a RemoteId>,
     receipt: Option<Receipt>,
     arrived: bool,
-    /// True if the run records a delivery before it begins, as versions since 2.4 do.
-    records_begin: bool,
-    /// True if the last record of the delivery is that it begins.
-    begun: bool,
+    /// True if a target may have the secret although no delivery is recorded: the last record of it is that it begins, or
+    /// the run recorded nothing before it, as versions before 2.4 did.
+    doubtful: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -245,8 +244,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
                     id: None,
                     receipt: None,
                     arrived: false,
-                    records_begin,
-                    begun: false,
+                    doubtful: !records_begin,
                 };
                 sent.insert(index, mutation_sent);
             }
@@ -264,7 +262,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
                 let found = created.or_else(|| open.get(&(run.as_str(), mutation.as_str(), address)).copied());
                 if let Some(sent) = found.and_then(|index| sent.get_mut(&index)) {
                     sent.id = Some(id);
-                    (sent.arrived, sent.begun) = (*arrived, *begun);
+                    (sent.arrived, sent.doubtful) = (*arrived, *begun);
                     let (to, not_to, fingerprint) = (to.clone(), not_to.clone(), fingerprint.clone());
                     sent.receipt =
                         Some(Receipt { at: *at, to, not_to, fingerprint, encrypted: encrypted.clone() });
@@ -447,7 +445,7 @@ fn record_mint(sent: &SentMutation<'_>, key: &Key, facts: &mut Facts) {
     }
     let receipt = sent.receipt.clone();
     // Without an id, the answer was lost, and the secret with it.
-    let doubtful = sent.begun || receipt.is_none() && sent.id.is_some() && !sent.records_begin;
+    let doubtful = sent.doubtful && sent.id.is_some();
     let minted = MintedKey { delivered: sent.arrived, requested, at: sent.at, supersedes, receipt, doubtful };
     let Some(id) = sent.id else {
         let existed_before = sent.existed_before.clone();
