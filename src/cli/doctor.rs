@@ -19,7 +19,7 @@ use crate::report::{
     Answer, Check, DOCTOR_VERSION, DoctorReport, Examined, Format, Subject, Topic, first, plural,
 };
 use rolecall_engine::apply::Deliveries;
-use rolecall_engine::ledger::{Ledger, LedgerHome, ReadLedger, Record};
+use rolecall_engine::ledger::{Ledger, LedgerHome, ReadLedger, Record, facts};
 use rolecall_graphql::CallError;
 use rolecall_model::{
     Action, Change, Completeness, Credential, Desired, Email, Facts, Finding, Kind, Live, Refusal, RemoteId,
@@ -453,7 +453,7 @@ fn ledger(
                 let hint = failure.hint.clone().unwrap_or_default();
                 checks.push(Check::no(Topic::Ledger, failure.to_string(), hint));
             } else {
-                known = organization.connected.deliveries.facts(organization.desired, &records);
+                known = facts(&records);
                 let last = |what: &str, at: Option<Timestamp>| {
                     at.map(|at| format!("the last {what} was on {}", at.strftime("%Y-%m-%d %H:%M UTC")))
                 };
