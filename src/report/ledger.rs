@@ -44,34 +44,8 @@ pub fn ledger(records: &[Record]) -> String {
                 let message = message.as_ref().map(|text| format!(": {}", clean(text))).unwrap_or_default();
                 format!("{:<4} {} {}{id}{message}", clean(mutation), paint(style, outcome), clean(address))
             }
-            Event::Delivery { mutation, address, id, begun: true, not_to, .. } => format!(
-                "{:<4} secret of {} {}: the delivery begins to {}",
-                clean(mutation),
-                clean(address),
-                clean(id),
-                clean(not_to.join("; "))
-            ),
-            Event::Delivery {
-                mutation,
-                address,
-                id,
-                arrived,
-                begun: _,
-                to,
-                not_to,
-                fingerprint: _,
-                encrypted: _,
-            } => {
-                let what = if *arrived { paint(ADD, "delivered") } else { paint(REMOVE, "not delivered") };
-                let to = if to.is_empty() { String::new() } else { format!(" to {}", clean(to.join("; "))) };
-                let failed = match (arrived, &**not_to) {
-                    (_, []) => String::new(),
-                    (false, all) => format!(" to {}", clean(all.join("; "))),
-                    (true, rest) => {
-                        format!(", {} to {}", paint(REMOVE, "not delivered"), clean(rest.join("; ")))
-                    }
-                };
-                format!("{:<4} secret of {} {}: {what}{to}{failed}", clean(mutation), clean(address), clean(id))
+            Event::Delivery { mutation, address, id, .. } => {
+                format!("{:<4} secret of {} {}: {}", clean(mutation), clean(address), clean(id), delivery(event))
             }
             Event::Sighting { address, seen: true, accepted: true } => {
                 format!("     {} has accepted the invitation", clean(address))
@@ -122,4 +96,20 @@ pub fn ledger(records: &[Record]) -> String {
         let _ = writeln!(text, "{at}  {line}");
     }
     text
+}
+
+/// Returns where a secret went, or goes.
+fn delivery(event: &Event) -> String {
+    let Event::Delivery { arrived, begun, to, not_to, .. } = event else { return String::new() };
+    if *begun {
+        return format!("the delivery begins to {}", clean(not_to.join("; ")));
+    }
+    let what = if *arrived { paint(ADD, "delivered") } else { paint(REMOVE, "not delivered") };
+    let to = if to.is_empty() { String::new() } else { format!(" to {}", clean(to.join("; "))) };
+    let failed = match (arrived, &**not_to) {
+        (_, []) => String::new(),
+        (false, all) => format!(" to {}", clean(all.join("; "))),
+        (true, rest) => format!(", {} to {}", paint(REMOVE, "not delivered"), clean(rest.join("; "))),
+    };
+    format!("{what}{to}{failed}")
 }

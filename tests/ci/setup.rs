@@ -222,6 +222,8 @@ fn the_commands_of_init_set_up_what_doctor_asks_for() {
     assert!(!person.env.path("ledger").exists(), "the key isn't left behind");
 }
 
+type Break = fn(&mut Repository);
+
 /// Each point is found, and the commands beside it mend it.
 #[test]
 fn what_is_missing_is_named_with_the_commands_that_mend_it() {
@@ -236,7 +238,6 @@ fn what_is_missing_is_named_with_the_commands_that_mend_it() {
     }
     assert_eq!(person.wrong(), Vec::<Value>::new());
 
-    type Break = fn(&mut Repository);
     let breaks: [(Break, &str, bool); 12] = [
         (|it| without(it, "rolecall-plan"), "There is no environment `rolecall-plan`", true),
         (|it| without(it, "rolecall-review"), "There is no environment `rolecall-review`", true),
@@ -265,7 +266,7 @@ fn what_is_missing_is_named_with_the_commands_that_mend_it() {
         (
             |it| {
                 it.rulesets.iter_mut().find(|it| it["name"] != "main").unwrap()["bypass_actors"] =
-                    json!([{ "actor_type": "Integration" }])
+                    json!([{ "actor_type": "Integration" }]);
             },
             "bypassed by `Integration`",
             false,
@@ -318,7 +319,7 @@ fn an_admin_credential_where_nobody_approves_is_found() {
     }
     assert_eq!(person.wrong(), Vec::<Value>::new());
     person.change(|it| {
-        it.secrets.entry("rolecall-plan".to_owned()).or_default().push("BITPANDA_API_KEY".to_owned())
+        it.secrets.entry("rolecall-plan".to_owned()).or_default().push("BITPANDA_API_KEY".to_owned());
     });
     let wrong = person.wrong();
     assert!(wrong[0]["says"].as_str().unwrap().contains("the credential of an admin"), "{wrong:?}");

@@ -288,7 +288,7 @@ pub(super) fn checks(setup: &Setup) -> Vec<Check> {
             )],
         )
     }];
-    checks.extend(workflows());
+    checks.push(workflows());
     checks.push(code_owners());
     checks.extend(of_environments(setup));
     checks.extend(of_repository(setup));
@@ -299,22 +299,22 @@ pub(super) fn checks(setup: &Setup) -> Vec<Check> {
 }
 
 /// Returns whether the workflows are on `main`.
-fn workflows() -> Option<Check> {
+fn workflows() -> Check {
     let (folder, files) = Ci::Github.files();
     let there = match ask_of(&format!("contents/{folder}?ref=main")) {
         Asked::Found(there) => there,
         Asked::Missing => Value::Array(Vec::new()),
-        Asked::Hidden(why) => return Some(hidden("the workflows", &why)),
+        Asked::Hidden(why) => return hidden("the workflows", &why),
     };
     let is_there =
         |name: &str| there.as_array().is_some_and(|files| files.iter().any(|file| file["name"] == name));
     let missing: Vec<&str> = files.iter().map(|(name, _)| *name).filter(|name| !is_there(name)).collect();
-    Some(if missing.is_empty() {
+    if missing.is_empty() {
         yes(format!("`main` has {}.", first(files.iter(), files.len(), |(name, _)| (*name).to_owned())))
     } else {
         let hint = "`rolecall init` makes them. Pull requests are planned only once they are on `main`.";
         no(format!("`main` lacks {} in {folder}.", list_of(&missing, "and")), hint, Vec::new())
-    })
+    }
 }
 
 fn code_owners() -> Check {
@@ -372,7 +372,7 @@ fn branches(name: &str, made: &Value) -> Check {
             if others.is_empty() {
                 yes(format!("Only `main` may use the environment `{name}`."))
             } else {
-                let says = format!("The environment `{name}` is also for {}.", clean(&list_of(&others, "and")));
+                let says = format!("The environment `{name}` is also for {}.", clean(list_of(&others, "and")));
                 no(says, hint, Vec::new())
             }
         }
@@ -525,7 +525,8 @@ fn rules_of_main() -> Vec<Check> {
     }];
     let is_plan = |check: &Value| check["context"].as_str().is_some_and(|name| name.starts_with("plan / "));
     let required = rules.iter().filter(|rule| rule["type"] == "required_status_checks");
-    let mut required = required.flat_map(|rule| rule["parameters"]["required_status_checks"].as_array()).flatten();
+    let mut required =
+        required.filter_map(|rule| rule["parameters"]["required_status_checks"].as_array()).flatten();
     if !required.any(is_plan) {
         checks.push(
             yes("A pull request without a plan can be merged.")
@@ -569,7 +570,7 @@ fn rules_of_ledger() -> Check {
     }
     let others: Vec<&str> = others.iter().map(String::as_str).collect();
     no(
-        format!("The rules of the branch {LEDGER} can be bypassed by {}.", clean(&list_of(&others, "and"))),
+        format!("The rules of the branch {LEDGER} can be bypassed by {}.", clean(list_of(&others, "and"))),
         "Let only deploy keys bypass them: the workflow of any branch can push as GitHub Actions.",
         Vec::new(),
     )

@@ -81,8 +81,9 @@ impl Setup {
 fn named_owners() -> Option<String> {
     let text = std::fs::read_to_string(CODE_OWNERS).ok()?;
     let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-    let owners = lines.filter_map(|line| line.split_once(char::is_whitespace)).map(|(_, owners)| owners.trim());
-    owners.filter(|owners| owners.starts_with('@')).next_back().map(ToOwned::to_owned)
+    let mut owners =
+        lines.filter_map(|line| line.split_once(char::is_whitespace)).map(|(_, owners)| owners.trim());
+    owners.rfind(|owners| owners.starts_with('@')).map(ToOwned::to_owned)
 }
 
 /// Returns the environment variables that a file names for its credentials and its endpoint.

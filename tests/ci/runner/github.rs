@@ -245,27 +245,7 @@ impl State {
             ("GET", ["environments", name]) => {
                 (&["actions"], self.environments.iter().find(|it| it["name"] == **name).cloned())
             }
-            ("GET", ["actions", "artifacts"] | ["actions", "runs", _, "artifacts"]) => {
-                let name = &asked.query.iter().find(|(key, _)| key == "name").unwrap().1;
-                let run: Option<u64> = parts.get(2).map(|run| run.parse().unwrap());
-                let of_run = |it: &Artifact| run.is_none_or(|run| run == it.run);
-                let all = self.artifacts.iter().enumerate().filter(|(_, it)| it.name == *name && of_run(it));
-                let artifacts: Vec<Value> = all
-                    .map(|(index, it)| {
-                        let workflow_run = json!({ "id": it.run });
-                        json!({ "id": 500 + index, "expired": false, "created_at": it.created, "workflow_run": workflow_run })
-                    })
-                    .collect();
-                (&["actions"], Some(json!({ "artifacts": artifacts })))
-            }
-            ("GET", ["actions", "artifacts", id, "zip"]) => {
-                // The archive is represented by a number, which the stub of unzip knows.
-                let index = id.parse::<usize>().unwrap() - 500;
-                (&["actions"], Some(json!(self.artifacts[index].folder)))
-            }
-            ("GET", ["actions", "runs", id]) => {
-                (&["actions"], self.runs.iter().find(|it| is(&it["id"], id)).cloned())
-            }
+            ("GET", ["actions", rest @ ..]) => (&["actions"], self.actions(rest, asked)),
             ("GET", ["issues", number, "comments"]) => {
                 let of_it = |comment: &&Value| is(&comment["issue"], number);
                 (discussion, Some(self.comments.iter().filter(of_it).cloned().collect()))
@@ -310,6 +290,29 @@ impl State {
 }
 
 impl State {
+    /// Answers requests about runs and what they stored.
+    fn actions(&self, parts: &[&str], asked: &Asked) -> Option<Value> {
+        match parts {
+            ["artifacts"] | ["runs", _, "artifacts"] => {
+                let name = &asked.query.iter().find(|(key, _)| key == "name").unwrap().1;
+                let run: Option<u64> = parts.get(1).map(|run| run.parse().unwrap());
+                let of_run = |it: &Artifact| run.is_none_or(|run| run == it.run);
+                let all = self.artifacts.iter().enumerate().filter(|(_, it)| it.name == *name && of_run(it));
+                let artifacts: Vec<Value> = all
+                    .map(|(index, it)| {
+                        let workflow_run = json!({ "id": it.run });
+                        json!({ "id": 500 + index, "expired": false, "created_at": it.created, "workflow_run": workflow_run })
+                    })
+                    .collect();
+                Some(json!({ "artifacts": artifacts }))
+            }
+            // The archive is represented by a number, which the stub of unzip knows.
+            ["artifacts", id, "zip"] => Some(json!(self.artifacts[id.parse::<usize>().unwrap() - 500].folder)),
+            ["runs", id] => self.runs.iter().find(|it| is(&it["id"], id)).cloned(),
+            other => panic!("{other:?} isn't known here"),
+        }
+    }
+
     /// Answers requests about trees, commits and branches.
     fn objects(&self, method: &str, parts: &[&str], fields: &Value) -> Value {
         let remote = self.folder.join("server").join(format!("{REPOSITORY}.git"));

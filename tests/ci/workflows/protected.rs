@@ -15,6 +15,8 @@ fn environment(team: &Team, name: &str, change: impl Fn(&mut Value)) {
     change(state.environments.iter_mut().find(|it| it["name"] == name).unwrap());
 }
 
+type Change<'a> = &'a dyn Fn(&mut Value);
+
 /// Without reviewers, GitHub starts a job of the environment at once.
 #[test]
 fn without_reviewers_that_hold_nothing_sensitive_is_planned() {
@@ -26,7 +28,7 @@ fn without_reviewers_that_hold_nothing_sensitive_is_planned() {
     let own = |it: &mut Value| it["protection_rules"][0]["prevent_self_review"] = json!(false);
     let branches = |it: &mut Value| it["deployment_branch_policy"] = Value::Null;
     let gone = |it: &mut Value| it["name"] = json!("other");
-    let changes: [(&dyn Fn(&mut Value), &str); 5] = [
+    let changes: [(Change<'_>, &str); 5] = [
         (&none, "has no required reviewers"),
         (&empty, "has no required reviewers"),
         (&own, "or they may approve their own runs"),
