@@ -137,7 +137,7 @@ fn two_runners_are_killed_and_made_good(provider: ProviderName, store: &ObjectSt
         let left = store.text(&format!("{ledger}.jsonl"));
         store.touch_lock(ledger, false);
         std::thread::sleep(Duration::from_millis(moments[2]));
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             other.kill().unwrap();
         }
         // It was refused, was interrupted, or has found what waits for a person.

@@ -219,7 +219,9 @@ fn runs() -> impl Strategy<Value = Vec<Run>> {
     let run = run.prop_map(|(after, reviewed, edit, mishap, swap)| Run { after, reviewed, edit, mishap, swap });
     proptest::collection::vec(run, 12..=60).prop_map(|mut runs: Vec<Run>| {
         let length: i64 = runs.iter().map(|run| run.after).sum();
-        runs.iter_mut().for_each(|run| run.after = run.after * YEAR / length + 1);
+        for run in &mut runs {
+            run.after = run.after * YEAR / length + 1;
+        }
         runs
     })
 }
