@@ -1,12 +1,15 @@
 //! The workflows where the environments protect nothing, where there is no plan before the merge, and where somebody
 //! changes what must not be changed.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
-use super::team::{APPLY, PLAN, Team};
+use super::team::{APPLY, DRIFT, PLAN, Team};
 use crate::runner::ended::Ended;
 use crate::runner::repository::{Repository, ZOE};
 use crate::support::cli::example;
+use crate::support::objects::ObjectStore;
 use rolecall_model::ProviderName;
 
 /// Changes an environment of the repository.
@@ -213,4 +216,40 @@ fn further_credentials_are_handed_over_in_one_secret() {
     let pull = team.propose(1, &team.file_with(ZOE));
     team.plan(&pull).is("plan", Ended::Success);
     team.merge(&pull).is("apply", Ended::Success);
+}
+
+/// The ledger can have another home than its branch, and then needs no key.
+#[test]
+fn a_ledger_at_an_endpoint_needs_neither_a_branch_nor_its_key() {
+    let mut team = Team::hive();
+    let store = ObjectStore::start();
+    team.settings.with.insert("ledger".to_owned(), json!(store.ledger));
+    team.at_main();
+    for name in [PLAN, APPLY, DRIFT] {
+        let text = example(&format!("ci/github/{name}"));
+        let more = "      ROLECALL_CREDENTIALS: ${{ secrets.ROLECALL_CREDENTIALS }}\n";
+        team.write_workflow(name, &format!("{text}{more}"));
+    }
+    team.commit(&team.file());
+    team.git(&["push", "--quiet", "origin", "HEAD:main"]);
+    team.at_main();
+    let mut variables = String::new();
+    for (name, value) in &store.variables {
+        writeln!(variables, "{name}={value}").unwrap();
+    }
+    for name in ["rolecall-plan", "rolecall-apply", "rolecall-drift"] {
+        let secrets = team.settings.secrets.get_mut(name).unwrap();
+        secrets.remove("ROLECALL_LEDGER_KEY");
+        secrets.insert("ROLECALL_CREDENTIALS".to_owned(), variables.clone());
+    }
+    let pull = team.propose(1, &team.file_with(ZOE));
+    team.plan(&pull).is("plan", Ended::Success);
+    team.merge(&pull).is("apply", Ended::Success);
+    assert!(team.ledger().is_none());
+    let kept = store.text("hive-acme.jsonl");
+    assert!(kept.contains("zoe@acme.example") && kept.contains("\"event\":\"run-finished\""), "{kept}");
+    let drift = team.drift();
+    drift.is("drift", Ended::Success);
+    drift.is("ledger", Ended::Skipped);
+    assert!(store.text("hive-acme.jsonl").contains("\"event\":\"drift-finished\""), "{}", drift.log);
 }
