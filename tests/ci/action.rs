@@ -26,7 +26,8 @@ impl Machine {
     /// Creates a machine. `genuine`: whether the release's attestation is valid.
     fn new(genuine: bool) -> Self {
         let env = Env::new();
-        env.write(&format!("release/{NAME}/rolecall"), "#!/bin/sh\nprintf '<%s>' \"$@\"\nexit 2\n");
+        let program = "#!/bin/sh\nprintf '<%s>' \"$@\"\n[ \"$1\" = --version ] || exit 2\n";
+        env.write(&format!("release/{NAME}/rolecall"), program);
         let shell = |script: &str| {
             let done = Command::new("sh").args(["-ec", script]).current_dir(env.path("release")).status().unwrap();
             assert!(done.success());
@@ -36,9 +37,16 @@ impl Machine {
         ));
         let calls: Arc<Mutex<Vec<Vec<String>>>> = Arc::default();
         let (seen, release) = (calls.clone(), env.path("release"));
-        stub(&["gh"], &env.path("programs"), move |call| {
+        stub(&["gh", "curl"], &env.path("programs"), move |call| {
             seen.lock().unwrap().push(call.args.clone());
+            if call.program == "curl" {
+                let (url, output) = (call.args.last().unwrap(), call.args.iter().position(|it| it == "--output"));
+                let file = url.strip_prefix("https://github.com/rolecall-dev/rolecall/releases/download/v0.1.0/");
+                let copied = std::fs::copy(release.join(file.unwrap()), &call.args[output.unwrap() + 1]);
+                return (u8::from(copied.is_err()), String::new());
+            }
             match &*call.args[0] {
+                "auth" => (0, String::new()),
                 "release" => {
                     for file in [format!("{NAME}.tar.gz"), "SHA256SUMS".to_owned()] {
                         std::fs::copy(release.join(&file), Path::new(&call.folder).join(&file)).unwrap();
@@ -80,6 +88,21 @@ impl Machine {
         let version: &[(&str, &str)] = &[("VERSION", "0.1.0")];
         let said = self.step("install", &[version, variables].concat(), &self.env.path("."));
         said.status.success()
+    }
+
+    /// Runs the installer for shells, which installs to the folder `bin`. Returns what it said, and whether it succeeded.
+    fn install_by_shell(&self) -> (String, bool) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/install.sh");
+        let machine = std::env::var("PATH").unwrap();
+        let said = Command::new("sh")
+            .arg(script)
+            .env_clear()
+            .env("PATH", format!("{}:{machine}", self.env.path("programs").display()))
+            .env("ROLECALL_INSTALL_DIR", self.env.path("bin"))
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&said.stdout).into_owned() + &String::from_utf8_lossy(&said.stderr);
+        (text, said.status.success())
     }
 
     fn installed(&self) -> PathBuf {
@@ -142,4 +165,28 @@ fn what_is_typed_into_it_is_never_a_part_of_a_script() {
     let steps = action["runs"]["steps"].as_array().unwrap();
     assert_eq!(steps.len(), 2);
     assert!(steps.iter().all(|step| !step["run"].as_str().unwrap().contains("${{")));
+}
+
+/// The stub of the program has one kind of machine.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn the_installer_for_shells_installs_only_what_the_release_has() {
+    let machine = Machine::new(true);
+    let (said, done) = machine.install_by_shell();
+    assert!(done && said.contains("bin/rolecall: <--version>") && said.contains("to PATH"), "{said}");
+    assert!(machine.env.path("bin/rolecall").is_file());
+    let forged = Machine::new(false);
+    let damaged = Machine::new(true);
+    damaged.env.write(&format!("release/{NAME}.tar.gz"), "something else");
+    let unlisted = Machine::new(true);
+    unlisted.env.write("release/SHA256SUMS", "");
+    for (machine, why) in [
+        (forged, "the attestation of"),
+        (damaged, "isn't what SHA256SUMS says"),
+        (unlisted, "SHA256SUMS doesn't name"),
+    ] {
+        let (said, done) = machine.install_by_shell();
+        assert!(!done && said.contains(why), "{why}: {said}");
+        assert!(!machine.env.path("bin").exists());
+    }
 }

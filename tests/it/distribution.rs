@@ -178,3 +178,41 @@ fn a_release_has_one_version_and_says_what_is_new() {
         assert!(part.contains(&format!("version = \"{version}\"")), "{part}");
     }
 }
+
+/// Whatever installs a release names the archives that `.ci/package` makes.
+#[test]
+fn installers_name_the_archives_of_a_release() {
+    let version = env!("CARGO_PKG_VERSION");
+    let workflow = yaml(&text(".github/workflows/release.yml"));
+    let targets = workflow["jobs"]["build"]["strategy"]["matrix"]["include"].as_array().unwrap();
+    let targets: Vec<&str> = targets.iter().map(|it| it["target"].as_str().unwrap()).collect();
+    assert_eq!(targets.len(), 5);
+    let folder = tempfile::TempDir::new().unwrap();
+    let sums = folder.path().join("SHA256SUMS");
+    let sum = |target: &str| format!("{:064x}", target.len());
+    let lines = targets.iter().fold(String::new(), |text, target| {
+        let suffix = if target.contains("windows") { "zip" } else { "tar.gz" };
+        text + &format!("{}  rolecall-{version}-{target}.{suffix}\n", sum(target))
+    });
+    std::fs::write(&sums, &lines).unwrap();
+    let formula = |sums: &Path| {
+        Command::new("bash").arg(root().join(".ci/formula")).arg(version).arg(sums).output().unwrap()
+    };
+    let ruby = String::from_utf8(formula(&sums).stdout).unwrap();
+    let manifest = text("Cargo.toml");
+    let installer = text("packaging/install.sh");
+    assert!(installer.contains(&format!("ROLECALL_VERSION:-{version}}}")), "another version");
+    for target in targets.iter().filter(|target| !target.contains("windows")) {
+        let name = format!("/v{version}/rolecall-{version}-{target}.tar.gz\"\n      sha256 \"{}\"", sum(target));
+        assert!(ruby.contains(&name), "{ruby}");
+        assert!(installer.contains(&format!("target={target} ")), "{target}");
+    }
+    assert!(manifest.contains("[package.metadata.binstall.overrides.x86_64-pc-windows-msvc]"));
+    // A release that lacks an archive gets no formula.
+    std::fs::write(&sums, lines.split_once('\n').unwrap().1).unwrap();
+    let half = formula(&sums);
+    assert!(!half.status.success() && half.stdout.is_empty());
+    let entry: Value = serde_json::from_str(&text("packaging/schemastore.json")).unwrap();
+    let schema = entry["url"].as_str().unwrap().rsplit_once("/main/").unwrap().1.to_owned();
+    assert!(root().join(schema).is_file());
+}
