@@ -120,7 +120,11 @@ fn innermost(why: &dyn std::error::Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    cause.to_string()
+    let text = cause.to_string();
+    // A store explains itself in XML. One line of it is for people.
+    let message = text.split_once("<Message>").and_then(|(_, rest)| rest.split(['<', '\n']).next());
+    let status = text.split(": <").next().unwrap_or(&text);
+    message.map_or_else(|| text.clone(), |message| format!("{status}: {}", message.trim().trim_end_matches('.')))
 }
 
 /// Lets buckets use the same HTTP client as everything else.
