@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::connect::GENERATOR;
 use super::exit::{Exit, Failure};
+use super::fleet::{AtOnce, ShardOption};
 use super::load;
 use super::out::Out;
 use super::reports::Reports;
@@ -43,6 +44,8 @@ pub(super) struct AccessArgs {
     #[arg(default_value = ".")]
     paths: Vec<PathBuf>,
     #[command(flatten)]
+    shard: ShardOption,
+    #[command(flatten)]
     asked: Asked,
     /// Say of each grant why it is there, since when, and what it allows.
     #[arg(long, help_heading = OUTPUT)]
@@ -55,6 +58,8 @@ pub(super) struct AccessArgs {
     /// Reach the organisation at this URL, if no file names it.
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = CONNECTION)]
     endpoint: Option<String>,
+    #[command(flatten)]
+    at_once: AtOnce,
     #[command(flatten)]
     connection: Connection,
 }
@@ -124,7 +129,11 @@ pub(super) async fn access(args: &AccessArgs, out: &mut Out) -> Result<Exit, Fai
     args.reports.check(Format::OF_ACCESS)?;
     let loaded = loaded(args)?;
     args.reports.ensure_valid(&loaded, out)?;
-    let session = Session::reading(loaded, &Kind::ALL.iter().copied().collect(), &args.connection, out)?;
+    let session = Session::reading(loaded, &Kind::ALL.iter().copied().collect(), &args.connection, out)?.sharing(
+        &args.shard,
+        &args.at_once,
+        out,
+    )?;
     let Readings { read, failed: mut unread, exit } = session.read_all(out).await;
     let mut organizations: Vec<Access> =
         read.iter().map(|reading| reading.organization.access(&reading.live, &reading.facts)).collect();
@@ -140,6 +149,7 @@ pub(super) async fn access(args: &AccessArgs, out: &mut Out) -> Result<Exit, Fai
         format_version: ACCESS_VERSION.to_owned(),
         generator: GENERATOR.to_owned(),
         at: Timestamp::now(),
+        shard: session.part().shard(),
         partial,
         filtered: !args.asked.is_all(),
         organizations: organizations.into_iter().map(|access| filter.of(access)).collect(),

@@ -12,19 +12,21 @@ use super::applied::{document, ending, may_be_sent, nothing_yet};
 use super::confirm::{confirm, confirm_deletion, deletes_itself};
 use super::connect::GENERATOR;
 use super::exit::{Exit, Failure, sentence};
+use super::fleet::ShardOption;
 use super::interrupt::Interrupts;
 use super::organization::{Approved, Organization, run_id};
 use super::out::Out;
 use super::progress::Progress;
 use super::reports::Reports;
 use super::selection::Selected;
-use super::session::{Connections, Session};
+use super::session::{AT_ONCE, Connections, Session};
 use super::{APPROVAL, CONNECTION, Connection, OUTPUT, Paths, Planning, approval, undo};
 use crate::report::{self, Applied, Format, Outcomes, Subject};
 use rolecall_engine::apply::{Apply, Step, record_nothing_sent, record_observed};
 use rolecall_engine::ledger::{Ledger, LedgerHome};
 use rolecall_model::{
-    Action, Address, Change, Desired, Kind, Live, OrganizationPlan, Plan, ProviderName, Sealed, Unread,
+    Action, Address, Change, Desired, Kind, Live, OrganizationPlan, Plan, ProviderName, Sealed, ShardedVerb,
+    Unread,
 };
 use rolecall_plan::{Approval, ApprovalProgress, Selection, renamed, resume, seal};
 
@@ -46,6 +48,8 @@ Exit codes: 0 done, 1 error, 3 refused by a guardrail, 4 the approved plan is ou
 of date, 5 partly applied or unsure, 6 platform unreachable, 130 interrupted.
 `rolecall exit-codes` explains them.")]
 pub(super) struct ApplyArgs {
+    #[command(flatten)]
+    shard: ShardOption,
     /// Send this plan, which `plan --out` saved and somebody reviewed.
     #[arg(long, value_name = "FILE", conflicts_with = "leftovers", help_heading = APPROVAL)]
     plan: Option<PathBuf>,
@@ -115,15 +119,10 @@ fn open<'a>(args: &'a ApplyArgs, out: &mut Out) -> Result<Session<'a>, Failure> 
     }
     let named =
         [(args.plan.as_ref(), "the file of `--plan`"), (args.undo_out.as_ref(), "the file of `--undo-out`")];
-    Session::open(
-        args.paths.load(args.connection.commands),
-        &args.planning,
-        &args.connection,
-        &args.reports,
-        &named,
-        out,
-    )?
-    .selecting(&args.selected)
+    let loaded = args.paths.load(args.connection.commands);
+    let session = Session::open(loaded, &args.planning, &args.connection, &args.reports, &named, out)?;
+    let part = args.shard.part(&session.desired(), out)?;
+    session.handling(part, AT_ONCE).selecting(&args.selected)
 }
 
 pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failure> {
@@ -148,7 +147,8 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
     }
     run.print_endings();
     run.out.talk(&undo::missing(args.undo_out.as_deref()).unwrap_or_default());
-    let outcomes = Outcomes::new(GENERATOR, run.applied);
+    let mut outcomes = Outcomes::new(GENERATOR, run.applied);
+    outcomes.shard = session.part().run(ShardedVerb::Apply, exit);
     let reported = if args.reports.format == Format::Text {
         // The text was printed while the run went on.
         args.reports.save(Subject::Outcomes(&outcomes))
@@ -162,7 +162,8 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
 impl Run<'_> {
     /// Handles one organisation after the other, until the run is interrupted.
     async fn organizations(&mut self, organizations: &[Organization<'_>]) -> Result<Exit, Failure> {
-        let approved = self.args.plan.as_ref().map(|path| approval::load(path, organizations)).transpose()?;
+        let approved =
+            self.args.plan.as_ref().map(|path| approval::load(path, self.session, organizations)).transpose()?;
         let interrupts = self.interrupts;
         let mut exit = Exit::Done;
         let mut remaining = organizations.len();
@@ -339,7 +340,7 @@ impl Run<'_> {
             live = organization.read() => live?,
             () = self.interrupts.shutdown.requested() => return Err(self.interrupted(organization)),
         };
-        self.session.claim(organization, &live)?;
+        self.session.claim(organization, live.organization_id.as_ref())?;
         if live.organization == *organization.desired.organization {
             let unrecorded = |why| Failure::error(format!("{} Nothing was sent.", sentence(why)));
             let (deliveries, now) = (&organization.connected.deliveries, Timestamp::now());
@@ -434,7 +435,7 @@ impl Run<'_> {
         ledger: &mut Ledger,
         run: &str,
     ) -> Result<Exit, Failure> {
-        let connected = &organization.connected;
+        let connected = &*organization.connected;
         let approved = approved.map(seal);
         let apply = Apply {
             provider: connected.provider,

@@ -7,18 +7,37 @@ use super::confirm::name_of;
 use super::exit::{Exit, Failure};
 use super::organization::Organization;
 use super::out::Out;
+use super::session::Session;
 use super::{files, planfile};
 use crate::report;
 use rolecall_model::{Address, Code, Comparison, Finding, OrganizationPlan, Origin, OriginKind, Plan};
 use rolecall_plan::Stale;
 
 /// Reads an approved plan and checks that it is for the organisations that the files name.
-pub(super) fn load(path: &Path, organizations: &[Organization<'_>]) -> Result<Plan, Failure> {
+pub(super) fn load(
+    path: &Path,
+    session: &Session<'_>,
+    organizations: &[Organization<'_>],
+) -> Result<Plan, Failure> {
     let plan = planfile::parse(path, &files::read_text(path)?)?;
+    let own = session.part().shard();
+    if let Some(planned) = plan.shard.as_ref().filter(|planned| Some(planned.shard) != own) {
+        let this = own.map_or_else(|| "has all organisations".to_owned(), |own| format!("is {own}"));
+        let shard = planned.shard;
+        return Err(Failure::error(format!("The plan is of {shard}, and this run {this}. Nothing was sent."))
+            .hint(format!(
+                "Apply it with `--shard {}/{}`, or merge the plans of all shards.",
+                shard.number, shard.of
+            )));
+    }
     for approved in &plan.organizations {
         let identity = &approved.sealed.identity;
         let Some(organization) = organizations.iter().find(|organization| organization.desired.is(identity))
         else {
+            // The merged plan of all shards has organisations that another shard applies.
+            if session.desired().iter().any(|desired| desired.is(identity) && !session.part().has(desired)) {
+                continue;
+            }
             return Err(Failure::error(format!(
                 "The plan also has {} {}, which none of the files describes.",
                 identity.provider,

@@ -14,7 +14,7 @@ use super::session::Session;
 use super::versions::{At, FileVersion, load_version};
 use super::{APPROVAL, Paths, Planning, load};
 use crate::report;
-use rolecall_config::{Content, Disk, Loaded, Source, Version, differences, load_contents};
+use rolecall_config::{Content, Disk, Loaded, Recheck, Source, Version, differences, load_contents};
 use rolecall_model::{
     Address, Code, Comparison, DeletedBy, Desired, DiffLine, Email, Facts, Finding, Guardrail, LastInSync, Live,
     OrganizationPlan, OriginKind, Place, Plan, Together, Undescribed,
@@ -49,15 +49,18 @@ pub(super) struct Base {
 
 impl BaseOptions {
     /// Loads the files of a run and their base. With other versions of the files, the files of the run are the sum of all.
-    pub fn load(
+    pub fn load<'a>(
         &self,
         paths: &Paths,
         planning: &Planning,
-        commands: Commands,
-    ) -> Result<(Loaded, Option<Base>), Failure> {
+        commands: &'a Commands,
+    ) -> Result<(Loaded, Option<Base>, Option<Recheck<'a>>), Failure> {
+        let Some(name) = &self.base else {
+            let (loaded, recheck) = paths.load_heads(commands, &planning.asserted);
+            return Ok((loaded, None, recheck));
+        };
         let now = paths.now();
-        let mut loaded = Loaded { now: paths.now, ..load(&paths.paths, &commands, now) };
-        let Some(name) = &self.base else { return Ok((loaded, None)) };
+        let mut loaded = Loaded { now: paths.now, ..load(&paths.paths, commands, now) };
         let version = load_version("--base", name, At::Fork, &paths.paths, (&loaded, now))?;
         let mut alone = Vec::new();
         if !self.with.is_empty() && !loaded.has_errors() {
@@ -86,7 +89,7 @@ impl BaseOptions {
                 planning.tighten(desired);
             }
         }
-        Ok((loaded, Some(Base { version, with: self.with.clone(), alone })))
+        Ok((loaded, Some(Base { version, with: self.with.clone(), alone }), None))
     }
 
     /// Returns how a run with this plan ends. Adds what nobody asked for to the warnings of the plan.

@@ -163,6 +163,29 @@ pub(super) async fn connect(
     config.open(desired, connection, pool)
 }
 
+/// Opens the connection to the embedded sandbox.
+#[cfg(feature = "sandbox")]
+pub(super) async fn sandbox(
+    desired: &Desired,
+    connection: &Connection,
+    pool: &ConnectionPool,
+    resume: bool,
+) -> Result<Connected, Failure> {
+    super::embedded::connect(desired, connection, pool, resume).await
+}
+
+/// Fails, because there is no sandbox.
+#[cfg(not(feature = "sandbox"))]
+#[expect(clippy::unused_async, reason = "as with the sandbox")]
+pub(super) async fn sandbox(
+    _: &Desired,
+    _: &Connection,
+    _: &ConnectionPool,
+    _: bool,
+) -> Result<Connected, Failure> {
+    Err(Failure::error("This rolecall was built without the sandbox.").hint("Build it with the default features."))
+}
+
 /// The parts of a connection, to a platform or to the sandbox.
 pub(super) struct ConnectionConfig<'a> {
     pub endpoint: Url,
@@ -212,7 +235,7 @@ impl ConnectionConfig<'_> {
             endpoint,
             contexts,
         };
-        let quota = provider.budget(desired).map(|quota| {
+        let quota = provider.budget(desired).map(|quota| pool.share(quota)).map(|quota| {
             let scale = minute.as_secs_f64() / 60.0;
             Quota { window: quota.window.mul_f64(scale), ..quota }
         });

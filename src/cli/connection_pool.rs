@@ -12,8 +12,8 @@ use super::out::talk;
 use crate::report::plural;
 use rolecall_graphql::storage::{Cache, FileBudget, FileCheckpoint, StorageEvent};
 use rolecall_graphql::{
-    BackpressureTransport, HttpSettings, HttpTransport, OnWait, Quota, Quotas, RateLimitTransport, RunCache,
-    Transport,
+    BackpressureTransport, Clients, HttpSettings, HttpTransport, OnWait, Quota, Quotas, RateLimitTransport,
+    RunCache, Transport,
 };
 
 /// The connection to one platform with one credential.
@@ -60,6 +60,9 @@ pub(super) struct ConnectionPool {
     open: Mutex<BTreeMap<[u8; 32], PlatformConnection>>,
     /// The request budget of each platform, by its name.
     budgets: Mutex<BTreeMap<String, Arc<FileBudget>>>,
+    clients: Clients,
+    /// The number of machines that share every rate limit, or 0 if there is only this one.
+    pub shards: usize,
     /// The URL of the sandbox that serves each world.
     #[cfg(feature = "sandbox")]
     sandboxes: tokio::sync::Mutex<BTreeMap<String, Url>>,
@@ -85,7 +88,7 @@ impl ConnectionPool {
         if let Some(connection) = open.get(&credential_fingerprint) {
             return Ok(connection.clone());
         }
-        let mut transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings)?);
+        let mut transport: Arc<dyn Transport> = Arc::new(HttpTransport::sharing(settings, &self.clients)?);
         transport = Arc::new(BackpressureTransport::new(transport, Arc::new(print_backpressure)));
         let mut connection = PlatformConnection {
             transport: Arc::clone(&transport),
@@ -108,9 +111,27 @@ impl ConnectionPool {
         Ok(connection)
     }
 
+    /// Returns the part of a rate limit that this machine may use. The machines don't see each other's requests.
+    pub fn share(&self, quota: Quota) -> Quota {
+        Quota { requests: (quota.requests / self.shards.max(1)).max(1), ..quota }
+    }
+
+    /// Returns how many requests are to be sent and how long they take. Requests of the last minute count against
+    /// the limit.
+    pub fn estimate(&self, cache: &Cache, requests: usize, quota: Quota) -> String {
+        let before = self.expect(cache, requests, quota);
+        let minutes = (before + requests).saturating_sub(1) / quota.requests.max(1);
+        let time = if minutes == 0 || requests == 0 {
+            "less than a minute".to_owned()
+        } else {
+            format!("about {minutes} to {} min", minutes + 1)
+        };
+        format!("about {}, {time} at {} a minute", plural(requests, "request"), quota.requests)
+    }
+
     /// Announces requests to a platform with a rate limit. Returns how many earlier requests still count against
     /// the limit.
-    pub fn expect(&self, cache: &Cache, requests: usize, quota: Quota) -> usize {
+    fn expect(&self, cache: &Cache, requests: usize, quota: Quota) -> usize {
         let budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(budget) = budgets.get(&cache.platform) else { return 0 };
         budget.expect(requests);

@@ -9,6 +9,7 @@ use super::ci::{Ci, Setup};
 use super::connect::{Connected, FOLDER, GENERATOR, ledger_of, site as site_of};
 use super::credential;
 use super::exit::{Exit, Failure, sentence};
+use super::fleet::{AtOnce, ShardOption, in_lanes};
 use super::job;
 use super::organization::{Organization, check_ledger_identity, run_id};
 use super::out::Out;
@@ -44,12 +45,16 @@ platform is unreachable, or the credential lacks something. `rolecall exit-codes
 explains them.")]
 pub(super) struct DoctorArgs {
     #[command(flatten)]
+    shard: ShardOption,
+    #[command(flatten)]
     paths: Paths,
     /// Also ask the CI system what of its set-up is missing, with its program `gh` or `glab`.
     #[arg(long, value_enum, help_heading = CI)]
     ci: Option<Ci>,
     #[command(flatten)]
     reports: Reports,
+    #[command(flatten)]
+    at_once: AtOnce,
     #[command(flatten)]
     connection: Connection,
 }
@@ -68,23 +73,32 @@ pub(super) async fn doctor(args: &DoctorArgs, out: &mut Out) -> Result<Exit, Fai
     let loaded = args.paths.load(args.connection.commands);
     args.reports.ensure_not_an_input(&loaded.paths().collect::<Vec<_>>())?;
     let (session, errors) = Session::examining(loaded, &args.connection, out)?;
-    let mut organizations = Vec::new();
-    for desired in session.desired() {
+    let session = session.sharing(&args.shard, &args.at_once, out)?;
+    let mut connected = Vec::new();
+    for desired in session.selected() {
+        connected.push((desired, session.connect(desired, false).await));
+    }
+    let now = args.paths.now();
+    let examined = async |(desired, connected): &(&Desired, Result<Organization<'_>, Failure>), _: &Out| {
         let mut checks = Vec::new();
-        match session.connect(desired, false).await {
+        match connected {
             Err(failure) => {
-                checks.extend(unconnected(desired, &failure));
+                checks.extend(unconnected(desired, failure));
                 checks.extend(unconnected_ledger(desired, &args.connection));
             }
-            Ok(organization) => examine(&organization, args.paths.now(), &mut checks).await,
+            Ok(organization) => examine(organization, now, &mut checks).await,
         }
-        organizations.push(Examined {
+        Examined {
             provider: desired.provider,
             organization: desired.organization.value.clone(),
             file: desired.place.file.to_string(),
             checks,
-        });
-    }
+        }
+    };
+    let lane = |(_, connected): &(&Desired, Result<Organization<'_>, Failure>)| {
+        connected.as_ref().ok().map(Organization::lane)
+    };
+    let organizations = in_lanes(&connected, lane, args.at_once.organizations_at_once, examined, out).await;
     let mut job: Vec<Check> = errors.iter().map(|error| of_finding(Topic::Files, error)).collect();
     job.extend(job::checks(&session.desired()));
     if let Some(ci) = args.ci {
@@ -96,6 +110,7 @@ pub(super) async fn doctor(args: &DoctorArgs, out: &mut Out) -> Result<Exit, Fai
         format_version: DOCTOR_VERSION,
         generator: GENERATOR,
         at: Timestamp::now(),
+        shard: session.part().shard(),
         organizations,
         job,
     };
@@ -155,7 +170,7 @@ fn unconnected_ledger(desired: &Desired, connection: &Connection) -> Vec<Check> 
 }
 
 async fn examine(organization: &Organization<'_>, now: Timestamp, checks: &mut Vec<Check>) {
-    let Organization { desired, connected, .. } = organization;
+    let (desired, connected) = (organization.desired, &*organization.connected);
     let is_sandbox = connected.site.host == SANDBOX_HOST;
     for (name, credential) in desired.credentials.iter().filter(|_| !is_sandbox) {
         let says = format!("The credential `{name}` comes from {}.", origin(&credential.value));
@@ -263,7 +278,7 @@ fn is_unreached(error: &ReadError) -> bool {
 
 /// Returns whose the credential is, and when it ends, as far as that is known.
 fn owner(organization: &Organization<'_>, live: &Live, facts: &Facts, now: Timestamp) -> Check {
-    let Organization { desired, connected, .. } = organization;
+    let (desired, connected) = (organization.desired, &*organization.connected);
     let signs_in = connected.caller.key(facts);
     let key = signs_in.or(desired.own_key.as_ref().map(|own| &own.value));
     match (&live.caller, key, &desired.own_user) {

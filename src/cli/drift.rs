@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::connect::GENERATOR;
 use super::exit::{Exit, Failure, sentence};
+use super::fleet::{AtOnce, ShardOption};
 use super::notify::Notify;
 use super::organization::{Organization, run_id};
 use super::out::Out;
@@ -14,7 +15,7 @@ use super::silence::{Silence, report_silence};
 use super::{Connection, Paths, Planning};
 use crate::report::{self, Format, Subject};
 use rolecall_engine::ledger::record_drift;
-use rolecall_model::{Completeness, Desired, HoldClass, Identity, Job, OrganizationPlan, Past, Plan};
+use rolecall_model::{Completeness, Desired, HoldClass, Identity, Job, OrganizationPlan, Past, Plan, ShardedVerb};
 use rolecall_plan::desired_hash;
 
 /// Show how live differs from the files.
@@ -34,6 +35,8 @@ rotation is overdue or an apply is (with --max-silence), 6 platform unreachable.
 `rolecall exit-codes` explains them.")]
 pub(super) struct DriftArgs {
     #[command(flatten)]
+    shard: ShardOption,
+    #[command(flatten)]
     paths: Paths,
     #[command(flatten)]
     planning: Planning,
@@ -46,14 +49,18 @@ pub(super) struct DriftArgs {
     #[command(flatten)]
     reports: Reports,
     #[command(flatten)]
+    at_once: AtOnce,
+    #[command(flatten)]
     connection: Connection,
 }
 
 pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check(Format::OF_PLANS)?;
-    let loaded = args.paths.load(args.connection.commands);
+    let (loaded, recheck) = args.paths.load_heads(&args.connection.commands, &args.planning.asserted);
     args.metrics.check(&loaded, &args.reports)?;
     let session = Session::open(loaded, &args.planning, &args.connection, &args.reports, &[], out)?
+        .rechecking(recheck)
+        .sharing(&args.shard, &args.at_once, out)?
         .noticing(args.silence.of(&[Job::Apply]));
     let notifier = args.notify.check(&args.connection)?;
     let (mut plan, organizations, mut exit) = session.survey_all(out).await;
@@ -65,6 +72,7 @@ pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failu
         exit = exit.and(Exit::Error);
     }
     exit = exit.and(report_silence(&plan, out));
+    plan.shard = session.part().run(ShardedVerb::Drift, exit);
     let now = Timestamp::now();
     // If one report fails, the others are still written.
     let mut written = vec![args.reports.write(Subject::Drift(&plan), out)];
@@ -74,8 +82,10 @@ pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failu
     }
     written.push(args.metrics.write(|before| metrics(&plan, now, &session, before)));
     if let Some(notifier) = notifier {
-        let desired =
-            |identity: &Identity| session.selected().find(|desired| desired.is(identity)).map(desired_hash);
+        let desired = |identity: &Identity| {
+            let head = session.selected().find(|desired| desired.is(identity))?;
+            session.whole(head).ok().map(|desired| desired_hash(&desired))
+        };
         written.push(notifier.notify(&plan, now, desired, out).await);
     }
     Ok(out.settle(exit, written))

@@ -46,6 +46,21 @@ impl Exit {
         }
     }
 
+    /// Returns the exit code with this number.
+    pub fn of(code: u8) -> Option<Self> {
+        const ALL: [Exit; 8] = [
+            Exit::Done,
+            Exit::Error,
+            Exit::Differences,
+            Exit::Refused,
+            Exit::Stale,
+            Exit::Partial,
+            Exit::Unreachable,
+            Exit::Interrupted,
+        ];
+        ALL.into_iter().find(|exit| *exit as u8 == code)
+    }
+
     /// Returns the ending of one organisation in words.
     pub fn as_str(self) -> &'static str {
         match self {

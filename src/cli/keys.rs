@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::connect::GENERATOR;
 use super::exit::{Exit, Failure};
+use super::fleet::{AtOnce, Part, ShardOption};
 use super::out::Out;
 use super::reports::{MetricsFile, Reports};
 use super::session::{Readings, Session};
@@ -35,6 +36,8 @@ Exit codes: 0 shown, 1 error or an incomplete list, 2 a key is due or expires
 (`--expiring-within`), 6 platform unreachable. `rolecall exit-codes` explains them.")]
 pub(super) struct KeysArgs {
     #[command(flatten)]
+    shard: ShardOption,
+    #[command(flatten)]
     paths: Paths,
     /// End with 2 if a key expires, or its next step is due, within this time, such as 14d or 36h. All keys are listed, and
     /// these are marked.
@@ -47,6 +50,8 @@ pub(super) struct KeysArgs {
     metrics: MetricsFile,
     #[command(flatten)]
     reports: Reports,
+    #[command(flatten)]
+    at_once: AtOnce,
     #[command(flatten)]
     connection: Connection,
 }
@@ -71,8 +76,11 @@ pub(super) async fn keys(args: &KeysArgs, out: &mut Out) -> Result<Exit, Failure
     let loaded = args.paths.load(args.connection.commands);
     args.reports.ensure_valid(&loaded, out)?;
     args.metrics.check(&loaded, &args.reports)?;
-    let (loaded, without_keys) = with_keys(loaded);
-    let session = Session::reading(loaded, &[Kind::Key].into(), &args.connection, out)?;
+    let all: Vec<&Desired> = loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect();
+    let part = args.shard.part(&all, out)?;
+    let (loaded, without_keys) = with_keys(loaded, &part);
+    let session = Session::reading(loaded, &[Kind::Key].into(), &args.connection, out)?
+        .handling(part, args.at_once.organizations_at_once);
     let begun = Timestamp::now();
     let Readings { read, failed: mut unread, mut exit } = session.read_all(out).await;
     let now = args.paths.now();
@@ -97,6 +105,7 @@ pub(super) async fn keys(args: &KeysArgs, out: &mut Out) -> Result<Exit, Failure
         format_version: KEYS_VERSION.to_owned(),
         generator: GENERATOR.to_owned(),
         at: now,
+        shard: session.part().shard(),
         partial: false,
         expiring_within: args.expiring_within.as_ref().map(|within| within.typed.clone()),
         organizations,
@@ -122,17 +131,20 @@ fn metrics(report: &KeysReport, before: &str) -> String {
 }
 
 /// Takes the organisations out whose API has no operations for keys. They aren't read.
-fn with_keys(mut loaded: Loaded) -> (Loaded, Vec<Unread>) {
+fn with_keys(mut loaded: Loaded, part: &Part) -> (Loaded, Vec<Unread>) {
     let rules = |desired: &Desired| rolecall_providers::rules(desired.provider);
     let has_keys = |file: &mut LoadedFile| {
         file.desired.as_ref().is_none_or(|desired| rules(desired).capabilities().kinds.contains(&Kind::Key))
     };
     let without: Vec<LoadedFile> = loaded.files.extract_if(.., |file| !has_keys(file)).collect();
-    let without = without.into_iter().filter_map(|file| file.desired).map(|desired| Unread {
-        provider: desired.provider,
-        why: no_operations(rules(&desired)),
-        organization: desired.organization.value,
-    });
+    let without =
+        without.into_iter().filter_map(|file| file.desired).filter(|desired| part.has(desired)).map(|desired| {
+            Unread {
+                provider: desired.provider,
+                why: no_operations(rules(&desired)),
+                organization: desired.organization.value,
+            }
+        });
     let mut without: Vec<Unread> = without.collect();
     without.sort();
     (loaded, without)

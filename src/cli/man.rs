@@ -34,7 +34,7 @@ pub(super) fn man(args: &ManArgs, out: &mut Out) -> Result<Exit, Failure> {
             std::fs::create_dir(folder).map_err(failed)?;
         }
         command.build();
-        let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set());
+        let verbs = command.get_subcommands().filter(|verb| verb.get_name() != "exit-codes");
         for command in std::iter::once(&command).chain(verbs) {
             let man = Man::new(command.clone());
             std::fs::write(folder.join(man.get_filename()), page(&man).map_err(failed)?).map_err(failed)?;

@@ -20,6 +20,7 @@ mod embedded;
 mod exit;
 mod exit_codes;
 mod files;
+mod fleet;
 mod head;
 mod import;
 mod import_people;
@@ -29,6 +30,7 @@ mod job;
 mod keys;
 mod ledger;
 mod man;
+mod merge;
 mod notify;
 mod offboard;
 mod offer;
@@ -69,13 +71,14 @@ use exit::Failure;
 use ledger::LedgerPlace;
 use offer::Offer;
 use out::Out;
-use rolecall_config::Loaded;
+use rolecall_config::{Loaded, Recheck, load_heads};
 use rolecall_model::{Address, Desired, Limit, length_of_time};
 pub use schema::{SCHEMAS, SchemaName, schema_text};
 
 /// The headings of options in help. Every verb lists the options that it shares with others under the same
 /// headings, in this order. Only `apply` and `validate` have options under [`APPROVAL`], only `init`, `import`,
 /// `pull` and `onboard` under [`WHAT_TO_WRITE`], only `access` under [`WHICH_ACCESS`], and only `drift` under [`NOTIFICATION`].
+const WHICH_ORGANIZATIONS: &str = "Which organisations";
 const APPROVAL: &str = "Approval";
 const WHAT_TO_WRITE: &str = "What to write";
 const WHICH_CHANGES: &str = "Which changes";
@@ -95,7 +98,7 @@ const GLOBAL: &str = "Global";
     version,
     disable_help_flag = true,
     disable_version_flag = true,
-    after_help = "`rolecall exit-codes` explains the exit codes. `rolecall VERB --help` has examples.",
+    after_help = "`rolecall exit-codes` lists exit codes, `rolecall man` the manual, `rolecall help VERB` examples.",
     max_term_width = 110
 )]
 pub struct Cli {
@@ -146,9 +149,11 @@ enum Verb {
     Access(access::AccessArgs),
     Keys(keys::KeysArgs),
     Render(render::RenderArgs),
+    Merge(merge::MergeArgs),
     Show(show::ShowArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
+    #[command(hide = true)]
     Man(man::ManArgs),
     #[command(hide = true)]
     ExitCodes(exit_codes::ExitCodesArgs),
@@ -180,6 +185,16 @@ impl Paths {
     /// Reads and checks the files.
     fn load(&self, commands: Commands) -> Loaded {
         Loaded { now: self.now, ..load(&self.paths, &commands, self.now()) }
+    }
+
+    /// Reads and checks the files, and keeps only their heads if the run handles one organisation after the other.
+    fn load_heads<'a>(&self, commands: &'a Commands, asserted: &[Address]) -> (Loaded, Option<Recheck<'a>>) {
+        // Whether a file manages what `--assert` names, its entries say.
+        if !asserted.is_empty() {
+            return (self.load(*commands), None);
+        }
+        let (loaded, recheck) = load_heads(&self.paths, commands, self.now(), rolecall_providers::format);
+        (Loaded { now: self.now, ..loaded }, Some(recheck))
     }
 
     /// Returns the time at which access ends that the files give until then.
@@ -335,6 +350,7 @@ async fn run(verb: Verb, out: &mut Out) -> Result<Exit, Failure> {
         Verb::Access(args) => access::access(&args, out).await,
         Verb::Keys(args) => keys::keys(&args, out).await,
         Verb::Render(args) => render::render(&args, out),
+        Verb::Merge(args) => merge::merge(&args, out),
         Verb::Show(args) => show::show(&args, out),
         Verb::Schema(args) => Ok(schema::schema(&args, out)),
         Verb::Completions(args) => Ok(completions::completions(&args, out)),

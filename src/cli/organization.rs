@@ -1,6 +1,7 @@
 //! One organisation of a run: its file and the connection to its platform.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -30,7 +31,7 @@ pub(super) struct Approved<'a> {
 /// One organisation of a run: its file and the connection to its platform.
 pub(super) struct Organization<'a> {
     pub desired: &'a Desired,
-    pub connected: Connected,
+    pub connected: Arc<Connected>,
     pub asserted: BTreeSet<Address>,
     pub selection: Selection,
     /// The time at which it is planned. `None` is the time of each plan.
@@ -87,20 +88,40 @@ impl Organization<'_> {
         check_ledger_identity(self.desired, &self.connected.site, &self.connected.ledger, records)
     }
 
+    /// Returns the same organisation with everything that its file asks for.
+    pub fn with<'b>(&self, desired: &'b Desired) -> Organization<'b> {
+        Organization {
+            desired,
+            connected: Arc::clone(&self.connected),
+            asserted: self.asserted.clone(),
+            selection: self.selection.clone(),
+            now: self.now,
+            horizon: self.horizon,
+            max_silence: self.max_silence.clone(),
+            warnings: self.warnings.clone(),
+        }
+    }
+
+    /// Returns what the organisation shares with those that have to wait for it: a rate limit, or otherwise a credential.
+    pub fn lane(&self) -> [u8; 32] {
+        let Connected { provider, platform, credential_fingerprint, .. } = &*self.connected;
+        if provider.budget(self.desired).is_some() { *platform } else { *credential_fingerprint }
+    }
+
     pub async fn read(&self) -> Result<Live, Failure> {
-        let Connected { provider, reader, .. } = &self.connected;
+        let Connected { provider, reader, .. } = &*self.connected;
         provider.read(reader, self.desired).await.map_err(|error| Failure::unread(&self.name(), *provider, &error))
     }
 
     pub async fn survey(&self, live: &Live) -> Result<Inventory, Failure> {
-        let Connected { provider, reader, .. } = &self.connected;
+        let Connected { provider, reader, .. } = &*self.connected;
         let found = provider.survey(reader, self.desired, live).await;
         found.map_err(|error| Failure::unread(&self.name(), *provider, &error))
     }
 
     /// Returns what the credential may do, of what an apply of the file may need.
     pub async fn permissions(&self, live: &Live) -> Vec<Answered> {
-        let Connected { provider, reader, .. } = &self.connected;
+        let Connected { provider, reader, .. } = &*self.connected;
         provider.permissions(reader, self.desired, live).await
     }
 

@@ -1,6 +1,7 @@
 //! Writes to stdout and stderr. Results go to stdout, and everything else to stderr.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 use super::exit::{Exit, Failure};
 use crate::report;
@@ -28,9 +29,21 @@ pub(super) fn width() -> Option<usize> {
 pub(crate) struct Out {
     /// The first error that occurred while a result was written.
     broken: Option<io::Error>,
+    /// The text that is to be written later. `None` if everything is written at once.
+    held: Option<Mutex<String>>,
 }
 
 impl Out {
+    /// Returns an output that keeps what it is to write to stderr, for work that is done beside other work.
+    pub fn held() -> Self {
+        Self { held: Some(Mutex::default()), ..Self::default() }
+    }
+
+    /// Takes everything that was kept.
+    pub fn take_held(self) -> String {
+        self.held.map(|held| held.into_inner().unwrap_or_else(PoisonError::into_inner)).unwrap_or_default()
+    }
+
     /// Writes a part of the result to stdout.
     pub fn result(&mut self, text: &str) {
         if self.broken.is_some() {
@@ -43,9 +56,11 @@ impl Out {
     }
 
     /// Writes progress, warnings and hints to stderr. A closed stderr is not an error.
-    #[expect(clippy::unused_self, reason = "only callers with an Out should write")]
     pub fn talk(&self, text: &str) {
-        talk(text);
+        match &self.held {
+            Some(held) => held.lock().unwrap_or_else(PoisonError::into_inner).push_str(text),
+            None => talk(text),
+        }
     }
 
     pub fn findings(&self, findings: &[Finding], sources: &[&Source]) {

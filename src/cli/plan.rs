@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use super::base::BaseOptions;
 use super::exit::{Exit, Failure};
 use super::files::{self, Readers};
+use super::fleet::{AtOnce, ShardOption};
 use super::out::Out;
 use super::reports::{Reports, ensure_not_an_input};
 use super::selection::Selected;
@@ -14,7 +15,7 @@ use super::session::Session;
 use super::silence::{Silence, report_silence};
 use super::{CONNECTION, Connection, OUTPUT, Paths, Planning};
 use crate::report::{self, Format, Subject};
-use rolecall_model::{Guardrail, Job, Plan};
+use rolecall_model::{Guardrail, Job, Plan, Shard, ShardedVerb};
 
 /// Show the changes that an apply would make.
 ///
@@ -35,6 +36,8 @@ Exit codes: 0 planned, 1 error, 2 changes (with --detailed-exitcode) or a silent
 job (with --max-silence), 3 refused by a guardrail, 6 platform unreachable.
 `rolecall exit-codes` explains them.")]
 pub(super) struct PlanArgs {
+    #[command(flatten)]
+    shard: ShardOption,
     #[command(flatten)]
     base: BaseOptions,
     #[command(flatten)]
@@ -61,6 +64,8 @@ pub(super) struct PlanArgs {
     #[arg(long, help_heading = OUTPUT)]
     show_mutations: bool,
     #[command(flatten)]
+    at_once: AtOnce,
+    #[command(flatten)]
     connection: Connection,
 }
 
@@ -73,10 +78,12 @@ enum AsVerb {
 fn open<'a>(args: &'a PlanArgs, out: &mut Out) -> Result<Session<'a>, Failure> {
     args.reports.check(Format::OF_PLANS)?;
     let named = [(args.out.as_ref(), "the file of `--out`")];
-    let (loaded, base) = args.base.load(&args.paths, &args.planning, args.connection.commands)?;
+    let (loaded, base, recheck) = args.base.load(&args.paths, &args.planning, &args.connection.commands)?;
     let session = Session::open(loaded, &args.planning, &args.connection, &args.reports, &named, out)?;
     let max_silence = args.silence.of(&[Job::Apply, Job::Drift]);
     Ok(session
+        .rechecking(recheck)
+        .sharing(&args.shard, &args.at_once, out)?
         .selecting(&args.selected)?
         .comparing(base)
         .noticing(max_silence)
@@ -99,6 +106,7 @@ pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure
             exit = exit.and(Exit::Differences);
         }
     }
+    plan.shard = session.part().run(ShardedVerb::Plan, exit);
     let mut written = vec![args.reports.write(Subject::Plan(&plan), out)];
     if args.show_mutations && args.reports.format == Format::Text {
         out.result(&format!("\n{}", report::mutations(&plan)));
@@ -141,8 +149,13 @@ fn next_step(args: &PlanArgs, plan: &Plan, path: &Path) -> String {
     let paths: Vec<String> = args.paths.paths.iter().map(|path| path.display().to_string()).collect();
     let asserted: Vec<String> =
         args.planning.asserted.iter().map(|address| format!(" --assert '{address}'")).collect();
+    let shard = plan.shard.as_ref().map(|run| {
+        let Shard { number, of } = run.shard;
+        format!(" --shard {number}/{of}")
+    });
     format!(
-        "{who}`rolecall apply{sandbox}{} --plan {} {}` applies it.",
+        "{who}`rolecall apply{sandbox}{}{} --plan {} {}` applies it.",
+        shard.unwrap_or_default(),
         asserted.concat(),
         path.display(),
         paths.join(" ")

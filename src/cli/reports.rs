@@ -10,9 +10,9 @@ use super::exit::Failure;
 use super::files::{self, Readers, write_text};
 use super::offer::{self, Offer};
 use super::out::{self, Out};
-use crate::report::{Format, Layout, Subject, render};
+use crate::report::{self, Format, Layout, Subject, render};
 use rolecall_config::{Loaded, Source};
-use rolecall_model::{Finding, list_of};
+use rolecall_model::{Finding, Plan, list_of};
 
 /// Options that choose the format on stdout, and further formats in files.
 #[derive(Clone, Debug, Args)]
@@ -103,6 +103,14 @@ impl Reports {
             return Err(Failure::findings(Vec::new()));
         }
         Ok(())
+    }
+
+    /// Prints the warnings of a saved plan. As in `plan`, text has them beside the plan.
+    pub fn warn(&self, plan: &Plan, out: &Out) {
+        if self.format == Format::Text {
+            let warnings = plan.organizations.iter().flat_map(|organization| &organization.warnings);
+            warnings.for_each(|warning| out.talk(&report::warning(warning)));
+        }
     }
 
     /// Writes every format that was asked for. If one of the files can't be written, the others still are.

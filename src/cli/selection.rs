@@ -9,7 +9,7 @@ use super::WHICH_CHANGES;
 use super::exit::Failure;
 use super::offer::{self, Offer};
 use crate::report;
-use rolecall_model::{Desired, Pattern, ProviderName, list_of};
+use rolecall_model::{Address, Desired, Kind, Pattern, ProviderName, Scope, list_of};
 use rolecall_plan::{Selection, Unselectable};
 
 /// Options that choose the changes of a plan.
@@ -132,4 +132,37 @@ pub(super) fn failure(organization: &str, wrong: &[Unselectable]) -> Failure {
         texts.join("; ")
     ))
     .hint("`rolecall plan` shows all changes. To exclude a change, also exclude what needs it.")
+}
+
+/// Returns whether the file manages this entity, because it lists it or manages all entities of its kind.
+pub(super) fn manages(desired: &Desired, address: &Address) -> bool {
+    let id_free = Address { id: None, ..address.clone() };
+    match address.kind {
+        Kind::Organization => true,
+        Kind::Team => {
+            desired.manage.teams == Scope::All
+                || desired.teams.iter().any(|team| {
+                    let mut names = std::iter::once(&team.name).chain(team.previously.keys());
+                    names.any(|name| Address::team(name) == id_free)
+                })
+        }
+        Kind::Role => {
+            desired.manage.roles == Scope::All
+                || desired.roles.iter().any(|role| {
+                    let mut names = std::iter::once(&role.name).chain(role.previously.keys());
+                    names.any(|name| Address::role(name) == id_free)
+                })
+        }
+        Kind::User => {
+            desired.manage.users == Scope::All
+                || desired.users.iter().any(|user| Address::user(&user.email) == id_free)
+        }
+        Kind::Invitation => {
+            desired.manage.users == Scope::All
+                || desired.users.iter().any(|user| Address::invitation(&user.email) == id_free)
+        }
+        Kind::Key => {
+            desired.manage.keys == Scope::All || desired.keys.iter().any(|key| Address::key(&key.name) == id_free)
+        }
+    }
 }

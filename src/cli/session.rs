@@ -1,29 +1,30 @@
 //! Loads the files, connects to each organisation and plans it. Shared by `plan`, `apply` and `drift`.
 
+mod estimate;
+mod whole;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::SignedDuration;
 
 use super::base::Base;
-use super::connect::{Connected, connect};
+use super::connect::{connect, sandbox};
 use super::connection_pool::ConnectionPool;
 use super::exit::{Exit, Failure};
+use super::fleet::{AtOnce, Part, ShardOption, in_lanes};
 use super::ledger::LedgerPlace;
 use super::organization::Organization;
 use super::out::Out;
 use super::reports::Reports;
-use super::selection::Selected;
+use super::selection::{Selected, manages};
 use super::{Connection, HORIZON, Planning};
-use crate::report;
-use rolecall_config::{Loaded, LoadedFile, Source, Version};
+use rolecall_config::{Loaded, LoadedFile, Recheck, Source, Version};
 use rolecall_engine::ledger::{Ledger, ReadLedger};
-use rolecall_graphql::Quota;
-use rolecall_graphql::storage::Cache;
 use rolecall_model::{
     Address, Code, Desired, Facts, Finding, Inventory, Kind, Live, OrganizationPlan, Placed, Plan, Quirk,
-    RemoteId, Scope, Unread, Warning, list_of,
+    RemoteId, Unread, Warning, list_of,
 };
 use rolecall_plan::{MaxSilence, wrong_organization};
 
@@ -32,9 +33,15 @@ pub(super) struct Session<'a> {
     planning: &'a Planning,
     connection: &'a Connection,
     loaded: Loaded,
+    /// Reads the files of which `loaded` has only the heads.
+    recheck: Option<Recheck<'a>>,
     pool: ConnectionPool,
     /// The selected part of each plan.
     selected: Selected,
+    /// The organisations that this run handles.
+    part: Part,
+    /// The most organisations that are read at once.
+    at_once: usize,
     /// The version of the files that each plan is compared with.
     base: Option<Base>,
     /// Whether each plan says what its credential lacks for an apply.
@@ -68,6 +75,9 @@ pub(super) struct Reading<'a> {
     pub live: Live,
     pub facts: Facts,
 }
+
+/// The most organisations that are read at once, if no option says it.
+pub(super) const AT_ONCE: usize = 4;
 
 /// The platform that an organisation is on, and its own id there.
 type OrganizationKey = ([u8; 32], RemoteId);
@@ -157,8 +167,11 @@ impl<'a> Session<'a> {
             planning,
             connection,
             loaded,
+            recheck: None,
             pool: ConnectionPool::default(),
             selected: Selected::default(),
+            part: Part::default(),
+            at_once: AT_ONCE,
             base: None,
             asks_permissions: false,
             max_silence: None,
@@ -173,6 +186,24 @@ impl<'a> Session<'a> {
                 .hint("Run each organisation by itself, or leave `--ledger` out."));
         }
         Ok(session)
+    }
+
+    /// Restricts the session to its share of the organisations.
+    pub fn sharing(self, shard: &ShardOption, at_once: &AtOnce, out: &Out) -> Result<Self, Failure> {
+        let part = shard.part(&self.desired(), out)?;
+        Ok(self.handling(part, at_once.organizations_at_once))
+    }
+
+    /// Restricts the session to some of the organisations, and reads at most so many of them at once.
+    pub fn handling(self, part: Part, at_once: usize) -> Self {
+        let mut session = Self { part, at_once, ..self };
+        session.pool.shards = session.part.shard().map_or(0, |shard| shard.of);
+        session
+    }
+
+    /// Returns the organisations that this run handles.
+    pub fn part(&self) -> &Part {
+        &self.part
     }
 
     /// Restricts the session to the selected part of each plan.
@@ -222,9 +253,10 @@ impl<'a> Session<'a> {
         self.loaded.sources().collect()
     }
 
-    /// Returns the organisations that `--target` selects a change of. Without `--target`, these are all.
+    /// Returns the organisations of this shard that `--target` selects a change of. Without both options, these are all.
     pub fn selected(&self) -> impl Iterator<Item = &Desired> {
-        self.desired().into_iter().filter(|desired| self.selected.of(desired).is_some())
+        let is_selected = |desired: &&Desired| self.part.has(desired) && self.selected.of(desired).is_some();
+        self.desired().into_iter().filter(is_selected)
     }
 
     pub fn desired(&self) -> Vec<&Desired> {
@@ -245,6 +277,7 @@ impl<'a> Session<'a> {
         let horizon = SignedDuration::from_hours(24 * i64::from(self.planning.horizon));
         let now = self.loaded.now;
         let max_silence = self.max_silence.clone();
+        let connected = Arc::new(connected);
         Ok(Organization { desired, connected, asserted, selection, now, horizon, max_silence, warnings })
     }
 
@@ -255,14 +288,18 @@ impl<'a> Session<'a> {
 
     /// Connects to every selected organisation. `resume`: continue an interrupted read of an earlier run. An apply
     /// does not resume, because it needs the current state.
-    async fn connect_each(&self, out: &Out, resume: bool) -> Connections<'_> {
+    async fn connect_each<'b>(&'b self, out: &Out, resume: bool) -> Connections<'b> {
         let mut all = Connections { organizations: Vec::new(), failed: Vec::new(), exit: Exit::Done };
-        for desired in self.selected() {
-            match self.connect(desired, resume).await {
+        let selected: Vec<&Desired> = self.selected().collect();
+        let connect =
+            async |desired: &&'b Desired, out: &Out| self.reported(self.connect(desired, resume).await, out);
+        let connected = in_lanes(&selected, |desired| &desired.place, self.at_once, connect, out).await;
+        for (desired, connected) in selected.into_iter().zip(connected) {
+            match connected {
                 Ok(organization) => all.organizations.push(organization),
                 Err(failure) => {
                     all.failed.push((unread(desired, &failure), failure.exit));
-                    all.exit = all.exit.and(self.report_failure(&failure, out));
+                    all.exit = all.exit.and(failure.exit);
                 }
             }
         }
@@ -290,68 +327,33 @@ impl<'a> Session<'a> {
         all
     }
 
-    /// Prints how long reading will take, if a rate limit determines it.
-    fn estimate(&self, organizations: &[Organization<'_>], out: &Out) {
-        // Some answers serve all organisations of one credential. All credentials share the rate limit of the
-        // platform.
-        let mut connections: BTreeMap<([u8; 32], [u8; 32]), usize> = BTreeMap::new();
-        let mut platforms: BTreeMap<[u8; 32], (usize, Quota)> = BTreeMap::new();
-        for organization in organizations {
-            let Connected { provider, credential_fingerprint, platform, .. } = &organization.connected;
-            let Some(quota) = provider.budget(organization.desired) else { continue };
-            let Some((once, each)) = provider.requests_to_read(organization.desired) else { continue };
-            let requests = connections.entry((*platform, *credential_fingerprint)).or_insert(0);
-            *requests = (*requests).max(once) + each;
-            let (read, slowest) = platforms.entry(*platform).or_insert((0, quota));
-            *read += 1;
-            slowest.requests = slowest.requests.min(quota.requests);
-        }
-        for (platform, (read, quota)) in platforms {
-            let requests: usize =
-                connections.iter().filter(|((of, _), _)| *of == platform).map(|(_, requests)| requests).sum();
-            let answered = connections
-                .keys()
-                .filter(|(of, _)| *of == platform)
-                .map(|(_, credential_fingerprint)| self.pool.resumable_answers(credential_fingerprint))
-                .sum();
-            let first = organizations.iter().find(|organization| organization.connected.platform == platform);
-            let Some(cache) = first.and_then(|organization| organization.connected.cache.as_ref()) else {
-                continue;
-            };
-            let estimate = self.estimate_text(cache, requests.saturating_sub(answered), quota);
-            out.talk(&format!("Reading {}: {estimate}.\n", report::plural(read, "organisation")));
-        }
-    }
-
-    /// Prints how long sending and verifying will take, if a rate limit determines it.
-    pub fn estimate_apply(&self, organization: &Organization<'_>, mutations: usize, out: &Out) {
-        let Connected { provider, cache, .. } = &organization.connected;
-        let Some(quota) = provider.budget(organization.desired) else { return };
-        let Some((_, read)) = provider.requests_to_read(organization.desired) else { return };
-        let Some(cache) = cache else { return };
-        let what = report::plural(mutations, "mutation");
-        let estimate = self.estimate_text(cache, mutations + read, quota);
-        out.talk(&format!("Sending and verifying {what}: {estimate}.\n"));
-    }
-
-    /// Returns how many requests are to be sent and how long they take. Requests of the last minute count against
-    /// the limit.
-    fn estimate_text(&self, cache: &Cache, requests: usize, quota: Quota) -> String {
-        let before = self.pool.expect(cache, requests, quota);
-        let minutes = (before + requests).saturating_sub(1) / quota.requests.max(1);
-        let time = if minutes == 0 || requests == 0 {
-            "less than a minute".to_owned()
-        } else {
-            format!("about {minutes} to {} min", minutes + 1)
-        };
-        format!("about {}, {time} at {} a minute", report::plural(requests, "request"), quota.requests)
-    }
-
     /// Prints the failure of one organisation, and returns its exit code.
     pub fn report_failure(&self, failure: &Failure, out: &Out) -> Exit {
-        out.findings(&failure.findings, &self.sources());
+        self.print(&failure.findings, out);
         out.failure(failure);
         failure.exit
+    }
+
+    /// Prints a failure of one organisation.
+    fn reported<T>(&self, result: Result<T, Failure>, out: &Out) -> Result<T, Failure> {
+        result.inspect_err(|failure| {
+            self.report_failure(failure, out);
+        })
+    }
+
+    /// Works on each organisation, and returns the results in the same order. Prints every failure. Organisations with
+    /// one rate limit or one credential have their turn one after the other.
+    async fn each<'b, T>(
+        &self,
+        organizations: &'b [Organization<'b>],
+        out: &Out,
+        work: impl AsyncFn(&'b Organization<'b>, &Out) -> Result<T, Failure>,
+    ) -> Vec<Result<T, Failure>> {
+        let all: Vec<&Organization<'_>> = organizations.iter().collect();
+        let work = async |organization: &&'b Organization<'b>, out: &Out| {
+            self.reported(work(organization, out).await, out)
+        };
+        in_lanes(&all, |organization| organization.lane(), self.at_once, work, out).await
     }
 
     /// Reads and plans every organisation. A failure of one does not affect the others.
@@ -367,8 +369,8 @@ impl<'a> Session<'a> {
 
     /// Checks that no other file of this run is for the same organisation. One file may name it by its slug, and
     /// another by its id.
-    pub fn claim(&self, organization: &Organization<'_>, live: &Live) -> Result<(), Failure> {
-        let Some(id) = &live.organization_id else { return Ok(()) };
+    pub fn claim(&self, organization: &Organization<'_>, id: Option<&RemoteId>) -> Result<(), Failure> {
+        let Some(id) = id else { return Ok(()) };
         let named = &organization.desired.organization;
         let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
         let first = claimed.entry((organization.connected.platform, id.clone())).or_insert_with(|| named.clone());
@@ -388,8 +390,14 @@ impl<'a> Session<'a> {
         let Connections { organizations, failed, mut exit } = self.connect_each(out, true).await;
         plan.unread.extend(failed.into_iter().map(|(unread, _)| unread));
         let mut is_resumable = false;
-        for organization in &organizations {
-            match self.plan_one(organization, survey, out).await {
+        let work =
+            async |organization: &Organization<'_>, out: &Out| self.plan_one(organization, survey, out).await;
+        let all = self.each(&organizations, out, work).await;
+        for (organization, planned) in organizations.iter().zip(all) {
+            let claimed = planned.and_then(|(planned, id)| {
+                self.reported(self.claim(organization, id.as_ref()), out).map(|()| planned)
+            });
+            match claimed {
                 Ok(planned) => {
                     if organization.lacks_selected(&planned) {
                         exit = exit.and(Exit::Error);
@@ -399,7 +407,7 @@ impl<'a> Session<'a> {
                 Err(failure) => {
                     is_resumable |= failure.is_resumable;
                     plan.unread.push(unread(organization.desired, &failure));
-                    exit = exit.and(self.report_failure(&failure, out));
+                    exit = exit.and(failure.exit);
                 }
             }
         }
@@ -432,13 +440,19 @@ impl<'a> Session<'a> {
         let failed = failed.into_iter().map(|(unread, _)| unread).collect();
         let mut readings = Readings { read: Vec::new(), failed, exit };
         let mut is_resumable = false;
-        for organization in organizations {
-            match self.read_one(&organization, out).await {
+        let read = async |organization: &Organization<'_>, out: &Out| self.read_one(organization, out).await;
+        let all = self.each(&organizations, out, read).await;
+        for (organization, read) in organizations.into_iter().zip(all) {
+            let claimed = read.and_then(|(live, facts)| {
+                let id = live.organization_id.as_ref();
+                self.reported(self.claim(&organization, id), out).map(|()| (live, facts))
+            });
+            match claimed {
                 Ok((live, facts)) => readings.read.push(Reading { organization, live, facts }),
                 Err(failure) => {
                     is_resumable |= failure.is_resumable;
                     readings.failed.push(unread(organization.desired, &failure));
-                    readings.exit = readings.exit.and(self.report_failure(&failure, out));
+                    readings.exit = readings.exit.and(failure.exit);
                 }
             }
         }
@@ -451,10 +465,12 @@ impl<'a> Session<'a> {
         organization: &Organization<'_>,
         survey: bool,
         out: &Out,
-    ) -> Result<OrganizationPlan, Failure> {
+    ) -> Result<(OrganizationPlan, Option<RemoteId>), Failure> {
+        let whole = self.whole(organization.desired)?;
+        let organization = &organization.with(&whole);
         let (live, facts) = self.read_one(organization, out).await?;
         let planned = organization.plan(&live, &facts, None)?;
-        out.findings(&planned.findings, &self.sources());
+        self.print(&planned.findings, out);
         let mut plan = organization.selected(planned.plan, &live, &facts)?;
         if self.asks_permissions {
             organization.ask_permissions(&mut plan, &live).await;
@@ -462,7 +478,7 @@ impl<'a> Session<'a> {
         if let (Some(base), Some(head)) = (&self.base, self.loaded.version(organization.desired)) {
             let head = Version { desired: organization.desired, ..head };
             let findings = base.compare(&mut plan, organization, &head, (&live, &facts));
-            out.findings(&findings, &self.sources());
+            self.print(&findings, out);
         }
         if survey {
             let mut inventory = organization.survey(&live).await?;
@@ -474,7 +490,7 @@ impl<'a> Session<'a> {
                 enabled.filter_map(|key| Some((Address::key(&key.name).with_id(&key.id), key.expires?))).collect();
             plan.inventory = Some(inventory).filter(|inventory| *inventory != Inventory::default());
         }
-        Ok(plan)
+        Ok((plan, live.organization_id))
     }
 
     /// Reads one organisation and its ledger.
@@ -509,7 +525,6 @@ impl<'a> Session<'a> {
         if let Some(wrong) = wrong_organization(organization.desired, &live) {
             return Err(Failure::findings(vec![wrong]));
         }
-        self.claim(organization, &live)?;
         Ok((live, facts))
     }
 }
@@ -533,53 +548,4 @@ fn duplicate_organizations(files: &[&Desired]) -> Failure {
         .hint("A workspace token or a key reaches only the workspace that it was created in. Give each file its own credential. Nothing was sent.")
     };
     Failure::findings(files.iter().map(finding).collect())
-}
-
-#[cfg(feature = "sandbox")]
-async fn sandbox(
-    desired: &Desired,
-    connection: &Connection,
-    pool: &ConnectionPool,
-    resume: bool,
-) -> Result<Connected, Failure> {
-    super::embedded::connect(desired, connection, pool, resume).await
-}
-
-#[cfg(not(feature = "sandbox"))]
-#[expect(clippy::unused_async, reason = "as with the sandbox")]
-async fn sandbox(_: &Desired, _: &Connection, _: &ConnectionPool, _: bool) -> Result<Connected, Failure> {
-    Err(Failure::error("This rolecall was built without the sandbox.").hint("Build it with the default features."))
-}
-
-/// Returns whether the file manages this entity, because it lists it or manages all entities of its kind.
-fn manages(desired: &Desired, address: &Address) -> bool {
-    let id_free = Address { id: None, ..address.clone() };
-    match address.kind {
-        Kind::Organization => true,
-        Kind::Team => {
-            desired.manage.teams == Scope::All
-                || desired.teams.iter().any(|team| {
-                    let mut names = std::iter::once(&team.name).chain(team.previously.keys());
-                    names.any(|name| Address::team(name) == id_free)
-                })
-        }
-        Kind::Role => {
-            desired.manage.roles == Scope::All
-                || desired.roles.iter().any(|role| {
-                    let mut names = std::iter::once(&role.name).chain(role.previously.keys());
-                    names.any(|name| Address::role(name) == id_free)
-                })
-        }
-        Kind::User => {
-            desired.manage.users == Scope::All
-                || desired.users.iter().any(|user| Address::user(&user.email) == id_free)
-        }
-        Kind::Invitation => {
-            desired.manage.users == Scope::All
-                || desired.users.iter().any(|user| Address::invitation(&user.email) == id_free)
-        }
-        Kind::Key => {
-            desired.manage.keys == Scope::All || desired.keys.iter().any(|key| Address::key(&key.name) == id_free)
-        }
-    }
 }

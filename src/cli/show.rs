@@ -58,11 +58,7 @@ pub(super) fn show(args: &ShowArgs, out: &mut Out) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let plan = planfile::parse(&args.file, &text)?;
-    if args.reports.format == Format::Text {
-        // As in `plan`, text has the warnings beside the plan.
-        let warnings = plan.organizations.iter().flat_map(|organization| &organization.warnings);
-        warnings.for_each(|warning| out.talk(&report::warning(warning)));
-    }
+    args.reports.warn(&plan, out);
     args.reports.write(Subject::Plan(&plan), out)?;
     if args.show_mutations && args.reports.format == Format::Text {
         out.result(&format!("\n{}", report::mutations(&plan)));

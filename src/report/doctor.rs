@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::layout::{Layout, pad};
 use super::style::{ADD, BOLD, DIM, REMOVE, WARN, called, clean, first, paint, plural};
-use rolecall_model::{ProviderName, RemoteId};
+use rolecall_model::{ProviderName, RemoteId, Shard};
 
 /// The version of [`DoctorReport`]. A minor version only adds fields.
 pub const DOCTOR_VERSION: &str = "1.1";
@@ -21,6 +21,9 @@ pub struct DoctorReport {
     pub generator: &'static str,
     /// The time at which everything had been checked.
     pub at: Timestamp,
+    /// The shard whose organisations these are. Absent if the run had all organisations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
     pub organizations: Vec<Examined>,
     /// The checks of the machine or the CI job that rolecall runs in, and errors in files.
     pub job: Vec<Check>,

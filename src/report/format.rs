@@ -13,7 +13,7 @@ use super::runs::{of_ledger, of_outcomes};
 use super::{drift, findings, github, html, junit, ledger, markdown, sarif, text};
 use rolecall_config::Source;
 use rolecall_engine::ledger::Record;
-use rolecall_model::{Finding, Plan};
+use rolecall_model::{Finding, Plan, Shard};
 
 /// The form in which a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -108,8 +108,33 @@ impl Format {
     }
 }
 
-/// Writes a report. `None` if the subject has no such form.
+impl Subject<'_> {
+    /// Returns the shard whose organisations these are.
+    fn shard(self) -> Option<Shard> {
+        match self {
+            Self::Plan(plan) | Self::Drift(plan) => plan.shard.as_ref().map(|run| run.shard),
+            Self::Outcomes(outcomes) => outcomes.shard.as_ref().map(|run| run.shard),
+            Self::Access { report, .. } => report.shard,
+            Self::Keys(report) => report.shard,
+            Self::Doctor(report) => report.shard,
+            Self::Findings { .. } | Self::Ledger(_) => None,
+        }
+    }
+}
+
+/// Writes a report. Text and Markdown begin with the shard, if there is one. `None` if the subject has no such form.
 pub fn render(subject: Subject<'_>, format: Format, layout: Layout) -> Option<String> {
+    let text = written(subject, format, layout)?;
+    let only = |shard: Shard| format!("These are the organisations of {shard} only.");
+    Some(match (subject.shard(), format) {
+        (Some(shard), Format::Text) => format!("{}\n\n{text}", only(shard)),
+        (Some(shard), Format::Markdown) => format!("_{}_\n\n{text}", only(shard)),
+        _ => text,
+    })
+}
+
+/// Writes a report. `None` if the subject has no such form.
+fn written(subject: Subject<'_>, format: Format, layout: Layout) -> Option<String> {
     Some(match (subject, format) {
         (Subject::Plan(plan), Format::Text) => text::plan_text(plan, layout),
         (Subject::Drift(plan), Format::Text) => drift::drift(plan, layout),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::applied::{step_line, summary};
 use super::layout::Layout;
@@ -12,19 +12,22 @@ use super::style::{BOLD, REMOVE, called, clean, paint};
 use super::text::plan_text;
 use rolecall_config::Irreversible;
 use rolecall_engine::apply::Report;
-use rolecall_model::{FORMAT_VERSION, OrganizationPlan, Plan, ProviderName, RemoteId};
+use rolecall_model::{FORMAT_VERSION, OrganizationPlan, Plan, ProviderName, RemoteId, ShardRun};
 
 /// The outcomes of an apply.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Outcomes {
     pub format_version: String,
     /// The program that wrote it.
     pub generator: String,
+    /// The shard whose organisations these are. Absent if the run had all organisations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<ShardRun>,
     pub organizations: Vec<Applied>,
 }
 
 /// The outcome for one organisation.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Applied {
     pub provider: ProviderName,
     pub organization: RemoteId,
@@ -39,12 +42,12 @@ pub struct Applied {
     /// The outcomes of its mutations. Absent if nothing was sent.
     pub report: Option<Report>,
     /// The undo file, if `--undo-out` asked for one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undone>,
 }
 
 /// An undo file that was written.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Undone {
     pub file: PathBuf,
     /// Changes that the undo file can't undo, or only in part.
@@ -53,7 +56,7 @@ pub struct Undone {
 
 impl Outcomes {
     pub fn new(generator: impl Into<String>, organizations: Vec<Applied>) -> Self {
-        Self { format_version: FORMAT_VERSION.to_owned(), generator: generator.into(), organizations }
+        Self { format_version: FORMAT_VERSION.to_owned(), generator: generator.into(), shard: None, organizations }
     }
 
     /// Returns everything that was to be sent, as one plan.

@@ -55,6 +55,7 @@ fn report(users: &[(&str, &str)], body: &str) -> AccessReport {
         format_version: ACCESS_VERSION.to_owned(),
         generator: "rolecall".to_owned(),
         at: now(),
+        shard: None,
         partial: false,
         filtered: false,
         organizations: vec![found],

@@ -12,6 +12,7 @@ use crate::support::cli::Env;
 
 /// The headings of options, in the order of every verb.
 const HEADINGS: &[&str] = &[
+    "Which organisations",
     "Approval",
     "What to write",
     "Which changes",

@@ -454,6 +454,7 @@ fn report_of(name: &str) -> KeysReport {
         format_version: KEYS_VERSION.to_owned(),
         generator: "rolecall".to_owned(),
         at: now(),
+        shard: None,
         partial: false,
         expiring_within: None,
         organizations: vec![report(&rig)],

@@ -8,6 +8,7 @@ mod dated;
 mod directory;
 mod edit;
 mod every_order;
+mod fleet;
 mod hive;
 mod import;
 mod keys;

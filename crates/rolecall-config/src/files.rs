@@ -36,6 +36,8 @@ pub struct LoadedFile {
     pub includes: Vec<u32>,
     /// The file with everything resolved, if the run writes it.
     pub rendered: Option<String>,
+    /// The hash of its text, if only its head is kept: see [`Recheck`](super::Recheck).
+    pub hash: Option<u64>,
 }
 
 impl Loaded {
@@ -74,12 +76,12 @@ impl Loaded {
         findings.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
         self.findings.append(&mut findings);
         let Checked { desired, included: includes, rendered, .. } = checked;
-        self.files.push(LoadedFile { path, source, desired, includes, rendered });
+        self.files.push(LoadedFile { path, source, desired, includes, rendered, hash: None });
     }
 
     /// Takes over what a library has read. A finding in a file that several files include is told once.
-    fn finish(&mut self, library: Library<'_>) {
-        (self.included, self.answers) = (library.sources, library.answers);
+    fn finish(&mut self, library: &Library<'_>) {
+        (self.included, self.answers) = (library.sources.clone(), library.answers.clone());
         if !self.included.is_empty() {
             let mut told = BTreeSet::new();
             let key = |finding: &Finding| (finding.place.clone(), finding.code, finding.message.clone());
@@ -147,16 +149,30 @@ pub fn load_rendered(
 
 fn load_with(
     paths: &[PathBuf],
-    mut library: Library<'_>,
+    library: Library<'_>,
     formats: impl Fn(ProviderName) -> &'static Format,
 ) -> Loaded {
+    load_kept(paths, library, formats, |_| {}).0
+}
+
+/// Reads and checks files. `keep` drops what needn't be kept of a file without findings. Returns the library, too.
+pub(super) fn load_kept<'f>(
+    paths: &[PathBuf],
+    mut library: Library<'f>,
+    formats: impl Fn(ProviderName) -> &'static Format,
+    keep: impl Fn(&mut LoadedFile),
+) -> (Loaded, Library<'f>) {
     let mut loaded = Loaded::default();
     for (path, named) in expand(paths, &mut loaded.findings) {
         let mut findings = Vec::new();
         let source = Source::read(&path, &mut findings);
+        let before = (loaded.findings.len(), loaded.files.len());
         loaded.add(path, source, named, findings, &mut library, &formats);
+        if let Some(file) = loaded.files.get_mut(before.1).filter(|_| loaded.findings.len() == before.0) {
+            keep(file);
+        }
     }
-    loaded.finish(library);
+    loaded.finish(&library);
     if loaded.files.is_empty() && loaded.findings.is_empty() {
         let place =
             Place::start_of(paths.first().map_or_else(|| ".".to_owned(), |path| path.display().to_string()));
@@ -166,7 +182,7 @@ fn load_with(
         );
     }
     check_together(&mut loaded, formats);
-    loaded
+    (loaded, library)
 }
 
 /// Checks what files say together.
@@ -205,7 +221,7 @@ pub fn load_contents(
         let source = Source::decoded(&name, bytes, &mut findings);
         loaded.add(path, Some(source), named, findings, &mut library, &formats);
     }
-    loaded.finish(library);
+    loaded.finish(&library);
     check_together(&mut loaded, formats);
     loaded
 }
@@ -214,7 +230,14 @@ pub fn load_contents(
 pub fn load_text(name: &str, text: &str, formats: impl Fn(ProviderName) -> &'static Format) -> Loaded {
     let source = Source::inline(name, text);
     let (desired, findings) = check_source(&source, formats);
-    let file = LoadedFile { path: PathBuf::from(name), source, desired, includes: Vec::new(), rendered: None };
+    let file = LoadedFile {
+        path: PathBuf::from(name),
+        source,
+        desired,
+        includes: Vec::new(),
+        rendered: None,
+        hash: None,
+    };
     Loaded { files: vec![file], findings, ..Loaded::default() }
 }
 

@@ -19,6 +19,7 @@ mod person;
 mod previously;
 mod pull;
 mod raw;
+mod recheck;
 mod redact;
 mod resolve;
 mod schema;
@@ -39,6 +40,7 @@ pub use person::{
     onboard, reload,
 };
 pub use pull::{Check, Gone, Pull, PullInput, PullOptions, Pulled, Stated, pull, stated};
+pub use recheck::{Recheck, load_heads, reread};
 pub use redact::shows_credential;
 pub use resolve::{Answers, Commands, Disk, Files, NoFiles, NotRun};
 pub use schema::schema;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
@@ -37,6 +38,24 @@ pub struct ClientSettings {
 /// The largest answer that is read, in MiB. A list of 10,000 users takes about 3.
 const MAX_BODY_MIB: usize = 64;
 
+/// The HTTP clients that the connections of a run share, because each of them keeps the certificate authorities in memory.
+/// A client has no credential: each request brings the headers of its own.
+#[derive(Default)]
+pub struct Clients(Mutex<BTreeMap<(bool, bool), Client>>);
+
+impl Clients {
+    fn of(&self, settings: ClientSettings, plain: bool) -> Result<Client, String> {
+        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (settings.direct, plain);
+        if let Some(client) = clients.get(&key) {
+            return Ok(client.clone());
+        }
+        let client = build(settings, plain)?;
+        clients.insert(key, client.clone());
+        Ok(client)
+    }
+}
+
 /// A [`Transport`] over HTTP.
 pub struct HttpTransport {
     client: Client,
@@ -46,6 +65,11 @@ pub struct HttpTransport {
 
 impl HttpTransport {
     pub fn new(settings: HttpSettings) -> Result<Self, String> {
+        Self::sharing(settings, &Clients::default())
+    }
+
+    /// Opens a connection with one of these clients. The settings of all of them differ at most in `direct`.
+    pub fn sharing(settings: HttpSettings, clients: &Clients) -> Result<Self, String> {
         let HttpSettings { endpoint, contexts, client: client_settings } = settings;
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -58,7 +82,7 @@ impl HttpTransport {
         });
         let contexts = contexts.collect::<Result<_, String>>()?;
         let plain = client_settings.direct && endpoint.scheme() == "http";
-        let client = build(client_settings, plain)?;
+        let client = clients.of(client_settings, plain)?;
         Ok(Self { client, endpoint, contexts })
     }
 

@@ -22,7 +22,7 @@ pub use batch::{BatchLimits, BatchPart, Joinable, batch_document, fitting_count,
 pub use document::{Context, Mutation, Probe, Query};
 pub use graphql_error::{GraphQlError, GraphQlErrors};
 pub use http::{
-    ClientSettings, Contexts, HttpSettings, HttpTransport, certificate_problem, client, innermost_cause,
+    ClientSettings, Clients, Contexts, HttpSettings, HttpTransport, certificate_problem, client, innermost_cause,
 };
 pub use quota::{Quota, Quotas};
 pub use rate_limit::{MemoryBudget, OnWait, RateLimitTransport};

@@ -24,6 +24,7 @@ mod plan;
 mod renames;
 mod resources;
 mod rules;
+mod shard;
 mod time;
 mod until;
 mod words;
@@ -72,6 +73,7 @@ pub use plan::{
 pub use renames::Renames;
 pub use resources::{ProjectReach, Reach, Resources, TargetReach};
 pub use rules::{Rules, Variables};
+pub use shard::{Shard, ShardRun, ShardedVerb};
 pub use time::{Expiry, Lifetime, length_of_time};
 pub use until::{Ending, EndingAccess, NearEnding, Until};
 pub use words::{distance, list_of, nearest, nearest_email, quote, sentence};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccessChange, Activity, Address, Cause, Change, Comparison, Completeness, Gap, Guardrail, Hold, Inventory,
-    LastInSync, Mutation, NearEnding, Origin, ProviderName, RemoteId, Together, Warning,
+    LastInSync, Mutation, NearEnding, Origin, ProviderName, RemoteId, ShardRun, Together, Warning,
 };
 
 /// The version of the plan file. A minor version only adds fields. rolecall refuses plans of another major
@@ -24,6 +24,9 @@ pub struct Plan {
     pub format_version: String,
     /// The program that wrote it.
     pub generator: String,
+    /// The shard whose organisations these are. Absent if the run had all organisations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<ShardRun>,
     pub organizations: Vec<OrganizationPlan>,
     /// The organisations that could not be planned. They aren't in `organizations`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -210,6 +213,7 @@ impl Plan {
         Self {
             format_version: FORMAT_VERSION.to_owned(),
             generator: generator.into(),
+            shard: None,
             organizations,
             unread: Vec::new(),
             undescribed: Vec::new(),

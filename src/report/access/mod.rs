@@ -17,7 +17,7 @@ pub(super) use markdown::markdown;
 pub(super) use text::text;
 
 use super::style::{clean, first, plural};
-use rolecall_model::{Kind, Place, Unread};
+use rolecall_model::{Kind, Place, Shard, Unread};
 use rolecall_plan::access::{Access, Extent, Grant, Holder, Since, Through, Unreadable};
 
 /// The version of the document. A minor version only adds fields.
@@ -31,6 +31,9 @@ pub struct AccessReport {
     pub generator: String,
     /// The time at which the organisations had been read.
     pub at: Timestamp,
+    /// The shard whose organisations these are. Absent if the run had all organisations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
     /// True if a list is incomplete or an organisation was not read. Then somebody may have access who isn't listed.
     pub partial: bool,
     /// True if only a part of the access was asked for.

@@ -18,7 +18,8 @@ use crate::report::runs::{Run, capital, of_outcomes};
 use crate::report::style::{called, clean, first, plural};
 use rolecall_engine::apply::Step;
 use rolecall_model::{
-    Action, Completeness, DiffLine, HoldClass, Inventory, OrganizationPlan, Outcome, Plan, Unread, Warning,
+    Action, Completeness, DiffLine, HoldClass, Inventory, OrganizationPlan, Outcome, Plan, ShardRun, Unread,
+    Warning,
 };
 
 /// The steps of an apply, by the address of the entity that they change. `None` for a plan, of which nothing was sent.
@@ -44,7 +45,7 @@ pub(in crate::report) fn plan(plan: &Plan, reading: Reading) -> String {
         Reading::Plan => ("<h1>Plan</h1>\n", "Plan"),
         Reading::Drift => ("<h1>Drift</h1>\n", "Drift"),
     };
-    let mut page = head(heading, &plan.generator, &MARKS[1..]);
+    let mut page = head(heading, &plan.generator, plan.shard.as_ref(), &MARKS[1..]);
     for Unread { provider, organization, why } in &plan.unread {
         page.element("<p class=\"banner\">", called(*provider, organization), " was not planned: ");
         page.text(why).raw("</p>\n");
@@ -52,7 +53,7 @@ pub(in crate::report) fn plan(plan: &Plan, reading: Reading) -> String {
     for gone in &plan.undescribed {
         page.element("<p class=\"banner\">", undescribed(gone), "</p>\n");
     }
-    if plan.organizations.is_empty() {
+    if plan.organizations.is_empty() && plan.shard.is_none() {
         page.raw("<p class=\"banner\">No organisation could be read.</p>\n");
     }
     if let Some(all) = overall(plan).filter(|_| reading == Reading::Plan) {
@@ -80,7 +81,7 @@ pub(in crate::report) fn plan(plan: &Plan, reading: Reading) -> String {
 
 /// Writes the outcomes of an apply: first what isn't done.
 pub(in crate::report) fn outcomes(outcomes: &Outcomes) -> String {
-    let mut page = head("<h1>Apply</h1>\n", &outcomes.generator, MARKS);
+    let mut page = head("<h1>Apply</h1>\n", &outcomes.generator, outcomes.shard.as_ref(), MARKS);
     if outcomes.organizations.is_empty() {
         page.raw("<p class=\"banner\">Nothing was applied.</p>\n");
     }
@@ -124,9 +125,18 @@ const MARKS: &[(&str, &str)] = &[
 ];
 
 /// Writes the beginning of a page.
-fn head(heading: &'static str, generator: &str, marks: &[(&'static str, &'static str)]) -> Html {
+fn head(
+    heading: &'static str,
+    generator: &str,
+    shard: Option<&ShardRun>,
+    marks: &[(&'static str, &'static str)],
+) -> Html {
     let mut page = Html::default();
-    page.raw("<header>\n").raw(heading).element("<p class=\"soft\">Written by ", generator, ".</p>\n</header>\n");
+    page.raw("<header>\n").raw(heading).element("<p class=\"soft\">Written by ", generator, ".");
+    if let Some(run) = shard {
+        page.element(" These are the organisations of ", run.shard, " only.");
+    }
+    page.raw("</p>\n</header>\n");
     page.filters(marks).raw("<main>\n");
     page
 }

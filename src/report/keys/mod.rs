@@ -11,7 +11,7 @@ pub(super) use csv::csv;
 pub(super) use text::text;
 
 use super::style::{minute, plural};
-use rolecall_model::Unread;
+use rolecall_model::{Shard, Unread};
 use rolecall_plan::access::Entry;
 use rolecall_plan::keys::{KeyStage, KeyStatus, Keys, MadeBy, Retirement, Step, StepKind, Target, TargetState};
 
@@ -26,6 +26,9 @@ pub struct KeysReport {
     pub generator: String,
     /// The time for which the stages hold.
     pub at: Timestamp,
+    /// The shard whose organisations these are. Absent if the run had all organisations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
     /// True if a list is incomplete or an organisation was not read. Then there may be keys that aren't listed.
     pub partial: bool,
     /// The time of `--expiring-within`, as it was typed. The keys that it asks for are `expiring`.

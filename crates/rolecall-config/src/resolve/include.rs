@@ -15,7 +15,7 @@ use super::people::{self, PeopleFile};
 use rolecall_model::{Code, Finding, Pattern, nearest, quote};
 
 /// Reads the files that other files include: from the file system, or as of a revision.
-pub trait Files {
+pub trait Files: Sync {
     /// Reads a file. Reports a finding and returns `None` if it can't be read.
     fn read(&self, path: &Path, findings: &mut Vec<Finding>) -> Option<Source>;
 

@@ -27,7 +27,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::write::{Document, Entry, Fields, Item, Section, Yaml, one_line, section};
 use super::{Format, Source, check_source};
@@ -58,7 +58,7 @@ pub struct Undo {
 }
 
 /// An effect that can't be undone, or only in part.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Irreversible {
     pub address: Address,
     pub why: String,

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use deliver::{Deliveries, PreparedDelivery, sign_in};
 pub use interrupt::Shutdown;
@@ -65,7 +65,7 @@ pub struct Apply<'a> {
 }
 
 /// The outcome of one mutation for one change.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     pub mutation: String,
     pub operation: String,
@@ -110,7 +110,7 @@ impl Step {
 }
 
 /// The result of the last read of an apply: how the live state compares with the file.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FinalState {
     InSync {
@@ -130,7 +130,7 @@ pub enum FinalState {
 }
 
 /// The result of an apply.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     pub steps: Vec<Step>,
     pub final_state: FinalState,
@@ -139,7 +139,7 @@ pub struct Report {
 }
 
 /// The reason why a run stopped early.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stop {
     Interrupted,

@@ -6,7 +6,7 @@
 //! key whose answer was lost stays `unsure` even if a read lists it, because nobody has its secret; the next run retires
 //! it.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use rolecall_graphql::{CallError, PossibleEffect};
 use rolecall_model::{Action, Change, Entity, HoldReason, Outcome};
@@ -44,6 +44,13 @@ impl Answered {
 impl Serialize for Answered {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bool(self.is_refused())
+    }
+}
+
+impl<'de> Deserialize<'de> for Answered {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let is_refused = bool::deserialize(deserializer)?;
+        Ok(if is_refused { Self::Refused } else { Self::Nothing })
     }
 }
 

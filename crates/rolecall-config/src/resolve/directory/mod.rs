@@ -353,7 +353,7 @@ fn broken(all: Vec<Broken>, named: &str, place: impl Fn(usize) -> (Place, bool))
 }
 
 /// Runs the commands that people come from.
-pub trait Commands {
+pub trait Commands: Sync {
     /// Returns what a command prints.
     ///
     /// # Errors
