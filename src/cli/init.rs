@@ -141,7 +141,7 @@ fn make_ci(ci: Ci, setup: &Setup, out: &mut Out) -> Result<(), Failure> {
             None => make(&path, &ci.text(template, setup), "", out)?,
         }
     }
-    setup.code_owners().map_or(Ok(()), |text| make(Path::new(CODE_OWNERS), &text, "", out))
+    ci.code_owners(setup).map_or(Ok(()), |text| make(Path::new(CODE_OWNERS), &text, "", out))
 }
 
 /// Returns the name of the folder as the workflows write it. A name with other characters could mean something else

@@ -6,6 +6,7 @@ mod action;
 mod pipelines;
 mod runner;
 mod setup;
+mod setup_gitlab;
 #[path = "../support/mod.rs"]
 mod support;
 mod workflows;

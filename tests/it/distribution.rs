@@ -61,7 +61,8 @@ fn every_action_is_pinned_by_its_hash() {
     for (file, text) in files_with_actions() {
         let lines = text.lines().map(|line| line.trim().trim_start_matches("- "));
         // An action of the same repository comes with the same commit.
-        for used in lines.filter_map(|line| line.strip_prefix("uses: ")).filter(|used| !used.starts_with("./")) {
+        let uses = lines.filter_map(|line| line.strip_prefix("uses: ").or(line.strip_prefix("component: ")));
+        for used in uses.filter(|used| !used.starts_with("./")) {
             assert!(is_pinned(used), "{}: {used}", file.display());
             seen += 1;
         }

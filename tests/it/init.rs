@@ -10,8 +10,7 @@ use serde_json::Value;
 use crate::support::cli::{Env, Said};
 
 const GITHUB: [&str; 3] = ["rolecall-plan.yml", "rolecall-apply.yml", "rolecall-drift.yml"];
-const GITLAB: [&str; 4] =
-    ["rolecall.gitlab-ci.yml", "plan.gitlab-ci.yml", "apply.gitlab-ci.yml", "drift.gitlab-ci.yml"];
+const GITLAB: [&str; 1] = ["rolecall.gitlab-ci.yml"];
 
 /// Returns every file of the repository with its text. The sandbox keeps its own files elsewhere.
 fn files(env: &Env) -> BTreeMap<String, String> {
@@ -116,7 +115,9 @@ fn the_workflows_are_those_of_the_examples_and_name_the_folder() {
             let text = env.read(&format!("{place}/{name}"));
             let workflow = yaml(&text);
             let called = workflow["jobs"].as_object().into_iter().flat_map(|jobs| jobs.values());
-            for folder in called.map(|job| &job["with"]["folder"]).chain(workflow["variables"].get("FOLDER")) {
+            let included = workflow["include"].as_array().into_iter().flatten();
+            let included = included.map(|include| &include["inputs"]["folder"]);
+            for folder in called.map(|job| &job["with"]["folder"]).chain(included) {
                 assert_eq!(folder, "infra/null");
                 folders += 1;
             }

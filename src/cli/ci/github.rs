@@ -2,12 +2,10 @@
 //! that it answers about a repository.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::super::about;
-use super::{CODE_OWNERS, Ci, Setup, Step};
+use super::{Asked, CODE_OWNERS, Ci, Setup, Step, ask, no, yes};
 use crate::report::{Check, Topic, clean, first};
 use rolecall_model::list_of;
 
@@ -91,21 +89,6 @@ pub(super) fn with_secrets(text: &str, names: &BTreeSet<String>) -> String {
     kept
 }
 
-/// Returns a workflow that is pinned to the commit of this program, if that is known.
-pub(super) fn pinned(text: &str) -> String {
-    let Some(commit) = about::commit() else { return text.to_owned() };
-    let pin = |line: &str| match line
-        .split_once("uses: rolecall-dev/rolecall/")
-        .and_then(|(_, used)| used.split_once('@'))
-    {
-        Some((_, pin)) => line.replace(pin, &format!("{commit} # v{}", env!("CARGO_PKG_VERSION"))),
-        None => line.to_owned(),
-    };
-    let mut lines: Vec<String> = text.lines().map(pin).collect();
-    lines.push(String::new());
-    lines.join("\n")
-}
-
 /// Returns everything that a person sets up, in order.
 pub(super) fn steps(setup: &Setup) -> Vec<Step> {
     let mut steps = vec![Step {
@@ -146,8 +129,7 @@ fn make<'e>(setup: &Setup, environments: impl Iterator<Item = &'e Environment> +
     let branches = "\"deployment_branch_policy\":{\"protected_branches\":false,\"custom_branch_policies\":true}";
     let mut commands = Vec::new();
     if environments.clone().any(|it| it.reviewed == Some(true)) {
-        let team = setup.owners.as_deref().and_then(|owners| owners.split_whitespace().next());
-        let team = team.and_then(|owner| owner.split_once('/')).map_or("TEAM", |(_, team)| team);
+        let team = setup.team().map_or("TEAM", |(_, team)| team);
         commands.push(format!("team=$(gh api 'orgs/{{owner}}/teams/{team}' --jq .id)"));
     }
     for Environment { name, reviewed, .. } in environments {
@@ -218,39 +200,9 @@ fn protect(branch: &str, rules: &Value, bypass: &Value) -> String {
     format!("gh api --silent --method POST '{REPOSITORY}/rulesets' --input - <<<'{ruleset}'")
 }
 
-/// The end of an answer: GitHub has it, hasn't it, or doesn't show it.
-enum Asked {
-    Found(Value),
-    Missing,
-    Hidden(String),
-}
-
-/// Asks GitHub with `gh`, which has the credential of the person.
-fn ask(path: &str) -> Asked {
-    let said = match which::which("gh").map(|gh| Command::new(gh).args(["api", path]).output()) {
-        Ok(Ok(said)) => said,
-        Ok(Err(why)) => return Asked::Hidden(why.to_string()),
-        Err(_) => return Asked::Hidden("the program `gh` isn't installed".to_owned()),
-    };
-    let error = String::from_utf8_lossy(&said.stderr);
-    match serde_json::from_slice(&said.stdout) {
-        Ok(answer) if said.status.success() => Asked::Found(answer),
-        _ if error.contains("HTTP 404") => Asked::Missing,
-        _ => Asked::Hidden(error.lines().next().unwrap_or("`gh` gave no answer").trim().to_owned()),
-    }
-}
-
 /// Asks about a part of the repository.
 fn ask_of(path: &str) -> Asked {
-    ask(&format!("{REPOSITORY}/{path}"))
-}
-
-fn yes(says: impl Into<String>) -> Check {
-    Check::yes(Topic::Ci, says)
-}
-
-fn no(says: impl Into<String>, hint: impl Into<String>, commands: Vec<String>) -> Check {
-    Check::no(Topic::Ci, says, hint).commands(commands)
+    ask("gh", &format!("{REPOSITORY}/{path}"))
 }
 
 fn hidden(what: &str, why: &str) -> Check {
@@ -260,7 +212,7 @@ fn hidden(what: &str, why: &str) -> Check {
 
 /// Returns what is set up, and what isn't.
 pub(super) fn checks(setup: &Setup) -> Vec<Check> {
-    let repository = match ask(REPOSITORY) {
+    let repository = match ask("gh", REPOSITORY) {
         Asked::Found(repository) => repository,
         Asked::Missing => {
             return vec![no(

@@ -1,13 +1,17 @@
 //! The CI systems: the files that `init` makes for them, and the settings that these files rely on.
 
 mod github;
+mod gitlab;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 
 use clap::ValueEnum;
+use serde_json::Value;
 
-use crate::report::Check;
+use super::about;
+use crate::report::{Check, Topic};
 use rolecall_model::{Credential, Desired, Endpoint, Quirk};
 
 /// The folder that the files in `examples/ci` name.
@@ -64,16 +68,10 @@ impl Setup {
         self.variables.iter().chain(&self.admin_variables)
     }
 
-    /// Returns the lines for `CODEOWNERS`. `None` if nobody said who they are.
-    pub fn code_owners(&self) -> Option<String> {
-        let (owners, folder) = (self.owners.as_ref()?, &self.folder);
-        Some(format!(
-            "# Only people who may use the credentials of rolecall approve changes of these.
-/{CODE_OWNERS} {owners}
-/.github/ {owners}
-/{folder}/ {owners}
-"
-        ))
+    /// Returns the first owner, as the path of a group and the name of a team in it.
+    fn team(&self) -> Option<(&str, &str)> {
+        let owner = self.owners.as_deref()?.split_whitespace().next()?;
+        owner.trim_start_matches('@').rsplit_once('/')
     }
 }
 
@@ -101,7 +99,7 @@ pub(super) fn variables(desired: &Desired) -> impl Iterator<Item = &str> {
 
 impl Ci {
     /// Returns the folder of the files, and each one with its text. GitLab takes the pipeline of a merge request
-    /// from its source branch. So the pipelines belong into a project of their own, and get a folder of their own here.
+    /// from its source branch. So the pipeline belongs into a project of its own, and gets a folder of its own here.
     pub fn files(self) -> (&'static str, &'static [(&'static str, &'static str)]) {
         macro_rules! workflows {
             ($folder:literal, $($name:literal),+) => {
@@ -113,17 +111,23 @@ impl Ci {
                 ".github/workflows",
                 workflows!("github", "rolecall-plan.yml", "rolecall-apply.yml", "rolecall-drift.yml"),
             ),
-            Self::Gitlab => (
-                "access-ci",
-                workflows!(
-                    "gitlab",
-                    "rolecall.gitlab-ci.yml",
-                    "plan.gitlab-ci.yml",
-                    "apply.gitlab-ci.yml",
-                    "drift.gitlab-ci.yml"
-                ),
-            ),
+            Self::Gitlab => ("access-ci", workflows!("gitlab", "rolecall.gitlab-ci.yml")),
         }
+    }
+
+    /// Returns the lines for `CODEOWNERS`. `None` if nobody said who they are.
+    pub fn code_owners(self, setup: &Setup) -> Option<String> {
+        let (owners, folder) = (setup.owners.as_ref()?, &setup.folder);
+        let workflows = match self {
+            Self::Github => format!("/.github/ {owners}\n"),
+            Self::Gitlab => String::new(),
+        };
+        Some(format!(
+            "# Only people who may use the credentials of rolecall approve changes of these.
+/{CODE_OWNERS} {owners}
+{workflows}/{folder}/ {owners}
+"
+        ))
     }
 
     /// Returns whether its first file exists.
@@ -137,12 +141,11 @@ impl Ci {
         let folder = &setup.folder;
         let quoted = quoted(folder);
         let text = template.replace(&format!("'{DEFAULT_FOLDER}/**'"), &format!("'{folder}/**'"));
+        let text = text.replace(&format!("folder: {DEFAULT_FOLDER}\n"), &format!("folder: {quoted}\n"));
+        let text = pinned(&text);
         match self {
-            Self::Github => {
-                let text = text.replace(&format!("folder: {DEFAULT_FOLDER}\n"), &format!("folder: {quoted}\n"));
-                github::with_secrets(&github::pinned(&text), &setup.all_variables().cloned().collect())
-            }
-            Self::Gitlab => text.replace(&format!("FOLDER: {DEFAULT_FOLDER}\n"), &format!("FOLDER: {quoted}\n")),
+            Self::Github => github::with_secrets(&text, &setup.all_variables().cloned().collect()),
+            Self::Gitlab => gitlab::mirrored(&text, setup),
         }
     }
 
@@ -170,10 +173,7 @@ impl Ci {
     pub fn steps(self, setup: &Setup) -> Vec<Step> {
         match self {
             Self::Github => github::steps(setup),
-            Self::Gitlab => {
-                let why = "Move the pipelines into a project of their own, which few people may push to.";
-                vec![Step { why, commands: vec![page("ci.md#gitlab")] }]
-            }
+            Self::Gitlab => gitlab::steps(setup),
         }
     }
 
@@ -181,7 +181,7 @@ impl Ci {
     pub fn checks(self, setup: &Setup) -> Vec<Check> {
         match self {
             Self::Github => github::checks(setup),
-            Self::Gitlab => Vec::new(),
+            Self::Gitlab => gitlab::checks(setup),
         }
     }
 }
@@ -194,4 +194,50 @@ pub(super) fn quoted(folder: &str) -> String {
 /// Returns the address of a page of the documentation, as a comment of a shell.
 pub(super) fn page(page: &str) -> String {
     format!("#   {}/blob/v{}/docs/{page}", env!("CARGO_PKG_REPOSITORY"), env!("CARGO_PKG_VERSION"))
+}
+
+/// Returns a text in which rolecall's own files are pinned to the commit of this program, if that is known.
+fn pinned(text: &str) -> String {
+    let Some(commit) = about::commit() else { return text.to_owned() };
+    let pin =
+        |line: &str| match line.split_once("rolecall-dev/rolecall/").and_then(|(_, used)| used.split_once('@')) {
+            Some((_, pin)) => line.replace(pin, &format!("{commit} # v{}", env!("CARGO_PKG_VERSION"))),
+            None => line.to_owned(),
+        };
+    let mut lines: Vec<String> = text.lines().map(pin).collect();
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// The end of an answer: the CI system has it, hasn't it, or doesn't show it.
+enum Asked {
+    Found(Value),
+    Missing,
+    Hidden(String),
+}
+
+/// Asks an API with `gh` or `glab`, which have the credential of the person.
+fn ask(program: &str, path: &str) -> Asked {
+    let said = match which::which(program).map(|program| Command::new(program).args(["api", path]).output()) {
+        Ok(Ok(said)) => said,
+        Ok(Err(why)) => return Asked::Hidden(why.to_string()),
+        Err(_) => return Asked::Hidden(format!("the program `{program}` isn't installed")),
+    };
+    let error = String::from_utf8_lossy(&said.stderr);
+    match serde_json::from_slice(&said.stdout) {
+        Ok(answer) if said.status.success() => Asked::Found(answer),
+        _ if error.contains("HTTP 404") || error.contains("404 Not Found") => Asked::Missing,
+        _ => {
+            let nothing = format!("`{program}` gave no answer");
+            Asked::Hidden(error.lines().next().unwrap_or(&nothing).trim().to_owned())
+        }
+    }
+}
+
+fn yes(says: impl Into<String>) -> Check {
+    Check::yes(Topic::Ci, says)
+}
+
+fn no(says: impl Into<String>, hint: impl Into<String>, commands: Vec<String>) -> Check {
+    Check::no(Topic::Ci, says, hint).commands(commands)
 }

@@ -76,7 +76,7 @@ fn a_drift_run_leaves_a_line_in_the_ledger_and_nothing_else() {
 #[test]
 fn with_one_line_drift_opens_a_merge_request_with_what_is_live() {
     let mut team = Team::hive();
-    team.settings.variables.insert("PULL".to_owned(), "true".to_owned());
+    team.settings.inputs.insert("pull".to_owned(), json!(true));
     // A Reporter can't push.
     team.drift().is("pull", Ended::Failure);
     let token = ("ROLECALL_GITLAB_TOKEN".to_owned(), PULL_TOKEN.to_owned());

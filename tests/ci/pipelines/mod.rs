@@ -1,12 +1,15 @@
 //! Tests of the pipelines in `examples/ci/gitlab`, with their original scripts, against the sandbox and a
 //! throwaway repository.
 
+mod by_hand;
 mod drift;
 mod merges;
 mod requests;
 mod team;
 
-use crate::runner::pipeline::config;
+use std::collections::BTreeMap;
+
+use crate::runner::pipeline::{config, jobs};
 use crate::support::cli::example;
 use rolecall_model::ProviderName;
 use serde_json::json;
@@ -26,22 +29,19 @@ fn no_example_names_a_variable_that_a_job_has_for_itself() {
 
 #[test]
 fn every_job_says_where_and_how_long_and_only_environments_have_secrets() {
-    let mut jobs = 0;
-    for (name, job) in crate::runner::pipeline::jobs() {
+    let mut count = 0;
+    let config = config(&BTreeMap::new());
+    for (name, job) in jobs(&config) {
         let image = job["image"].as_str().unwrap();
         assert!(image.contains("@sha256:"), "{name}: {image}");
         assert!(job["timeout"].is_string(), "{name}");
         let interruptible = job["interruptible"] == true;
         assert!(!interruptible || job["environment"]["name"] != "rolecall/apply", "{name}");
-        jobs += 1;
+        count += 1;
     }
-    assert_eq!(jobs, 10);
-    assert_eq!(config()["workflow"]["auto_cancel"], json!({ "on_new_commit": "interruptible" }));
-    for name in ["apply", "ledger"] {
-        assert_eq!(
-            crate::runner::pipeline::jobs()[name]["resource_group"],
-            "rolecall",
-            "{name} writes the ledger"
-        );
+    assert_eq!(count, 13);
+    assert_eq!(config["workflow"]["auto_cancel"], json!({ "on_new_commit": "interruptible" }));
+    for name in ["apply", "apply:main", "leftovers", "ledger"] {
+        assert_eq!(jobs(&config)[name]["resource_group"], "rolecall", "{name} writes the ledger");
     }
 }

@@ -272,7 +272,7 @@ fn wrong_files_and_refused_plans_are_reported_in_the_note() {
 fn another_archive_than_the_pinned_one_is_not_run() {
     let mut team = Team::hive();
     let request = team.propose(7, &team.file_with(ZOE));
-    team.settings.variables.insert("ROLECALL_SHA256".to_owned(), "0".repeat(64));
+    team.settings.inputs.insert("sha256".to_owned(), json!("0".repeat(64)));
     let planned = team.plan(&request);
     planned.is("validate", Ended::Failure);
     assert!(planned.log.contains("FAILED") && !planned.log.contains("checked"), "{}", planned.log);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::runner::ended::Run;
 use crate::runner::github::git;
 use crate::runner::gitlab::{APPLY_TOKEN, Lab, PROJECT, REPORT_TOKEN};
-use crate::runner::pipeline::{Event, Settings, run};
+use crate::runner::pipeline::{Event, Settings, play, run};
 use crate::runner::repository::Repository;
 use crate::support::cli::{Env, Server};
 
@@ -60,12 +60,12 @@ impl Team {
             ("rolecall/report", vec![token(REPORT_TOKEN)]),
             ("rolecall/ledger", vec![token(APPLY_TOKEN)]),
         ];
-        let named = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        let variables =
-            [("ROLECALL_ALLOWED_HOSTS", "127.0.0.1"), ("ROLECALL_SHA256", &Lab::checksum())].map(named);
+        let inputs = [("allowed-hosts", json!("127.0.0.1")), ("sha256", json!(Lab::checksum()))];
+        // Each run of an apply takes time, and only one test is about the leftovers.
+        let inputs = inputs.into_iter().chain([("leftovers", json!(false))]);
         let settings = Settings {
             scoped: scoped.map(|(name, variables)| (name.to_owned(), variables.into_iter().collect())).into(),
-            variables: variables.into(),
+            inputs: inputs.map(|(name, value)| (name.to_owned(), value)).collect(),
             protected: ["rolecall/apply", "rolecall/drift", "rolecall/ledger"].map(str::to_owned).into(),
             altered: BTreeMap::new(),
             unapproved: BTreeSet::from(["rolecall/review".to_owned()]),
@@ -101,8 +101,7 @@ impl Team {
 
     fn event(&self, source: &str, variables: &[(&str, &str)], request: Option<u64>, range: &str) -> Event {
         let named = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let mut all = self.settings.variables.clone();
-        all.extend(variables.iter().map(named));
+        let mut all: BTreeMap<String, String> = variables.iter().map(named).collect();
         for (name, value) in [
             ("CI_PIPELINE_SOURCE", source),
             ("CI_DEFAULT_BRANCH", "main"),
@@ -176,6 +175,23 @@ impl Team {
         let main = self.main();
         let variables = [("CI_COMMIT_SHA", &*main), ("CI_COMMIT_BRANCH", "main")];
         self.seen(run(&self.lab, &self.settings, &self.event("schedule", &variables, None, "")).unwrap())
+    }
+
+    /// Runs the pipeline of main that somebody starts by hand, which plans it. Returns its number, too.
+    pub fn by_hand(&self) -> (u64, Run) {
+        let run = run(&self.lab, &self.settings, &self.event_by_hand()).unwrap();
+        let id = self.lab.state().pipelines.last().unwrap()["id"].as_u64().unwrap();
+        (id, self.seen(run))
+    }
+
+    fn event_by_hand(&self) -> Event {
+        let main = self.main();
+        self.event("web", &[("CI_COMMIT_SHA", &*main), ("CI_COMMIT_BRANCH", "main")], None, "")
+    }
+
+    /// Applies the plan of the pipeline with this number.
+    pub fn apply(&self, pipeline: u64) -> Run {
+        self.seen(play(&self.lab, &self.settings, &self.event_by_hand(), (pipeline, "apply:main")))
     }
 
     /// Checks that nothing that the pipeline printed, wrote or kept contains a credential or a token.

@@ -17,14 +17,14 @@ use super::gitlab::{Lab, PROJECT};
 pub struct Settings {
     /// The variables of each environment.
     pub scoped: BTreeMap<String, BTreeMap<String, String>>,
-    /// The variables of every job.
-    pub variables: BTreeMap<String, String>,
     /// Environments with protected variables, which merge requests don't get.
     pub protected: BTreeSet<String>,
     /// Artifacts that are replaced after a job made them: their paths and new texts.
     pub altered: BTreeMap<String, String>,
     /// Environments with restricted deployment, for which nobody allowed has run or approved the job.
     pub unapproved: BTreeSet<String>,
+    /// Inputs that the team wrote into the file that includes the component.
+    pub inputs: BTreeMap<String, Value>,
 }
 
 /// The event that starts a pipeline: the variables that GitLab predefines for it.
@@ -42,21 +42,85 @@ impl Event {
     }
 }
 
-/// Returns the configuration of the pipelines, including the files that they include.
-pub fn config() -> Map<String, Value> {
-    let mut all = file("rolecall.gitlab-ci.yml");
-    let includes = all.remove("include").unwrap();
-    for include in includes.as_array().unwrap() {
-        for (key, value) in file(include["local"].as_str().unwrap().trim_start_matches('/')) {
+/// Returns the configuration of the pipelines: the component that the example includes, with the inputs of both.
+pub fn config(inputs: &BTreeMap<String, Value>) -> Map<String, Value> {
+    let caller = of_repository("examples/ci/gitlab/rolecall.gitlab-ci.yml");
+    let caller: Value = serde_yaml::from_str(&caller).unwrap();
+    let [include] = &**caller["include"].as_array().unwrap() else { panic!("{caller}") };
+    let (component, commit) = include["component"].as_str().unwrap().split_once('@').unwrap();
+    assert_eq!(component, "$CI_SERVER_FQDN/rolecall-dev/rolecall/rolecall");
+    assert!(commit.len() == 40 && commit.bytes().all(|c| c.is_ascii_hexdigit()), "{commit} is no pin");
+    let mut given = include["inputs"].as_object().unwrap().clone();
+    given.extend(inputs.clone());
+    file("templates/rolecall/template.yml", &given)
+}
+
+fn of_repository(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// Returns a file with a header, its inputs filled in, and the files that it includes.
+fn file(path: &str, given: &Map<String, Value>) -> Map<String, Value> {
+    let text = of_repository(path);
+    let (header, content) = text.split_once("\n---\n").unwrap();
+    let header: Value = serde_yaml::from_str(header).unwrap();
+    let specified = header["spec"]["inputs"].as_object().unwrap();
+    assert!(given.keys().all(|name| specified.contains_key(name)), "{path} has not all of {given:?}");
+    let value = |(name, spec): (&String, &Value)| {
+        let value = given.get(name).or(spec.get("default")).unwrap_or_else(|| panic!("{path} needs {name}"));
+        match spec["type"].as_str().unwrap_or("string") {
+            "boolean" => assert!(value.is_boolean(), "{name} is {value}"),
+            _ => assert!(matches(value.as_str().unwrap(), spec["regex"].as_str()), "{name} is {value}"),
+        }
+        (name.clone(), value.clone())
+    };
+    let inputs: Map<String, Value> = specified.iter().map(value).collect();
+    let mut content: Value = serde_yaml::from_str(content).unwrap();
+    fill(&mut content, &inputs);
+    let Value::Object(mut all) = content else { panic!("{path}") };
+    for include in all.remove("include").iter().filter_map(Value::as_array).flatten() {
+        let path = include["local"].as_str().unwrap().trim_start_matches('/');
+        for (key, value) in file(path, include["inputs"].as_object().unwrap()) {
             assert!(all.insert(key.clone(), value).is_none(), "{key} is there twice");
         }
     }
     all
 }
 
-fn file(name: &str) -> Map<String, Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ci/gitlab").join(name);
-    serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+/// Returns whether a text matches the expression of an input.
+fn matches(text: &str, expression: Option<&str>) -> bool {
+    let Some(expression) = expression else { return true };
+    let pattern = json!({ "pattern": expression });
+    jsonschema::is_valid(&pattern, &json!(text))
+}
+
+/// Fills inputs in. As a whole value, an input keeps its type.
+fn fill(value: &mut Value, inputs: &Map<String, Value>) {
+    match value {
+        Value::String(text) => {
+            for (name, input) in inputs {
+                let place = format!("$[[ inputs.{name} ]]");
+                if *text == place {
+                    *value = input.clone();
+                    return;
+                }
+                let plain = input.as_str().map_or_else(|| input.to_string(), ToOwned::to_owned);
+                *text = text.replace(&place, &plain);
+            }
+            assert!(!text.contains("$[["), "{text}");
+        }
+        Value::Array(items) => {
+            for item in items {
+                fill(item, inputs);
+            }
+        }
+        Value::Object(fields) => {
+            for field in fields.values_mut() {
+                fill(field, inputs);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Returns a job merged with the jobs that it extends. Maps are merged; other values are replaced.
@@ -98,14 +162,13 @@ const KEYWORDS: &[&str] = &[
 ];
 
 /// Returns all jobs, merged with the jobs that they extend.
-pub fn jobs() -> BTreeMap<String, Value> {
-    let config = config();
+pub fn jobs(config: &Map<String, Value>) -> BTreeMap<String, Value> {
     let mut jobs = BTreeMap::new();
     for name in config.keys().filter(|name| !name.starts_with('.')) {
         if ["stages", "variables", "workflow"].contains(&&**name) {
             continue;
         }
-        let job = extended(&config, name);
+        let job = extended(config, name);
         let strange = job.as_object().unwrap().keys().find(|key| !KEYWORDS.contains(&key.as_str()));
         assert!(strange.is_none(), "{name}: {strange:?} isn't known here");
         assert!(config["stages"].as_array().unwrap().contains(&job["stage"]), "{name}");
@@ -116,10 +179,10 @@ pub fn jobs() -> BTreeMap<String, Value> {
 
 /// Runs the pipeline of an event. Returns `None` if the event starts no pipeline.
 pub fn run(lab: &Lab, settings: &Settings, event: &Event) -> Option<Run> {
-    let config = config();
+    let config = config(&settings.inputs);
     rule(&config["workflow"]["rules"], &config, event)?;
     let mut jobs = BTreeMap::new();
-    for (name, job) in self::jobs() {
+    for (name, job) in self::jobs(&config) {
         if let Some(rule) = rule(&job["rules"], &config, event) {
             jobs.insert(name, (job, rule));
         }
@@ -136,8 +199,16 @@ pub fn run(lab: &Lab, settings: &Settings, event: &Event) -> Option<Run> {
         }));
         id
     };
-    let mut machine =
-        Machine { lab, settings, event, config: &config, id, run: Run::default(), artifacts: BTreeMap::new() };
+    let mut machine = Machine {
+        lab,
+        settings,
+        event,
+        config: &config,
+        id,
+        played: false,
+        run: Run::default(),
+        artifacts: BTreeMap::new(),
+    };
     while machine.run.jobs.len() < jobs.len() {
         let done = &machine.run.jobs;
         let ready = jobs.iter().find(|(name, (job, _))| {
@@ -148,6 +219,28 @@ pub fn run(lab: &Lab, settings: &Settings, event: &Event) -> Option<Run> {
         machine.run.jobs.insert(name.clone(), ended);
     }
     Some(machine.run)
+}
+
+/// Runs a manual job of an earlier pipeline, with the artifacts of the jobs that it needs.
+pub fn play(lab: &Lab, settings: &Settings, event: &Event, (id, name): (u64, &str)) -> Run {
+    let config = config(&settings.inputs);
+    let job = &jobs(&config)[name];
+    let rule = rule(&job["rules"], &config, event).unwrap();
+    assert_eq!(rule["when"], "manual", "{name}");
+    let (mut run, mut artifacts) = (Run::default(), BTreeMap::new());
+    for needed in needs(job) {
+        artifacts.insert(needed.clone(), folder(lab, id, &needed).with_extension("artifacts"));
+        run.jobs.insert(needed, Ended::Success);
+    }
+    let mut machine = Machine { lab, settings, event, config: &config, id, played: true, run, artifacts };
+    let ended = machine.ended(name, job, &rule);
+    machine.run.jobs = BTreeMap::from([(name.to_owned(), ended)]);
+    machine.run
+}
+
+/// Returns the folder of a job.
+fn folder(lab: &Lab, pipeline: u64, job: &str) -> PathBuf {
+    lab.programs().with_file_name(format!("builds/{pipeline}/{}", job.replace(':', "-")))
 }
 
 /// Returns the first rule that applies. `None` if the job isn't in the pipeline.
@@ -164,7 +257,7 @@ fn rule(rules: &Value, config: &Map<String, Value>, event: &Event) -> Option<Val
         });
         changes && condition(Some(&text), &json!({ "vars": event.variables }), Status::Success)
     };
-    rules.iter().find(holds).cloned()
+    rules.iter().find(holds).filter(|rule| rule["when"] != "never").cloned()
 }
 
 fn needs(job: &Value) -> Vec<String> {
@@ -178,6 +271,8 @@ struct Machine<'a> {
     event: &'a Event,
     config: &'a Map<String, Value>,
     id: u64,
+    /// Whether somebody runs a manual job of it by hand.
+    played: bool,
     run: Run,
     artifacts: BTreeMap<String, PathBuf>,
 }
@@ -196,11 +291,13 @@ impl Machine<'_> {
         }
         let environment = job["environment"]["name"].as_str();
         let unapproved = environment.is_some_and(|it| self.settings.unapproved.contains(it));
-        assert!(!manual || environment.is_some_and(|it| it == "rolecall/review"), "anybody could run {name}");
-        if unapproved {
+        let restricted = ["rolecall/review", "rolecall/apply"];
+        assert!(!manual || environment.is_some_and(|it| restricted.contains(&it)), "anybody could run {name}");
+        let left = manual && environment == Some("rolecall/apply") && !self.played;
+        if unapproved || left {
             return Ended::Waiting;
         }
-        let folder = self.lab.programs().with_file_name(format!("builds/{}/{}", self.id, name.replace(':', "-")));
+        let folder = folder(self.lab, self.id, name);
         self.clone_into(&folder);
         for needed in needs(job) {
             if let Some(artifacts) = self.artifacts.get(&needed) {
@@ -247,7 +344,6 @@ impl Machine<'_> {
         };
         let mut variables = plain(&self.config["variables"]);
         variables.extend(plain(&job["variables"]));
-        variables.extend(self.settings.variables.clone());
         if let Some(environment) = job["environment"]["name"].as_str() {
             let of_request = self.event.request.is_some();
             assert!(!of_request || !self.settings.protected.contains(environment), "{environment}");
@@ -263,6 +359,7 @@ impl Machine<'_> {
             ("CI_PIPELINE_URL", format!("https://gitlab.example/acme/access/-/pipelines/{}", self.id)),
             ("CI_API_V4_URL", "https://gitlab.example/api/v4".to_owned()),
             ("CI_JOB_ID", self.id.to_string()),
+            ("CI_PIPELINE_ID", self.id.to_string()),
         ] {
             variables.insert(name.to_owned(), value);
         }

@@ -1,0 +1,295 @@
+//! GitLab: what the component in `templates/rolecall` relies on, as commands of `glab` that set it up.
+
+mod checks;
+
+use serde_json::json;
+
+use super::{CODE_OWNERS, Setup, Step};
+
+pub(super) use checks::checks;
+
+/// `glab` replaces the placeholder by the project of the current folder.
+const PROJECT: &str = "projects/:fullpath";
+
+const TOKEN: &str = "ROLECALL_GITLAB_TOKEN";
+const LEDGER: &str = "rolecall-ledger";
+/// The file in the project of the pipeline.
+const FILE: &str = "rolecall.gitlab-ci.yml";
+/// The path of rolecall's repository, before it is mirrored into the group.
+const UPSTREAM: &str = "rolecall-dev/rolecall";
+
+/// An environment of the pipelines. All of them have variables with their scope.
+struct Environment {
+    name: &'static str,
+    /// Whether only some people may run its jobs.
+    restricted: bool,
+    reads: Reads,
+    /// Whether its variables are for protected branches only.
+    protected: bool,
+    token: Option<&'static Token>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    Nothing,
+    WithoutAdmins,
+    Everything,
+}
+
+/// A token of the project.
+struct Token {
+    name: &'static str,
+    role: &'static str,
+    level: u64,
+    scopes: &'static [&'static str],
+}
+
+static REPORT: Token = Token { name: "rolecall-report", role: "reporter", level: 20, scopes: &["api"] };
+static APPLY: Token =
+    Token { name: "rolecall-apply", role: "developer", level: 30, scopes: &["read_api", "write_repository"] };
+
+static ENVIRONMENTS: [Environment; 6] = [
+    Environment {
+        name: "rolecall/plan",
+        restricted: false,
+        reads: Reads::WithoutAdmins,
+        protected: false,
+        token: None,
+    },
+    Environment {
+        name: "rolecall/review",
+        restricted: true,
+        reads: Reads::Everything,
+        protected: false,
+        token: None,
+    },
+    Environment {
+        name: "rolecall/apply",
+        restricted: true,
+        reads: Reads::Everything,
+        protected: true,
+        token: Some(&APPLY),
+    },
+    Environment {
+        name: "rolecall/drift",
+        restricted: false,
+        reads: Reads::Everything,
+        protected: true,
+        token: None,
+    },
+    Environment {
+        name: "rolecall/report",
+        restricted: false,
+        reads: Reads::Nothing,
+        protected: false,
+        token: Some(&REPORT),
+    },
+    Environment {
+        name: "rolecall/ledger",
+        restricted: false,
+        reads: Reads::Nothing,
+        protected: true,
+        token: Some(&APPLY),
+    },
+];
+
+impl Environment {
+    /// Returns the names of the variables with credentials of platforms that it needs.
+    fn credentials<'s>(&self, setup: &'s Setup) -> Vec<&'s str> {
+        let admins = if self.reads == Reads::Everything { Some(&setup.admin_variables) } else { None };
+        let named = if self.reads == Reads::Nothing { None } else { Some(&setup.variables) };
+        named.into_iter().chain(admins).flatten().map(String::as_str).collect()
+    }
+
+    /// Returns the command that stores a variable, whose value is on stdin.
+    fn store(&self, variable: &str) -> String {
+        let protected = if self.protected { " --protected" } else { "" };
+        format!("glab variable set {variable} --masked --raw{protected} --scope {}", self.name)
+    }
+}
+
+/// Returns the group that has the projects.
+fn group(setup: &Setup) -> &str {
+    setup.team().map_or("GROUP", |(group, _)| group)
+}
+
+/// Returns the pipeline with the component of the group's own mirror, because GitLab includes none of another server.
+pub(super) fn mirrored(text: &str, setup: &Setup) -> String {
+    match setup.team() {
+        Some((group, _)) => text.replace(&format!("/{UPSTREAM}/"), &format!("/{group}/rolecall/")),
+        None => text.to_owned(),
+    }
+}
+
+/// Returns everything that a person sets up, in order.
+pub(super) fn steps(setup: &Setup) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if setup.owners.is_none() {
+        steps.push(Step {
+            why: "Name the group that may use the credentials. Its people approve changes of files. Write its path here, and `GROUP` below.",
+            commands: vec![format!("printf '* @GROUP/TEAM\\n' >{CODE_OWNERS}")],
+        });
+    }
+    steps.push(Step {
+        why: "Publish three projects: the files, the pipeline, and a mirror of rolecall, which the pipeline includes. On your own server, its host comes instead of gitlab.com.",
+        commands: [publish_files(setup), publish_pipeline(setup), mirror(&format!("{}/rolecall", group(setup)))].concat(),
+    });
+    steps.push(Step {
+        why: "Take the pipeline from that project, and let nobody replace its variables. Make the schedule.",
+        commands: vec![settings(setup), schedule()],
+    });
+    steps.push(Step {
+        why: "Protect two environments: only the group may run their jobs. This needs Premium.",
+        commands: protect_environments(setup, ENVIRONMENTS.iter().filter(|it| it.restricted)),
+    });
+    steps.push(Step {
+        why: "Store the credentials: paste one for each line. Only those of `rolecall/apply` need to write.",
+        commands: ENVIRONMENTS
+            .iter()
+            .flat_map(|it| it.credentials(setup).into_iter().map(|name| store(it, name)))
+            .collect(),
+    });
+    steps.push(Step {
+        why: "Make the two tokens of the project. They end after a year.",
+        commands: [&REPORT, &APPLY].into_iter().flat_map(make_token).collect(),
+    });
+    steps.push(Step {
+        why: "Protect `main` and the branch of the ledger.",
+        commands: [protect_main(), approvals(), protect_ledger()].concat(),
+    });
+    steps.push(Step {
+        why: "See what is missing.",
+        commands: vec![format!("rolecall doctor --ci gitlab {}/", setup.folder)],
+    });
+    steps
+}
+
+fn address(path: &str) -> String {
+    format!("git@gitlab.com:{path}.git")
+}
+
+/// GitLab makes a private project when somebody pushes to one that isn't there.
+fn publish_files(setup: &Setup) -> Vec<String> {
+    let files = address(&format!("{}/access", group(setup)));
+    vec![
+        "mv access-ci ../access-ci".to_owned(),
+        "git add --all && git commit --message 'Access as code' && git branch --move --force main".to_owned(),
+        format!("git remote add origin {files} && git push --set-upstream origin main"),
+    ]
+}
+
+fn publish_pipeline(setup: &Setup) -> Vec<String> {
+    let pipeline = address(&format!("{}/access-ci", group(setup)));
+    vec![
+        "git -C ../access-ci init --quiet --initial-branch main".to_owned(),
+        "git -C ../access-ci add --all && git -C ../access-ci commit --message 'Pipeline of access'".to_owned(),
+        format!(
+            "git -C ../access-ci remote add origin {pipeline} && git -C ../access-ci push --set-upstream origin main"
+        ),
+    ]
+}
+
+fn mirror(path: &str) -> Vec<String> {
+    vec![
+        format!("git clone --quiet --bare {}.git rolecall.git", env!("CARGO_PKG_REPOSITORY")),
+        format!("git -C rolecall.git push --quiet --mirror {} && rm -rf rolecall.git", address(path)),
+    ]
+}
+
+fn settings(setup: &Setup) -> String {
+    let group = group(setup);
+    format!(
+        "glab api --silent --method PUT {PROJECT} --raw-field ci_config_path={FILE}@{group}/access-ci:main \
+         --raw-field ci_pipeline_variables_minimum_override_role=no_one_allowed \
+         --field protect_merge_request_pipelines=false --field public_jobs=false \
+         --raw-field resource_group_default_process_mode=oldest_first"
+    )
+}
+
+fn schedule() -> String {
+    "glab schedule create --cron '47 4 * * *' --ref main --description 'rolecall: drift and leftovers'".to_owned()
+}
+
+fn encoded(path: &str) -> String {
+    path.replace('/', "%2F")
+}
+
+fn protect_environments<'e>(setup: &Setup, environments: impl Iterator<Item = &'e Environment>) -> Vec<String> {
+    let (group, team) = setup.team().unwrap_or(("GROUP", "TEAM"));
+    let path = encoded(&format!("{group}/{team}"));
+    let share =
+        format!("glab api --silent --method POST {PROJECT}/share --field group_id=$team --field group_access=30");
+    let mut commands = vec![
+        format!("team=$(glab api groups/{path} | sed -E 's/^[{{] *\"id\": *([0-9]+).*/\\1/')"),
+        format!("{share} || echo 'the project is shared with the group already'"),
+    ];
+    for it in environments {
+        let body = format!("'{{\"name\":\"{}\",\"deploy_access_levels\":[{{\"group_id\":'$team'}}]}}'", it.name);
+        commands.push(post("protected_environments", &body));
+    }
+    commands
+}
+
+/// Returns the command that sends a body.
+fn post(path: &str, body: &str) -> String {
+    format!(
+        "glab api --silent --method POST {PROJECT}/{path} --header 'Content-Type: application/json' --input - <<<{body}"
+    )
+}
+
+fn store(environment: &Environment, variable: &str) -> String {
+    format!("read -rs value && printf %s \"$value\" | {}", environment.store(variable))
+}
+
+/// Returns the commands that make a token and store it, without showing it.
+fn make_token(token: &'static Token) -> Vec<String> {
+    let scopes: String = token.scopes.iter().flat_map(|scope| [" --scope ", scope]).collect();
+    let make = format!("glab token create {} --access-level {}{scopes} --duration 8760h", token.name, token.role);
+    let users = ENVIRONMENTS.iter().filter(|it| it.token.is_some_and(|it| it.name == token.name));
+    let store = users.map(|it| format!("printf %s \"$token\" | {}", it.store(TOKEN)));
+    std::iter::once(format!("token=$({make})")).chain(store).collect()
+}
+
+fn protect_main() -> Vec<String> {
+    let body = json!({
+        "name": "main",
+        "push_access_level": 0,
+        "merge_access_level": 30,
+        "allow_force_push": false,
+        "code_owner_approval_required": true,
+    });
+    // GitLab protects the main branch by itself, and less.
+    vec![
+        format!("glab api --silent --method DELETE {PROJECT}/protected_branches/main || true"),
+        post("protected_branches", &format!("'{body}'")),
+    ]
+}
+
+fn approvals() -> Vec<String> {
+    let rule = json!({ "name": "All Members", "rule_type": "any_approver", "approvals_required": 1 });
+    vec![
+        format!(
+            "glab api --silent --method POST {PROJECT}/approvals --field reset_approvals_on_push=true \
+             --field merge_requests_author_approval=false --field merge_requests_disable_committers_approval=true"
+        ),
+        post("approval_rules", &format!("'{rule}'")),
+    ]
+}
+
+/// Only the user of the token may push to the branch. So the commands look for that user.
+fn protect_ledger() -> Vec<String> {
+    let tokens = format!("glab api '{PROJECT}/access_tokens?state=active&per_page=100'");
+    let body = format!(
+        "'{{\"name\":\"{LEDGER}\",\"allowed_to_push\":[{{\"user_id\":'$user'}}],\"merge_access_level\":0,\"allow_force_push\":false}}'"
+    );
+    vec![
+        format!(
+            "glab api --silent --method POST '{PROJECT}/repository/branches?branch={LEDGER}&ref=main' || true"
+        ),
+        format!(
+            "user=$({tokens} | tr '{{' '\\n' | grep '\"{}\"' | sed -E 's/.*\"user_id\": *([0-9]+).*/\\1/')",
+            APPLY.name
+        ),
+        post("protected_branches", &body),
+    ]
+}
