@@ -220,7 +220,7 @@ fn protect_environments<'e>(setup: &Setup, environments: impl Iterator<Item = &'
     let share =
         format!("glab api --silent --method POST {PROJECT}/share --field group_id=$team --field group_access=30");
     let mut commands = vec![
-        format!("team=$(glab api groups/{path} | sed -E 's/^[{{] *\"id\": *([0-9]+).*/\\1/')"),
+        format!("team=$(glab api groups/{path} | tr -d ' \\n' | sed -E 's/^[{{]\"id\":([0-9]+).*/\\1/')"),
         format!("{share} || echo 'the project is shared with the group already'"),
     ];
     for it in environments {
@@ -287,7 +287,7 @@ fn protect_ledger() -> Vec<String> {
             "glab api --silent --method POST '{PROJECT}/repository/branches?branch={LEDGER}&ref=main' || true"
         ),
         format!(
-            "user=$({tokens} | tr '{{' '\\n' | grep '\"{}\"' | sed -E 's/.*\"user_id\": *([0-9]+).*/\\1/')",
+            "user=$({tokens} | tr -d ' \\n' | tr '{{' '\\n' | grep '\"{}\"' | sed -E 's/.*\"user_id\":([0-9]+).*/\\1/')",
             APPLY.name
         ),
         post("protected_branches", &body),
