@@ -26,14 +26,17 @@ fn email(index: usize) -> String {
     format!("person.number.{index:03}@acme.example")
 }
 
-const SECRET: &str = "bench";
-
 fn secret(organization: usize) -> String {
     format!("secret-{organization:04}")
 }
 
+/// Returns the organisation that a key belongs to.
+fn organization(key: &str) -> String {
+    key.replace("secret", "organisation")
+}
+
 fn world() -> World {
-    let mut world = World::empty("bench");
+    let mut world = World::empty(organization(&secret(0)));
     let at: Timestamp = "2025-01-01T00:00:00Z".parse().unwrap();
     world.users.extend((0..PEOPLE).map(|index| WorldUser {
         id: format!("id-{index:03}"),
@@ -52,7 +55,7 @@ fn world() -> World {
         roles: BTreeSet::from(["ADMIN".to_owned()]),
         expires: "2099-01-01T00:00:00Z".parse().unwrap(),
         enabled: true,
-        digest: digest(SECRET),
+        digest: digest(&secret(0)),
     });
     world.switches.page_size = Some(100);
     world
@@ -85,24 +88,32 @@ struct Fleet {
 }
 
 impl Fleet {
-    async fn answer(&self, body: &[u8]) -> Reply {
+    async fn answer(&self, headers: &Headers, body: &[u8]) -> Reply {
         self.requests.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(LATENCY).await;
         let known = self.answers.lock().unwrap().get(body).cloned();
-        if let Some(answer) = known {
-            return Reply::Answer(answer);
-        }
-        let reply = self.sandbox.handle(&Headers::new([("x-api-key", SECRET)]), body).await;
-        if let Reply::Answer(answer) = &reply {
-            self.answers.lock().unwrap().insert(body.to_owned(), answer.clone());
-        }
-        reply
+        let answer = match known {
+            Some(answer) => answer,
+            None => match self.sandbox.handle(&Headers::new([("x-api-key", secret(0))]), body).await {
+                Reply::Answer(answer) => answer,
+                Reply::Dropped => return Reply::Dropped,
+            },
+        };
+        self.answers.lock().unwrap().insert(body.to_owned(), answer.clone());
+        // The only difference between the organisations is the name.
+        let key = headers.get("x-api-key").unwrap();
+        let named = String::from_utf8(answer.body).unwrap().replace(&organization(&secret(0)), &organization(key));
+        Reply::Answer(Response { body: named.into_bytes(), ..answer })
     }
 }
 
 impl AnySandbox for Fleet {
-    fn handle<'a>(&'a self, _: &'a Headers, body: &'a [u8]) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>> {
-        Box::pin(self.answer(body))
+    fn handle<'a>(
+        &'a self,
+        headers: &'a Headers,
+        body: &'a [u8],
+    ) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>> {
+        Box::pin(self.answer(headers, body))
     }
 
     fn reset(&self) -> Result<(), String> {

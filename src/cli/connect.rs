@@ -176,7 +176,6 @@ pub(super) async fn sandbox(
 
 /// Fails, because there is no sandbox.
 #[cfg(not(feature = "sandbox"))]
-#[expect(clippy::unused_async, reason = "as with the sandbox")]
 pub(super) async fn sandbox(
     _: &Desired,
     _: &Connection,
