@@ -46,7 +46,7 @@ pub(super) struct InitArgs {
     #[arg(long, value_enum, help_heading = CI)]
     ci: Option<Ci>,
     /// Name who has to approve changes of files and workflows, such as `@acme/platform`: makes CODEOWNERS.
-    #[arg(long, value_name = "TEAM", requires = "ci", help_heading = CI)]
+    #[arg(long, value_name = "TEAM", requires = "ci", value_parser = ci::owners, help_heading = CI)]
     owners: Option<String>,
     /// Make the organisation's file in this folder.
     #[arg(long, value_name = "FOLDER", default_value = DEFAULT_FOLDER, value_hint = ValueHint::DirPath, help_heading = OUTPUT)]
@@ -101,7 +101,9 @@ pub(super) async fn init(args: &InitArgs, out: &mut Out) -> Result<Exit, Failure
     };
     let chosen = chosen(args, out)?;
     let (file, exit) = match existing(&folder, &chosen, out)? {
-        Some(file) => (file, Exit::Done),
+        Some(file) if file.is_filled => (file, Exit::Done),
+        // Nobody is in it yet, so a plan isn't empty.
+        Some(file) => (file, Exit::Differences),
         None => written(&folder, &chosen, args, out).await?,
     };
 
@@ -138,7 +140,7 @@ fn make_ci(ci: Ci, setup: &Setup, out: &mut Out) -> Result<(), Failure> {
                     path.display()
                 ));
             }
-            None => make(&path, &ci.text(template, setup), "", out)?,
+            None => make(&path, &ci.text(template, setup), &ci.lacks(&made, template, setup), out)?,
         }
     }
     ci.code_owners(setup).map_or(Ok(()), |text| make(Path::new(CODE_OWNERS), &text, "", out))
@@ -302,7 +304,7 @@ fn free_path(folder: &str, desired: &Desired) -> Result<PathBuf, Failure> {
 /// Makes a file and says so. A file that exists is kept.
 fn make(path: &Path, text: &str, about: &str, out: &mut Out) -> Result<(), Failure> {
     if path.symlink_metadata().is_ok() {
-        out.result(&format!("kept     {}\n", path.display()));
+        out.result(&format!("kept     {}{about}\n", path.display()));
         return Ok(());
     }
     files::create_folder_of(path)?;

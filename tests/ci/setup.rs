@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use crate::runner::stub::{Answer, Call, program, stub_reading};
@@ -20,6 +22,8 @@ struct Repository {
     secrets: BTreeMap<String, Vec<String>>,
     keys: Vec<Value>,
     rulesets: Vec<Value>,
+    /// The text of the workflows on `main`.
+    workflow: String,
     /// The end of a path that isn't shown.
     hidden: Option<&'static str>,
 }
@@ -29,7 +33,7 @@ impl Repository {
         let args: Vec<&str> = call.args.iter().map(String::as_str).collect();
         let file = |name: &str| Path::new(&call.folder).join(name).exists();
         match &*args {
-            ["repo", "create", "--private", "--source", ".", "--push"] => self.exists = true,
+            ["repo", "create", "acme/access", "--private", "--source", ".", "--push"] => self.exists = true,
             ["repo", "deploy-key", "add", "ledger.pub", "--allow-write", "--title", _] => {
                 assert!(file("ledger.pub"));
                 self.keys.push(json!({ "read_only": false }));
@@ -44,6 +48,17 @@ impl Repository {
                 self.secrets.get_mut(environment).unwrap().retain(|it| it != name);
             }
             ["api", "orgs/{owner}/teams/platform", "--jq", ".id"] => return (0, "7\n".to_owned()),
+            [
+                "api",
+                "--silent",
+                "--method",
+                "PUT",
+                "orgs/{owner}/teams/platform/repos/{owner}/{repo}",
+                "-f",
+                "permission=push",
+            ] => {
+                assert!(self.exists);
+            }
             ["api", "--silent", "--method", method, path, rest @ ..] => {
                 let body = match rest {
                     ["--input", "-"] => serde_json::from_str(&call.stdin).unwrap(),
@@ -98,6 +113,9 @@ impl Repository {
                 let names = ["plan", "apply", "drift"].map(|name| format!("rolecall-{name}.yml"));
                 let there = names.iter().filter(|name| file(&format!(".github/workflows/{name}")));
                 there.map(|name| json!({ "name": name })).collect()
+            }
+            ["contents", ".github", "workflows", _, "ref=main"] => {
+                json!({ "content": BASE64_STANDARD.encode(&self.workflow) })
             }
             ["codeowners", "errors", "ref=main"] => file("CODEOWNERS").then(|| json!({ "errors": [] }))?,
             ["environments", name] => self.environments.get(*name)?.clone(),
@@ -180,6 +198,12 @@ impl Person {
         self.doctor().into_iter().filter(|check| check["answer"] != "yes").collect()
     }
 
+    /// Puts the workflow that plans on `main`.
+    fn push(&self) {
+        let workflow = self.env.read(".github/workflows/rolecall-plan.yml");
+        self.change(|it| it.workflow = workflow);
+    }
+
     fn change(&self, change: impl FnOnce(&mut Repository)) {
         change(&mut self.repository.lock().unwrap());
     }
@@ -216,6 +240,7 @@ fn the_commands_of_init_set_up_what_doctor_asks_for() {
             .collect::<Vec<_>>()
             .join("\n")
     };
+    person.push();
     person.shell(&lines(before));
     person.shell(&lines(by_hand));
     assert_eq!(person.wrong(), Vec::<Value>::new());
@@ -231,6 +256,7 @@ fn what_is_missing_is_named_with_the_commands_that_mend_it() {
     let init = ["init", "--sandbox", "hive", "acme", "--ci", "github", "--owners", "@acme/platform"];
     assert_eq!(person.env.run(&init).code, 0);
     person.shell("git init --quiet");
+    person.push();
     // At first everything is missing. Each run names what is left.
     for _ in 0..3 {
         let wrong = person.wrong();
@@ -238,7 +264,7 @@ fn what_is_missing_is_named_with_the_commands_that_mend_it() {
     }
     assert_eq!(person.wrong(), Vec::<Value>::new());
 
-    let breaks: [(Break, &str, bool); 12] = [
+    let breaks: [(Break, &str, bool); 18] = [
         (|it| without(it, "rolecall-plan"), "There is no environment `rolecall-plan`", true),
         (|it| without(it, "rolecall-review"), "There is no environment `rolecall-review`", true),
         (
@@ -286,6 +312,39 @@ fn what_is_missing_is_named_with_the_commands_that_mend_it() {
             "GitHub doesn't show the deploy keys: gh: Must have admin rights",
             false,
         ),
+        (
+            |it| it.rulesets.iter_mut().find(|it| it["name"] != "main").unwrap()["bypass_actors"] = json!([]),
+            "so an apply can't push the ledger",
+            false,
+        ),
+        (
+            |it| {
+                let bypass = json!([{ "actor_type": "RepositoryRole", "bypass_mode": "always" }]);
+                it.rulesets.iter_mut().find(|it| it["name"] == "main").unwrap()["bypass_actors"] = bypass;
+            },
+            "The rules of `main` can be bypassed by `RepositoryRole`",
+            false,
+        ),
+        (
+            |it| it.rulesets.iter_mut().find(|it| it["name"] == "main").unwrap()["bypass_actors"] = Value::Null,
+            "GitHub doesn't show who bypasses the rules of `main`",
+            false,
+        ),
+        (
+            |it| it.branches.get_mut("rolecall-apply").unwrap().push(json!({ "name": "main", "type": "tag" })),
+            "The environment `rolecall-apply` is also for",
+            false,
+        ),
+        (
+            |it| it.workflow = it.workflow.replace("HIVE_TOKEN", "OTHER"),
+            "rolecall-plan.yml doesn't hand over `HIVE_TOKEN`",
+            false,
+        ),
+        (
+            |it| it.workflow.push_str("      as-apply: true\n"),
+            "The environment `rolecall-plan` has no required reviewers",
+            false,
+        ),
     ];
     for (break_it, message, mends) in breaks {
         person.change(break_it);
@@ -305,6 +364,28 @@ fn what_is_missing_is_named_with_the_commands_that_mend_it() {
     }
 }
 
+/// A private repository has no reviewers in most plans of GitHub, and the workflow can do without.
+#[test]
+fn without_reviewers_the_set_up_is_complete_if_the_workflow_says_so() {
+    let person = Person::new();
+    let init = ["init", "--sandbox", "hive", "acme", "--ci", "github", "--owners", "@acme/platform"];
+    assert_eq!(person.env.run(&init).code, 0);
+    person.shell("git init --quiet");
+    person.push();
+    for _ in 0..3 {
+        person.shell(&person.wrong().iter().map(commands).collect::<Vec<_>>().join("\n"));
+    }
+    person.change(|it| it.environments.get_mut("rolecall-review").unwrap()["protection_rules"] = json!([]));
+    assert_eq!(person.wrong().len(), 1);
+    person.change(|it| it.workflow.push_str("      plan-after-merge: true # private\n"));
+    assert_eq!(person.wrong(), Vec::<Value>::new());
+    // A remote that isn't shown is no reason to make another repository.
+    person.shell("git remote add origin git@github.example:acme/access.git");
+    person.change(|it| it.exists = false);
+    let wrong = person.wrong();
+    assert!(commands(&wrong[0]).is_empty(), "{wrong:?}");
+}
+
 #[test]
 fn an_admin_credential_where_nobody_approves_is_found() {
     let person = Person::new();
@@ -314,6 +395,7 @@ fn an_admin_credential_where_nobody_approves_is_found() {
     assert_eq!(said.code, 0, "{}", said.all());
     assert!(!said.stdout.contains("gh secret set BITPANDA_API_KEY --env rolecall-plan"), "{}", said.stdout);
     person.shell("git init --quiet");
+    person.push();
     for _ in 0..3 {
         person.shell(&person.wrong().iter().map(commands).collect::<Vec<_>>().join("\n"));
     }

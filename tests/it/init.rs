@@ -77,6 +77,37 @@ fn a_repository_for_each_platform_is_in_sync_and_a_second_run_changes_nothing() 
 }
 
 #[test]
+fn an_edited_workflow_is_kept_and_what_it_lacks_is_said() {
+    let env = Env::new();
+    assert_eq!(env.run(&["init", "--sandbox", "hive", "acme", "--ci", "github"]).code, 0);
+    let plan = ".github/workflows/rolecall-plan.yml";
+    let edited = env.read(plan) + "# edited\n";
+    env.write(plan, &edited);
+    let organization = definition(ProviderName::Bitpanda).seeds[0];
+    let said = env.run(&["init", "--sandbox", "bitpanda", organization, "--ci", "github"]);
+    assert_eq!(env.read(plan), edited);
+    let line = "BITPANDA_API_KEY: ${{ secrets.BITPANDA_API_KEY }}";
+    assert!(
+        said.stdout.contains(&format!("kept     {plan}, which lacks under `secrets`: `{line}`")),
+        "{}",
+        said.all()
+    );
+    assert!(env.read(".github/workflows/rolecall-apply.yml").contains(line), "nobody edited this one");
+}
+
+#[test]
+fn owners_are_teams_or_people() {
+    let env = Env::new();
+    for owners in ["", "acme/platform", "@acme/", "@acme/x';id;'", "jane@acme.example"] {
+        let said = env.run(&["init", "--sandbox", "hive", "acme", "--ci", "github", "--owners", owners]);
+        assert!(said.code == 1 && said.stderr.contains("@acme/platform or @jane"), "{owners}: {}", said.all());
+    }
+    let said = env.run(&["init", "--sandbox", "hive", "acme", "--ci", "github", "--owners", "@jane"]);
+    assert!(said.stdout.contains("reviewer=$(gh api 'users/jane' --jq .id)"), "{}", said.all());
+    assert!(env.read("CODEOWNERS").contains("/access/ @jane\n"));
+}
+
+#[test]
 fn the_page_leads_to_an_empty_plan() {
     let env = Env::new();
     let page = of_repository("docs/start-a-repository.md");
@@ -197,7 +228,8 @@ fn an_organisation_that_has_a_file_is_not_read() {
     let head = "provider: hive\norganization: acme\nendpoint: https://api.graphql-hive.com/graphql\ncredentials: { token: { env: HIVE_TOKEN } }\n";
     env.write("access/ours.yaml", head);
     let said = env.run(&["init", "hive", "ACME", "--manage", "all"]);
-    assert_eq!(said.code, 0, "{}", said.all());
+    // Nobody is in it yet, so a plan isn't empty.
+    assert_eq!(said.code, 2, "{}", said.all());
     assert_eq!(env.read("access/ours.yaml"), head);
     assert!(!env.path("access/hive.yaml").exists());
     let commands = next(&said);

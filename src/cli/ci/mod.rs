@@ -5,7 +5,10 @@ mod gitlab;
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use serde_json::Value;
@@ -72,6 +75,12 @@ impl Setup {
     fn team(&self) -> Option<(&str, &str)> {
         let owner = self.owners.as_deref()?.split_whitespace().next()?;
         owner.trim_start_matches('@').rsplit_once('/')
+    }
+
+    /// Returns the first owner, if it is a person.
+    fn person(&self) -> Option<&str> {
+        let owner = self.owners.as_deref()?.split_whitespace().next()?.strip_prefix('@')?;
+        Some(owner).filter(|owner| !owner.contains('/'))
     }
 }
 
@@ -169,6 +178,20 @@ impl Ci {
         Some(self.text(template, &before)).filter(|text| text != made)
     }
 
+    /// Returns what to tell about a file that a person changed, and that lacks secrets of the files.
+    pub fn lacks(self, made: &str, template: &str, setup: &Setup) -> String {
+        let missing = match self {
+            Self::Github if !made.is_empty() => github::missing_secrets(made, template, setup),
+            Self::Github | Self::Gitlab => BTreeSet::new(),
+        };
+        let lines = github::lines_of(&missing);
+        if lines.is_empty() {
+            String::new()
+        } else {
+            format!(", which lacks under `secrets`: {}", lines.join("; "))
+        }
+    }
+
     /// Returns everything that a person sets up, in order.
     pub fn steps(self, setup: &Setup) -> Vec<Step> {
         match self {
@@ -184,6 +207,20 @@ impl Ci {
             Self::Gitlab => gitlab::checks(setup),
         }
     }
+}
+
+/// Parses the owners of `--owners`: teams or people, each with an `@`.
+pub(super) fn owners(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    let is_owner = |word: &str| {
+        word.strip_prefix('@')
+            .is_some_and(|name| !name.is_empty() && name.chars().all(is_plain) && !name.ends_with('/'))
+    };
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if words.is_empty() || !words.iter().all(|word| is_owner(word)) {
+        return Err("write a team or a person, such as @acme/platform or @jane".to_owned());
+    }
+    Ok(words.join(" "))
 }
 
 /// Returns a word that YAML can't take for anything but text.
@@ -216,19 +253,32 @@ enum Asked {
     Hidden(String),
 }
 
+/// The longest time for an answer of `gh` or `glab`.
+const LONGEST: Duration = Duration::from_secs(30);
+
 /// Asks an API with `gh` or `glab`, which have the credential of the person.
 fn ask(program: &str, path: &str) -> Asked {
-    let said = match which::which(program).map(|program| Command::new(program).args(["api", path]).output()) {
+    let Ok(found) = which::which(program) else {
+        return Asked::Hidden(format!("the program `{program}` isn't installed"));
+    };
+    let (send, answer) = mpsc::channel();
+    let mut command = Command::new(found);
+    command.args(["api", path]).stdin(Stdio::null());
+    // A program that hangs ends with the machine, and not this check.
+    thread::spawn(move || send.send(command.output()));
+    let said = match answer.recv_timeout(LONGEST) {
         Ok(Ok(said)) => said,
         Ok(Err(why)) => return Asked::Hidden(why.to_string()),
-        Err(_) => return Asked::Hidden(format!("the program `{program}` isn't installed")),
+        Err(_) => {
+            return Asked::Hidden(format!("`{program}` gave no answer within {} seconds", LONGEST.as_secs()));
+        }
     };
     let error = String::from_utf8_lossy(&said.stderr);
     match serde_json::from_slice(&said.stdout) {
         Ok(answer) if said.status.success() => Asked::Found(answer),
         _ if error.contains("HTTP 404") || error.contains("404 Not Found") => Asked::Missing,
         _ => {
-            let nothing = format!("`{program}` gave no answer");
+            let nothing = format!("`{program}` gave an answer that isn't JSON");
             Asked::Hidden(error.lines().next().unwrap_or(&nothing).trim().to_owned())
         }
     }
