@@ -249,6 +249,90 @@ fn the_commands_of_init_set_up_what_doctor_asks_for() {
 
 type Break = fn(&mut Repository);
 
+/// What is broken, what doctor says about it, and whether its commands mend it.
+const BREAKS: [(Break, &str, bool); 18] = [
+    (|it| without(it, "rolecall-plan"), "There is no environment `rolecall-plan`", true),
+    (|it| without(it, "rolecall-review"), "There is no environment `rolecall-review`", true),
+    (
+        |it| it.secrets.get_mut("rolecall-apply").unwrap().clear(),
+        "lacks the secret `HIVE_TOKEN` and `ROLECALL_LEDGER_KEY`",
+        true,
+    ),
+    (
+        |it| it.secrets.entry(String::new()).or_default().push("HIVE_TOKEN".to_owned()),
+        "The repository itself has HIVE_TOKEN",
+        true,
+    ),
+    (|it| it.keys.clear(), "No deploy key can push the ledger", true),
+    (
+        |it| it.rulesets.retain(|it| it["name"] != "main"),
+        "No rule of `main` requires a pull request with an approval",
+        true,
+    ),
+    (
+        |it| it.rulesets.retain(|it| it["name"] == "main"),
+        "No rule of the branch rolecall-ledger restricts `creation`",
+        true,
+    ),
+    (|it| it.keys.push(json!({ "read_only": false })), "2 deploy keys can push", false),
+    (
+        |it| {
+            it.rulesets.iter_mut().find(|it| it["name"] != "main").unwrap()["bypass_actors"] =
+                json!([{ "actor_type": "Integration" }]);
+        },
+        "bypassed by `Integration`",
+        false,
+    ),
+    (
+        |it| it.environments.get_mut("rolecall-plan").unwrap()["deployment_branch_policy"] = Value::Null,
+        "Every branch may use the environment `rolecall-plan`",
+        false,
+    ),
+    (
+        |it| it.environments.get_mut("rolecall-review").unwrap()["protection_rules"] = json!([]),
+        "has no required reviewers",
+        false,
+    ),
+    (
+        |it| it.hidden = Some("keys?per_page=100"),
+        "GitHub doesn't show the deploy keys: gh: Must have admin rights",
+        false,
+    ),
+    (
+        |it| it.rulesets.iter_mut().find(|it| it["name"] != "main").unwrap()["bypass_actors"] = json!([]),
+        "so an apply can't push the ledger",
+        false,
+    ),
+    (
+        |it| {
+            let bypass = json!([{ "actor_type": "RepositoryRole", "bypass_mode": "always" }]);
+            it.rulesets.iter_mut().find(|it| it["name"] == "main").unwrap()["bypass_actors"] = bypass;
+        },
+        "The rules of `main` can be bypassed by `RepositoryRole`",
+        false,
+    ),
+    (
+        |it| it.rulesets.iter_mut().find(|it| it["name"] == "main").unwrap()["bypass_actors"] = Value::Null,
+        "GitHub doesn't show who bypasses the rules of `main`",
+        false,
+    ),
+    (
+        |it| it.branches.get_mut("rolecall-apply").unwrap().push(json!({ "name": "main", "type": "tag" })),
+        "The environment `rolecall-apply` is also for",
+        false,
+    ),
+    (
+        |it| it.workflow = it.workflow.replace("HIVE_TOKEN", "OTHER"),
+        "rolecall-plan.yml doesn't hand over `HIVE_TOKEN`",
+        false,
+    ),
+    (
+        |it| it.workflow.push_str("      as-apply: true\n"),
+        "The environment `rolecall-plan` has no required reviewers",
+        false,
+    ),
+];
+
 /// Each point is found, and the commands beside it mend it.
 #[test]
 fn what_is_missing_is_named_with_the_commands_that_mend_it() {
@@ -264,89 +348,7 @@ fn what_is_missing_is_named_with_the_commands_that_mend_it() {
     }
     assert_eq!(person.wrong(), Vec::<Value>::new());
 
-    let breaks: [(Break, &str, bool); 18] = [
-        (|it| without(it, "rolecall-plan"), "There is no environment `rolecall-plan`", true),
-        (|it| without(it, "rolecall-review"), "There is no environment `rolecall-review`", true),
-        (
-            |it| it.secrets.get_mut("rolecall-apply").unwrap().clear(),
-            "lacks the secret `HIVE_TOKEN` and `ROLECALL_LEDGER_KEY`",
-            true,
-        ),
-        (
-            |it| it.secrets.entry(String::new()).or_default().push("HIVE_TOKEN".to_owned()),
-            "The repository itself has HIVE_TOKEN",
-            true,
-        ),
-        (|it| it.keys.clear(), "No deploy key can push the ledger", true),
-        (
-            |it| it.rulesets.retain(|it| it["name"] != "main"),
-            "No rule of `main` requires a pull request with an approval",
-            true,
-        ),
-        (
-            |it| it.rulesets.retain(|it| it["name"] == "main"),
-            "No rule of the branch rolecall-ledger restricts `creation`",
-            true,
-        ),
-        (|it| it.keys.push(json!({ "read_only": false })), "2 deploy keys can push", false),
-        (
-            |it| {
-                it.rulesets.iter_mut().find(|it| it["name"] != "main").unwrap()["bypass_actors"] =
-                    json!([{ "actor_type": "Integration" }]);
-            },
-            "bypassed by `Integration`",
-            false,
-        ),
-        (
-            |it| it.environments.get_mut("rolecall-plan").unwrap()["deployment_branch_policy"] = Value::Null,
-            "Every branch may use the environment `rolecall-plan`",
-            false,
-        ),
-        (
-            |it| it.environments.get_mut("rolecall-review").unwrap()["protection_rules"] = json!([]),
-            "has no required reviewers",
-            false,
-        ),
-        (
-            |it| it.hidden = Some("keys?per_page=100"),
-            "GitHub doesn't show the deploy keys: gh: Must have admin rights",
-            false,
-        ),
-        (
-            |it| it.rulesets.iter_mut().find(|it| it["name"] != "main").unwrap()["bypass_actors"] = json!([]),
-            "so an apply can't push the ledger",
-            false,
-        ),
-        (
-            |it| {
-                let bypass = json!([{ "actor_type": "RepositoryRole", "bypass_mode": "always" }]);
-                it.rulesets.iter_mut().find(|it| it["name"] == "main").unwrap()["bypass_actors"] = bypass;
-            },
-            "The rules of `main` can be bypassed by `RepositoryRole`",
-            false,
-        ),
-        (
-            |it| it.rulesets.iter_mut().find(|it| it["name"] == "main").unwrap()["bypass_actors"] = Value::Null,
-            "GitHub doesn't show who bypasses the rules of `main`",
-            false,
-        ),
-        (
-            |it| it.branches.get_mut("rolecall-apply").unwrap().push(json!({ "name": "main", "type": "tag" })),
-            "The environment `rolecall-apply` is also for",
-            false,
-        ),
-        (
-            |it| it.workflow = it.workflow.replace("HIVE_TOKEN", "OTHER"),
-            "rolecall-plan.yml doesn't hand over `HIVE_TOKEN`",
-            false,
-        ),
-        (
-            |it| it.workflow.push_str("      as-apply: true\n"),
-            "The environment `rolecall-plan` has no required reviewers",
-            false,
-        ),
-    ];
-    for (break_it, message, mends) in breaks {
+    for (break_it, message, mends) in BREAKS {
         person.change(break_it);
         let wrong = person.wrong();
         assert!(

@@ -27,15 +27,11 @@ fn without_reviewers_that_hold_nothing_sensitive_is_planned() {
     team.settings.unapproved.clear();
     let pull = team.propose(1, &format!("{}\n# nothing else\n", team.file()));
     let none = |it: &mut Value| it["protection_rules"] = json!([{ "type": "branch_policy" }]);
-    let empty = |it: &mut Value| it["protection_rules"][0]["reviewers"] = json!([]);
     let own = |it: &mut Value| it["protection_rules"][0]["prevent_self_review"] = json!(false);
-    let branches = |it: &mut Value| it["deployment_branch_policy"] = Value::Null;
     let gone = |it: &mut Value| it["name"] = json!("other");
-    let changes: [(Change<'_>, &str); 5] = [
+    let changes: [(Change<'_>, &str); 3] = [
         (&none, "has no required reviewers"),
-        (&empty, "has no required reviewers"),
         (&own, "or they may approve their own runs"),
-        (&branches, "Every branch may use the environment `rolecall-review`"),
         (&gone, "The repository has no environment `rolecall-review`"),
     ];
     let before = team.hub.state().environments.clone();
@@ -194,33 +190,10 @@ fn a_pull_request_that_changes_the_workflow_is_planned_by_that_of_main() {
     );
 }
 
-/// A second organisation on the same platform has variables of its own.
+/// The ledger can have another home than its branch, and then needs no key. A second organisation of a platform has
+/// variables of its own. All of these stand in one secret.
 #[test]
-fn further_credentials_are_handed_over_in_one_secret() {
-    let mut team = Team::hive();
-    let token = team.settings.secrets["rolecall-plan"]["HIVE_TOKEN"].clone();
-    team.at_main();
-    for name in [PLAN, APPLY] {
-        let text = example(&format!("ci/github/{name}"));
-        let more = "      ROLECALL_CREDENTIALS: ${{ secrets.ROLECALL_CREDENTIALS }}\n";
-        team.write_workflow(name, &format!("{text}{more}"));
-    }
-    team.commit(&team.file().replace("HIVE_TOKEN", "HIVE_TOKEN_OF_ACME"));
-    team.git(&["push", "--quiet", "origin", "HEAD:main"]);
-    team.at_main();
-    for name in ["rolecall-plan", "rolecall-apply"] {
-        let secrets = team.settings.secrets.get_mut(name).unwrap();
-        secrets.remove("HIVE_TOKEN");
-        secrets.insert("ROLECALL_CREDENTIALS".to_owned(), format!("OTHER=1\nHIVE_TOKEN_OF_ACME={token}"));
-    }
-    let pull = team.propose(1, &team.file_with(ZOE));
-    team.plan(&pull).is("plan", Ended::Success);
-    team.merge(&pull).is("apply", Ended::Success);
-}
-
-/// The ledger can have another home than its branch, and then needs no key.
-#[test]
-fn a_ledger_at_an_endpoint_needs_neither_a_branch_nor_its_key() {
+fn a_ledger_at_an_endpoint_and_variables_of_its_own_need_one_secret() {
     let mut team = Team::hive();
     let store = ObjectStore::start();
     team.settings.with.insert("ledger".to_owned(), json!(store.ledger));
@@ -230,16 +203,18 @@ fn a_ledger_at_an_endpoint_needs_neither_a_branch_nor_its_key() {
         let more = "      ROLECALL_CREDENTIALS: ${{ secrets.ROLECALL_CREDENTIALS }}\n";
         team.write_workflow(name, &format!("{text}{more}"));
     }
-    team.commit(&team.file());
+    team.commit(&team.file().replace("HIVE_TOKEN", "HIVE_TOKEN_OF_ACME"));
     team.git(&["push", "--quiet", "origin", "HEAD:main"]);
     team.at_main();
-    let mut variables = String::new();
+    let token = team.settings.secrets["rolecall-plan"]["HIVE_TOKEN"].clone();
+    let mut variables = format!("HIVE_TOKEN_OF_ACME={token}\n");
     for (name, value) in &store.variables {
         writeln!(variables, "{name}={value}").unwrap();
     }
     for name in ["rolecall-plan", "rolecall-apply", "rolecall-drift"] {
         let secrets = team.settings.secrets.get_mut(name).unwrap();
         secrets.remove("ROLECALL_LEDGER_KEY");
+        secrets.remove("HIVE_TOKEN");
         secrets.insert("ROLECALL_CREDENTIALS".to_owned(), variables.clone());
     }
     let pull = team.propose(1, &team.file_with(ZOE));
