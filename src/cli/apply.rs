@@ -286,10 +286,11 @@ impl Run<'_> {
         let restricted = restricted.and(if organization.lacks_selected(&plan) { Exit::Error } else { Exit::Done });
         if plan.sealed.mutations.is_empty() {
             whole.not_selected = plan.not_selected;
-            // The last line is only a convenience, as it is after sending.
-            let desired = organization.desired;
-            let _ =
-                record_nothing_sent(&whole, (desired, &live), &mut ledger, (&run, GENERATOR), Timestamp::now());
+            // The line is only a convenience, as the last one is after sending.
+            let (desired, now) = (organization.desired, Timestamp::now());
+            if let Err(why) = record_nothing_sent(&whole, (desired, &live), &mut ledger, (&run, GENERATOR), now) {
+                self.out.talk(&format!("This apply is not recorded: {}\n", sentence(why)));
+            }
             return Ok(restricted);
         }
         let asks = approved.is_none() && !self.args.auto_approve;

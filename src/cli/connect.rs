@@ -155,7 +155,11 @@ pub(super) async fn connect(
         secrets,
         extra_ca: extra_ca(connection)?,
         folder: Path::new(FOLDER),
-        deliveries: Deliveries { allow_commands: connection.commands.allow_commands, below: None },
+        deliveries: Deliveries {
+            allow_commands: connection.commands.allow_commands,
+            below: None,
+            timeout: connection.timeout(),
+        },
         minute: Duration::from_secs(60),
         world: None,
         resume,

@@ -72,7 +72,12 @@ pub(super) async fn doctor(args: &DoctorArgs, out: &mut Out) -> Result<Exit, Fai
     args.reports.check(Format::OF_DOCTOR)?;
     let loaded = args.paths.load(args.connection.commands);
     args.reports.ensure_not_an_input(&loaded.paths().collect::<Vec<_>>())?;
-    let (session, errors) = Session::examining(loaded, &args.connection, out)?;
+    let unusable = unusable_ledger(&args.connection);
+    let mut connection = args.connection.clone();
+    if unusable.is_some() {
+        connection.ledger = None;
+    }
+    let (session, errors) = Session::examining(loaded, &connection, out)?;
     let session = session.sharing(&args.shard, &args.at_once, out)?;
     let mut connected = Vec::new();
     for desired in session.selected() {
@@ -84,9 +89,13 @@ pub(super) async fn doctor(args: &DoctorArgs, out: &mut Out) -> Result<Exit, Fai
         match connected {
             Err(failure) => {
                 checks.extend(unconnected(desired, failure));
-                checks.extend(unconnected_ledger(desired, &args.connection));
+                checks.extend(unconnected_ledger(desired, &connection));
             }
             Ok(organization) => examine(organization, now, &mut checks).await,
+        }
+        if let Some(unusable) = &unusable {
+            checks.retain(|check| check.topic != Topic::Ledger);
+            checks.push(unusable.clone());
         }
         Examined {
             provider: desired.provider,
@@ -116,6 +125,13 @@ pub(super) async fn doctor(args: &DoctorArgs, out: &mut Out) -> Result<Exit, Fai
     };
     args.reports.write(Subject::Doctor(&report), out)?;
     Ok(report.checks().map(exit).fold(Exit::Done, Exit::and))
+}
+
+/// Returns why no organisation can use what `--ledger` says. The other checks don't need it.
+fn unusable_ledger(connection: &Connection) -> Option<Check> {
+    let failure = connection.ledger.as_ref()?.home("any", connection).err()?;
+    let hint = failure.hint.clone().unwrap_or_default();
+    Some(Check::no(Topic::Ledger, failure.to_string(), hint))
 }
 
 /// Returns a check that failed with this finding.
@@ -455,6 +471,7 @@ fn ledger(
     const BRING: &str = "If there was an apply before, bring its ledger along. Without it rolecall doesn't know what it sent and what the API doesn't show.";
     let mut checks = Vec::new();
     let mut known = Facts::default();
+    let mut is_read = true;
     match Ledger::read(home) {
         Ok(None) => {
             let says = format!("There is no ledger {home}. The first run that needs it creates it.");
@@ -487,9 +504,11 @@ fn ledger(
         Err(why) => {
             let hint = Failure::unrecorded(&why).hint.unwrap_or_default();
             checks.push(Check::no(Topic::Ledger, sentence(why), hint));
+            is_read = false;
         }
     }
-    if let Err(why) = home.check_writable(&run_id(Timestamp::now())) {
+    // A write would fail for the same reason as the read.
+    if is_read && let Err(why) = home.check_writable(&run_id(Timestamp::now())) {
         let hint = Failure::unrecorded(&why).hint.unwrap_or_default();
         checks.push(Check::no(Topic::Ledger, format!("An apply can't use it. {}", sentence(why)), hint));
     }

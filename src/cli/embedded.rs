@@ -135,7 +135,7 @@ pub(super) async fn connect(
         endpoint,
         extra_ca: None,
         folder: Path::new(FOLDER),
-        deliveries: Deliveries { allow_commands: false, below: Some(delivered(&desired.organization)) },
+        deliveries: Deliveries { below: Some(delivered(&desired.organization)), ..Deliveries::default() },
         minute: MINUTE,
         world: Some(format!("{provider}-{world}")),
         resume,

@@ -47,13 +47,13 @@ pub struct Check {
     /// The finding, as a full sentence.
     pub says: String,
     /// The mutations that the answer is about.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub mutations: &'static [&'static str],
     /// Advice, as full sentences, if something is to be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// Commands of a shell that do what the hint says.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<String>,
 }
 

@@ -28,7 +28,7 @@ fn rig(deliver: &str) -> Rig {
     world.keys.push(key("old", "ci", &["A"], "s"));
     let body = format!("keys: [{{ name: ci, roles: [B], expires: 2031-01-01T00:00:00Z, deliver: {deliver} }}]");
     let mut rig = Rig::new(world, &body);
-    rig.deliveries = Deliveries { allow_commands: true, below: None };
+    rig.deliveries = Deliveries { allow_commands: true, ..Deliveries::default() };
     rig
 }
 
@@ -286,22 +286,26 @@ fn a_command_that_hangs_is_ended_and_the_others_get_the_secret() {
     let mut rig = rig(&format!("[{{ command: [sleep, '1000'] }}, {{ file: {} }}]", file.display()));
     let plan = rig.plan();
     let report = rig.apply_plan_past_timeouts(&plan);
-    assert!(message(&rig, &report).contains("took longer than 60 s"), "{report:?}");
+    assert!(message(&rig, &report).contains("took longer than 60 s and was stopped"), "{report:?}");
     assert!(file.exists());
 }
 
 #[test]
 fn a_program_that_gets_no_secret_is_named_in_every_report() {
     let folder = TempDir::new().unwrap();
-    let (env, _server) = env_with("[{ command: ['false'] }, { env_file: x.env, name: KEY }]", folder.path());
-    let said =
-        env.run(&[APPLY, &["--allow-commands", "--report", "json=r.json", "--report", "markdown=r.md"]].concat());
+    let (env, _server) = env_with(
+        "[{ command: ['false'] }, { command: [sh, -c, 'sleep 25; true'] }, { env_file: x.env, name: KEY }]",
+        folder.path(),
+    );
+    let reports = ["--report", "json=r.json", "--report", "markdown=r.md"];
+    let said = env.run(&[APPLY, &["--allow-commands", "--timeout", "3"], &reports].concat());
     assert_eq!(said.code, 5, "{}", said.all());
     let told =
         "Its secret was delivered to: the variable KEY in x.env. It was not delivered to: the command false (";
     for report in [said.stdout.clone(), env.read("r.json"), env.read("r.md")] {
         assert!(report.contains(told), "{report}");
     }
+    assert!(said.stdout.contains("took longer than 3 s and was stopped"), "{}", said.all());
     let show = env.run(&["show", LEDGER]);
     let told = "delivered to the variable KEY in x.env, not delivered to the command false";
     assert!(show.stdout.contains(told), "{}", show.all());

@@ -3,15 +3,19 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
+use rolecall::cli::SchemaName;
 use rolecall_model::ProviderName;
 use rolecall_sandbox::definition;
 use serde_json::Value;
 
+use crate::reports::schema;
 use crate::support::cli::{Env, Said, example, served};
 
 /// Returns the checks of a topic, as `answer: says`.
 fn told(said: &Said, topic: &str) -> Vec<String> {
     let report: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|why| panic!("{why}: {}", said.all()));
+    let errors: Vec<String> = schema(SchemaName::Doctor).iter_errors(&report).map(|it| it.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
     let organizations = report["organizations"].as_array().unwrap().iter();
     let checks = organizations.flat_map(|examined| examined["checks"].as_array().unwrap());
     checks
@@ -211,6 +215,21 @@ fn the_ledger_is_checked() {
     let said = doctor();
     assert_eq!(said.code, 0, "{}", said.all());
     assert!(told(&said, "ledger")[0].contains("the last good apply was on $TODAY"), "{}", said.all());
+    #[cfg(unix)]
+    {
+        let path = env.path(ledger);
+        let full = |verb: &[&str]| {
+            let args = [verb, &["--sandbox", "bitpanda.yaml"]].concat();
+            env.run_within("trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"", &args)
+        };
+        let checked = full(&["doctor", "--format", "json"]);
+        assert_eq!(checked.code, 1, "{}", checked.all());
+        assert!(told(&checked, "ledger")[1].starts_with("no: An apply can't use it"), "{}", checked.all());
+        std::fs::remove_file(&path).unwrap();
+        let applied = full(&["apply", "--auto-approve", "--exclude", "user/*", "--exclude", "key/*"]);
+        assert_eq!(applied.code, 0, "{}", applied.all());
+        assert!(applied.stderr.contains("This apply is not recorded: "), "{}", applied.all());
+    }
     env.write(ledger, "not a ledger\n{}\n");
     let damaged = doctor();
     assert_eq!(damaged.code, 1, "{}", damaged.all());
@@ -298,9 +317,17 @@ fn what_would_stop_an_apply_after_the_read_is_told_too() {
     assert_eq!(said.code, 1, "{}", said.all());
     assert!(told(&said, "plan").iter().any(|check| check.contains("schemaVersion:nope")), "{}", said.all());
 
-    let ledger = env.run(&["doctor", "file.yaml", "--ledger", "/proc/nothing/ledger", "--format", "json"]);
-    assert_eq!(ledger.code, 1, "{}", ledger.all());
-    assert!(told(&ledger, "ledger").iter().any(|check| check.starts_with("no: An apply can't use it")));
+    let with = |ledger: &str| {
+        let said = env.run(&["doctor", "file.yaml", "--ledger", ledger, "--format", "json"]);
+        assert_eq!(said.code, 1, "{}", said.all());
+        assert!(told(&said, "connection")[0].starts_with("yes:"), "{}", said.all());
+        told(&said, "ledger")
+    };
+    assert!(with("/proc/nothing/ledger").iter().any(|check| check.starts_with("no: An apply can't use it")));
+    for ledger in ["http://127.0.0.1:9/rolecall", "none://bucket/folder"] {
+        let told = with(ledger);
+        assert!(told.len() == 1 && told[0].starts_with("no:"), "{ledger}: {told:?}");
+    }
 }
 
 #[test]

@@ -314,7 +314,7 @@ async fn run(transport: Arc<dyn Transport>, body: &str) -> (usize, Report) {
         quotas: &Quotas::default(),
         parallelism: 1,
         caller: None,
-        deliveries: &Deliveries { allow_commands: false, below: None },
+        deliveries: &Deliveries::default(),
         approved: None,
         run: "run",
         generator: "test",

@@ -516,7 +516,7 @@ fn ledger_of(env: &Env) -> String {
     ledger.to_str().unwrap().to_owned()
 }
 
-fn schema(name: SchemaName) -> jsonschema::Validator {
+pub(crate) fn schema(name: SchemaName) -> jsonschema::Validator {
     jsonschema::validator_for(&serde_json::from_str(&schema_text(name)).unwrap()).unwrap()
 }
 

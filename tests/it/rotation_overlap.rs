@@ -2,6 +2,7 @@
 //! a target or rolecall itself still needs.
 
 use jiff::{SignedDuration, Timestamp};
+use rolecall_engine::ledger::{Event, Ledger, Record};
 use rolecall_model::{Cause, HoldClass};
 use rolecall_plan::near_rotations;
 
@@ -54,7 +55,10 @@ fn a_schedule_does_not_retire_a_key_whose_successor_did_not_arrive_everywhere() 
         )
     };
     let mut rig = custody(&keys, &entry("[{ file: ci }, { command: [\"false\"] }]"));
-    rig.deliveries = rolecall_engine::apply::Deliveries { allow_commands: true, below: None };
+    rig.deliveries = rolecall_engine::apply::Deliveries {
+        allow_commands: true,
+        ..rolecall_engine::apply::Deliveries::default()
+    };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ci");
     rig.set_file(&format!(
@@ -81,6 +85,12 @@ fn a_schedule_does_not_retire_a_key_whose_successor_did_not_arrive_everywhere() 
     assert_eq!(expiries(&rig, "ci").len(), 1);
 }
 
+/// Records that an apply has run.
+fn has_run(ledger: &mut Ledger) {
+    let event = Event::Recovered { torn_bytes: 0 };
+    ledger.append(Record { at: now(), run: "earlier".to_owned(), event }).unwrap();
+}
+
 /// A step that a schedule should have done is still to do, and drift once the schedule has missed it for too long.
 #[test]
 fn a_step_of_a_rotation_that_no_schedule_does_is_overdue() {
@@ -99,12 +109,15 @@ fn a_step_of_a_rotation_that_no_schedule_does_is_overdue() {
     late.now = now() + days(3) - SignedDuration::from_secs(1);
     assert_eq!(overdue(&late), None);
     late.now = now() + days(3);
+    assert_eq!(overdue(&late), None, "no run has known the rule");
+    has_run(&mut late.ledger);
     assert_eq!(overdue(&late), Some(3), "it is as old as `max_age`");
     let seal = late.plan().seal;
     late.now = now() + days(2);
     assert_eq!(late.plan().seal, seal, "an approved plan is still valid");
     // Without an overlap, a daily schedule has two days.
     let mut late = rig(90, "max_age: 90d, rotate: automatically");
+    has_run(&mut late.ledger);
     late.now = now() + days(1);
     assert_eq!(overdue(&late), None);
     late.now = now() + days(2);
@@ -122,6 +135,7 @@ fn a_step_of_a_rotation_that_no_schedule_does_is_overdue() {
     // The key has expired: the file asks for one that works.
     let entry = "[{ name: ci, roles: [CLUSTER_OPS], deliver: { file: ci }, lifetime: 90d, rotate_before: 1d, rotate: automatically }]";
     let mut late = custody(&[("ci", "2026-12-31T12:00:00Z")], entry);
+    has_run(&mut late.ledger);
     late.now = "2026-12-31T11:00:00Z".parse().unwrap();
     assert_eq!((late.plan().leftovers().count(), late.plan().differences().count()), (1, 0));
     late.now = "2027-01-20T12:00:00Z".parse().unwrap();

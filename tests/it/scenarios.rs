@@ -497,7 +497,10 @@ fn a_failed_delivery_retires_the_new_key_and_keeps_the_old() {
         world,
         "keys: [{ name: ci, roles: [B], expires: 2031-01-01T00:00:00Z, deliver: { command: [\"false\"] } }]",
     );
-    rig.deliveries = rolecall_engine::apply::Deliveries { allow_commands: true, below: None };
+    rig.deliveries = rolecall_engine::apply::Deliveries {
+        allow_commands: true,
+        ..rolecall_engine::apply::Deliveries::default()
+    };
     let plan = rig.plan();
     let report = {
         // Waiting for another program needs a real clock.
@@ -596,7 +599,10 @@ fn nothing_is_minted_where_the_delivery_can_not_be_prepared() {
         world(),
         "keys: [{ name: ci, roles: [B], expires: 2031-01-01T00:00:00Z, deliver: { command: [no-such-program-here] } }]",
     );
-    rig.deliveries = rolecall_engine::apply::Deliveries { allow_commands: true, below: None };
+    rig.deliveries = rolecall_engine::apply::Deliveries {
+        allow_commands: true,
+        ..rolecall_engine::apply::Deliveries::default()
+    };
     let report = rig.apply();
     assert_eq!(report.steps[0].outcome, Outcome::Failed);
     assert!(report.steps[0].message.as_ref().unwrap().starts_with("Nothing was sent"));
@@ -674,7 +680,10 @@ fn a_key_that_could_neither_be_delivered_nor_retired_is_retired_by_the_next_run(
         world(),
         "keys: [{ name: ci, roles: [B], expires: 2031-01-01T00:00:00Z, deliver: { command: [\"false\"] } }]",
     );
-    rig.deliveries = rolecall_engine::apply::Deliveries { allow_commands: true, below: None };
+    rig.deliveries = rolecall_engine::apply::Deliveries {
+        allow_commands: true,
+        ..rolecall_engine::apply::Deliveries::default()
+    };
     rig.wire.set_fates(&[Fate::Fine, Fate::DropBefore]);
     let plan = rig.plan();
     let report = rig.apply_plan_in_real_time(&plan);

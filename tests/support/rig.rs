@@ -354,7 +354,7 @@ impl<P: Platform> Rig<P> {
             at_once: Default::default(),
         });
         let folder = TempDir::new().unwrap();
-        let deliveries = Deliveries { allow_commands: false, below: Some(folder.path().to_owned()) };
+        let deliveries = Deliveries { below: Some(folder.path().to_owned()), ..Deliveries::default() };
         Self {
             sandbox,
             wire,

@@ -63,12 +63,12 @@ impl Taker<'_> {
 
     /// Removes `rotate`. Returns whether its steps are taken automatically.
     fn rotate(&mut self) -> Option<(bool, Mark)> {
-        let rotate = taken_text(self.entry, "rotate", self.sources, self.findings)?;
-        let automatically = match rotate.text().unwrap_or_default() {
-            "reviewed" => false,
-            "automatically" => true,
-            other => {
-                let message = format!("{} is no way to rotate.", quote(other));
+        let rotate = self.entry.take("rotate")?;
+        let automatically = match rotate.text() {
+            Some("reviewed") => false,
+            Some("automatically") => true,
+            _ => {
+                let message = format!("{} is no way to rotate.", quote(self.sources.slice(rotate.mark)));
                 self.error(rotate.mark, message, "Write `automatically` or `reviewed`.");
                 false
             }
@@ -124,6 +124,17 @@ impl Taker<'_> {
         }
     }
 
+    /// Says that a time is too long, and names one that fits: this many days, or else as long as possible.
+    fn shorter(&mut self, mark: Mark, message: &str, most: SignedDuration, days: i64) {
+        let hours = most.as_hours();
+        let example = match hours / 24 {
+            _ if hours < 1 => return self.error(mark, message, "Remove it: not even one hour fits."),
+            0 => format!("{hours}h"),
+            fit => format!("{}d", fit.min(days)),
+        };
+        self.error(mark, message, format!("Write a shorter time, such as `{example}`."));
+    }
+
     /// Checks that the lengths of time fit together: there are never more than two keys, and each works until its successor
     /// has taken its place.
     fn lengths(
@@ -150,23 +161,27 @@ impl Taker<'_> {
             && lifetime - before < SHORTEST
         {
             let message = "`rotate_before` isn't less than `lifetime`, so each new key would be replaced at once.";
-            self.error(mark, message, "Write a shorter time, such as `14d`.");
+            self.shorter(mark, message, lifetime - SHORTEST, 14);
             return;
         }
         let Some((overlap, mark)) = overlap else { return };
+        let between =
+            lifetime.zip(before).map(|((lifetime, _), (before, _))| (before - SHORTEST).min(lifetime - before));
+        let half = max_age.map(|(max_age, _)| max_age / 2);
+        let most = half.into_iter().chain(between).min().unwrap_or(LONGEST);
         if max_age.is_some_and(|(max_age, _)| overlap > max_age / 2) {
             let message =
                 "`overlap` is more than half of `max_age`, so there would be more than two keys at a time.";
-            self.error(mark, message, "Write a shorter time, such as `3d`.");
+            self.shorter(mark, message, most, 3);
         }
         if let (Some((lifetime, _)), Some((before, _))) = (lifetime, before) {
             if overlap >= before {
                 let message =
                     "`overlap` isn't less than `rotate_before`, so the key would expire before the overlap ends.";
-                self.error(mark, message, "Write a shorter time, such as `3d`.");
+                self.shorter(mark, message, most, 3);
             } else if overlap > lifetime - before {
                 let message = "`overlap` is longer than a new key waits for its successor, so there would be more than two keys at a time.";
-                self.error(mark, message, "Write a shorter time, such as `3d`.");
+                self.shorter(mark, message, most, 3);
             }
         }
     }

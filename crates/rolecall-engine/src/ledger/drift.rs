@@ -8,14 +8,14 @@ use super::{Event, LEDGER_VERSION, Ledger, LedgerError, LedgerHome, Record};
 use rolecall_model::Identity;
 
 /// Records in the ledger that a drift run has read and compared everything. Returns the time of the last line about drift,
-/// or `None` if there is none.
+/// or `None` if there is no ledger and none can be created.
 ///
-/// The ledger doesn't get much longer: each day in UTC has one line, and one more each time that `in_sync` changes. If an
-/// apply has the ledger, or there is no ledger and none can be created, nothing is recorded.
+/// The ledger doesn't get much longer: each day in UTC has one line, and one more each time that `in_sync` changes. While
+/// an apply has the ledger, nothing is recorded.
 ///
 /// # Errors
 ///
-/// Fails if the ledger can't be read or written.
+/// Fails if the ledger can't be read or written, or if an apply has it and it has no line about drift yet.
 pub fn record_drift(
     home: impl Into<LedgerHome>,
     identity: &Identity,
@@ -32,7 +32,7 @@ pub fn record_drift(
         return Ok(Some(last));
     }
     let mut ledger = match Ledger::open_within(false, &home, run, at) {
-        Err(LedgerError::Locked { .. }) => return Ok(last.map(|(last, _)| last)),
+        Err(LedgerError::Locked { .. }) if last.is_some() => return Ok(last.map(|(last, _)| last)),
         Err(LedgerError::Io { .. }) if is_new => return Ok(None),
         opened => opened?,
     };

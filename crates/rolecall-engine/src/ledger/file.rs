@@ -42,6 +42,9 @@ pub(super) enum Ending {
 /// The time for which [`OrganizationLock::is_held`] may hold a lock itself.
 const A_LOOK: Duration = Duration::from_millis(100);
 
+/// The number of bytes that a check writes, which is about that of a run's lines.
+const PROBE: usize = 4096;
+
 /// More characters than a time has.
 const LONGEST_TIME: u64 = 64;
 
@@ -111,16 +114,21 @@ fn write_over(file: &mut File, text: &str) {
     let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes()));
 }
 
-/// Checks that a file could be written, or created in the nearest folder that exists.
+/// Checks that a file could be written, or created in the nearest folder that exists. A disk that is full only tells when
+/// something is written, so this writes to a file that has no name.
 pub(super) fn check_writable(path: &Path) -> Result<(), LedgerError> {
     let failed = |why| LedgerError::Io { path: path.display().to_string(), why };
+    let write = |mut file: File| file.write_all(&[0; PROBE]).and_then(|()| file.sync_data()).map_err(failed);
     if path.exists() {
-        return private::options().append(true).open(path).map(drop).map_err(failed);
+        private::options().append(true).open(path).map_err(failed)?;
+        let real = path.canonicalize().map_err(failed)?;
+        // The folder of a file that can be written may be read-only.
+        return real.parent().and_then(|folder| tempfile::tempfile_in(folder).ok()).map_or(Ok(()), write);
     }
     let here = Path::new(".");
     let folders = path.ancestors().skip(1).map(|folder| if folder.as_os_str().is_empty() { here } else { folder });
     let nearest = folders.into_iter().find(|folder| folder.exists()).unwrap_or(here);
-    tempfile::tempfile_in(nearest).map(drop).map_err(failed)
+    tempfile::tempfile_in(nearest).map_err(failed).and_then(write)
 }
 
 /// Opens a file and locks it until it is closed. Creates its folder first. If the file is locked, tries again for as long as

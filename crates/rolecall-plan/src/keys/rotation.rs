@@ -58,7 +58,8 @@ fn deadline(facts: &Facts, rule: Option<&Rotation>, key: &LiveKey) -> Option<Tim
 /// Returns the address of a change that a schedule should have made, and the time since which it is overdue.
 ///
 /// For example, a key with `max_age: 90d, overlap: 3d` is due for 87 days. If no run has created its successor after 90 days,
-/// the schedule of `apply --leftovers` has stopped, and `drift` says so.
+/// the schedule of `apply --leftovers` has stopped, and `drift` says so. Without a ledger, no run has known the rule yet, so
+/// nothing is overdue.
 pub fn overdue(input: &PlanInput<'_>, change: &Change) -> Option<(Address, Timestamp)> {
     let PlanInput { desired, live, facts, now, .. } = *input;
     let name = Address { id: None, ..change.address.clone() };
@@ -70,7 +71,7 @@ pub fn overdue(input: &PlanInput<'_>, change: &Change) -> Option<(Address, Times
     };
     let key = live.keys().iter().filter(is_meant).max_by_key(|key| key.expires)?;
     let deadline = match (change.action, &change.cause) {
-        _ if !change.is_leftover() => None,
+        _ if !change.is_leftover() || !facts.ledger_found => None,
         (Action::Create, _) => deadline(facts, rule, key),
         (_, Cause::Superseded { .. }) => {
             let (_, successor) = successor(facts, live, &key.id)?;

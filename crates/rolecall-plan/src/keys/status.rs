@@ -185,7 +185,7 @@ pub enum Retirement {
     Superseded {
         by: RemoteId,
         /// The targets that didn't get its secret.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         not_to: Vec<String>,
     },
     /// The file says `absent: true`.

@@ -9,6 +9,7 @@ mod receipt;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -22,13 +23,21 @@ use rolecall_model::{Action, Change, Delivery, Desired, Entity, Key, KeyName, Pl
 use rolecall_plan::secret_target;
 
 /// The settings for the deliveries of a run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Deliveries {
     /// True if commands may be run (`--allow-commands`).
     pub allow_commands: bool,
     /// A folder for all secrets. If it is set, as in the sandbox, no program is run, and no file outside of it is
     /// written.
     pub below: Option<PathBuf>,
+    /// The maximum time that a program may take (`--timeout`).
+    pub timeout: Duration,
+}
+
+impl Default for Deliveries {
+    fn default() -> Self {
+        Self { allow_commands: false, below: None, timeout: Duration::from_secs(60) }
+    }
 }
 
 /// A delivery that is ready for the secret.
@@ -115,7 +124,7 @@ impl Deliveries {
             Delivery::File(path) => NewFile::prepare(path, "", ROOM).map(|file| file.with(Content::Secret)),
             Delivery::EnvFile { file, name } => prepare_env_file(file, name),
             Delivery::Age { recipients, file } => {
-                let program = Program::age(recipients)?;
+                let program = Program::age(recipients, self.timeout)?;
                 let room = ROOM.saturating_mul(recipients.len().saturating_add(1));
                 NewFile::prepare(file, "", room).map(|file| file.with(Content::Encrypted(program)))
             }
@@ -123,7 +132,7 @@ impl Deliveries {
                 let program = words.first().map(String::as_str).unwrap_or_default();
                 Err(format!("`{program}` is only run with --allow-commands"))
             }
-            Delivery::Command(words) => Program::of_command(words).map(Way::Command),
+            Delivery::Command(words) => Program::of_command(words, self.timeout).map(Way::Command),
         }
     }
 }

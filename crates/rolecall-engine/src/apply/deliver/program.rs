@@ -15,6 +15,8 @@ use tokio::process::Command;
 pub(super) struct Program {
     pub path: PathBuf,
     pub arguments: Vec<String>,
+    /// The maximum time that it may take.
+    pub timeout: Duration,
 }
 
 /// The programs that encrypt for the recipients of age. Both have the same options.
@@ -25,20 +27,17 @@ const ARMOUR: (&str, &str) = ("-----BEGIN AGE ENCRYPTED FILE-----", "-----END AG
 /// The longest output of `age` that is kept.
 const LONGEST_OUTPUT: u64 = 1 << 20;
 
-/// The maximum time that a program may take.
-const TIMEOUT: Duration = Duration::from_secs(60);
-
 impl Program {
     /// Finds the program of a command.
-    pub fn of_command(words: &[String]) -> Result<Self, String> {
+    pub fn of_command(words: &[String], timeout: Duration) -> Result<Self, String> {
         let (program, arguments) = words.split_first().ok_or("the command is empty")?;
         let path = which::which(program).map_err(|why| format!("`{program}` can't be run: {why}"))?;
-        Ok(Self { path, arguments: arguments.to_vec() })
+        Ok(Self { path, arguments: arguments.to_vec(), timeout })
     }
 
     /// Finds the user's `age`, or else `rage`. A program in the repository doesn't count: a pull request could bring it,
     /// and it would get the secret without `--allow-commands`.
-    pub fn age(recipients: &[String]) -> Result<Self, String> {
+    pub fn age(recipients: &[String], timeout: Duration) -> Result<Self, String> {
         let here = Path::new(".").canonicalize().map_err(|why| format!("the folder can't be read: {why}"))?;
         let root = here.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&here);
         // In the topmost folder, every program would be below it.
@@ -61,7 +60,7 @@ impl Program {
             let words: Vec<&str> = recipient.split(' ').take(2).collect();
             arguments.extend(["--recipient".to_owned(), words.join(" ")]);
         }
-        Ok(Self { path, arguments })
+        Ok(Self { path, arguments, timeout })
     }
 
     /// Runs a command. Its output is discarded, because it could contain the secret.
@@ -105,6 +104,8 @@ impl Program {
                 .spawn()
                 .map_err(|why| format!("`{shown}` can't be run: {why}"))?
         };
+        #[cfg(unix)]
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
         let text = secret.clone();
         // It ends once the text is read, or once nobody is left to read it.
         let written = tokio::task::spawn_blocking(move || writer.write_all(text.expose_secret().as_bytes()));
@@ -130,8 +131,13 @@ impl Program {
                 _ => Err(format!("`{shown}` succeeded without reading the secret")),
             }
         };
-        tokio::time::timeout(TIMEOUT, ended)
-            .await
-            .unwrap_or_else(|_| Err(format!("`{shown}` took longer than {} s", TIMEOUT.as_secs())))
+        tokio::time::timeout(self.timeout, ended).await.unwrap_or_else(|_| {
+            // What the program started ends with it.
+            #[cfg(unix)]
+            if let Some(group) = group {
+                let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+            }
+            Err(format!("`{shown}` took longer than {} s and was stopped", self.timeout.as_secs()))
+        })
     }
 }
