@@ -22,11 +22,11 @@ use super::selection::Selected;
 use super::session::{AT_ONCE, Connections, Session};
 use super::{APPROVAL, CONNECTION, Connection, OUTPUT, Paths, Planning, approval, undo};
 use crate::report::{self, Applied, Format, Outcomes, Subject};
-use rolecall_engine::apply::{Apply, Step, record_nothing_sent, record_observed};
+use rolecall_engine::apply::{Apply, Found, Step, record_nothing_sent, record_observed};
 use rolecall_engine::ledger::{Ledger, LedgerHome};
 use rolecall_model::{
     Action, Address, Change, Desired, Kind, Live, OrganizationPlan, Plan, ProviderName, Sealed, ShardedVerb,
-    Unread,
+    Unread, list_of,
 };
 use rolecall_plan::{Approval, ApprovalProgress, Selection, renamed, resume, seal};
 
@@ -347,9 +347,19 @@ impl Run<'_> {
             let (deliveries, now) = (&organization.connected.deliveries, Timestamp::now());
             record_observed(&live, organization.connected.provider.rules(), ledger, run, now)
                 .map_err(unrecorded)?;
-            for key in deliveries.record_found(organization.desired, ledger, run, now).map_err(unrecorded)? {
+            for found in deliveries.record_found(organization.desired, ledger, run, now).map_err(unrecorded)? {
+                let Found { key, to, not_to } = found;
+                let rest = if not_to.is_empty() {
+                    String::new()
+                } else {
+                    format!(
+                        " It may be missing in {}: look there, and copy it there if it is.",
+                        list_of(&not_to, "and")
+                    )
+                };
                 self.out.talk(&format!(
-                    "An earlier run died while it delivered the secret of {key}. The secret is in its target, so the key stays.\n"
+                    "An earlier run died while it delivered the secret of {key}. The secret is in {}, so the key stays.{rest}\n",
+                    list_of(&to, "and")
                 ));
             }
         }

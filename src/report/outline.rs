@@ -392,6 +392,10 @@ pub(super) fn cause(change: &Change, plan: &OrganizationPlan) -> Option<String> 
         Cause::SecretLost if change.action == Action::Create => {
             "the secret of an earlier key was never delivered".to_owned()
         }
+        Cause::DeliveryUnknown if change.action == Action::Create => {
+            "a run died while it delivered the secret of an earlier key".to_owned()
+        }
+        Cause::DeliveryUnknown => "a run died while it delivered its secret, so a program may use it".to_owned(),
         Cause::SecretLost => "its secret was never delivered".to_owned(),
         Cause::AlreadyMember => "the user is a member already".to_owned(),
         Cause::NeededByAnother => "needed by another change".to_owned(),

@@ -267,7 +267,11 @@ fn a_secret_that_reached_no_target_retires_the_key() {
     let report = apply(&mut rig, CANARY);
     let said = message(&rig, &report);
     assert!(said.contains("failed (exit status: 1); `") && said.contains("without reading the secret"), "{said}");
-    assert!(said.contains("was retired at once. The old key still works."), "{said}");
+    assert!(
+        said.contains("was retired at once. The old key still works. Before it failed, `the command false`"),
+        "{said}"
+    );
+    assert!(said.contains("may have stored the secret of this key, and that secret doesn't work."), "{said}");
     assert_eq!((enabled(&rig), recorded(&rig).0, recorded(&rig).2.len()), (1, false, 3));
 }
 
@@ -417,6 +421,12 @@ fn an_encrypted_secret_that_a_dead_run_delivered_is_found() {
     assert_eq!(said.code, 0, "{}", said.all());
     assert!(
         said.stderr.contains("An earlier run died while it delivered the secret of key/ci-pipeline#"),
+        "{}",
+        said.all()
+    );
+    assert!(
+        said.stderr.contains("The secret is in `keys/ci.age, encrypted to ")
+            && said.stderr.contains("so the key stays. It may be missing in `the command sh with the arguments "),
         "{}",
         said.all()
     );

@@ -60,7 +60,8 @@ fn problems(input: &Import<'_>, text: &str) -> Vec<Problem> {
         Ok(planned) => {
             problems.extend(planned.findings.into_iter().map(of_finding));
             // These changes don't depend on how the file describes the entity.
-            let is_own = |cause: &Cause| matches!(cause, Cause::AlreadyMember | Cause::SecretLost);
+            let is_own =
+                |cause: &Cause| matches!(cause, Cause::AlreadyMember | Cause::SecretLost | Cause::DeliveryUnknown);
             let changes = planned.plan.sealed.changes.into_iter().filter(|change| !is_own(&change.cause));
             problems.extend(changes.map(|change| Problem {
                 line: None,

@@ -92,6 +92,9 @@ pub enum Cause {
     },
     /// The key was created, but its secret was never delivered. So the key is retired, and another is created.
     SecretLost,
+    /// A run died while it delivered the secret of the key, so a program may use it. Another is created and delivered, and
+    /// this one is retired.
+    DeliveryUnknown,
     /// The invitation in the ledger has disappeared from the platform, and the file allows another one.
     InvitationVanished,
     /// The file gave the access until this time, which has passed.
@@ -134,6 +137,11 @@ impl Change {
         self.action == other.action && self.after == other.after
     }
 
+    /// Returns whether the change retires a key whose secret isn't known to be in any target.
+    pub fn retires_lost_key(&self) -> bool {
+        matches!(self.cause, Cause::SecretLost | Cause::DeliveryUnknown) && self.action != Action::Create
+    }
+
     /// Returns whether the change completes what an earlier apply began, or takes access that has ended or that
     /// somebody had who left the directory. Such a change is no drift, because nobody
     /// has moved away from the file.
@@ -141,7 +149,11 @@ impl Change {
         match &self.cause {
             Cause::Superseded { not_to, .. } => not_to.is_empty(),
             Cause::DueForRotation { automatically, .. } => *automatically,
-            Cause::SecretLost | Cause::CompletesInvitation | Cause::Ended { .. } | Cause::LeftDirectory => true,
+            Cause::SecretLost
+            | Cause::DeliveryUnknown
+            | Cause::CompletesInvitation
+            | Cause::Ended { .. }
+            | Cause::LeftDirectory => true,
             Cause::Declared
             | Cause::DeclaredAbsent
             | Cause::NotListed

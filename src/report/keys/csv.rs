@@ -85,6 +85,7 @@ fn cells(organization: &Keys, key: &KeyStatus) -> [String; COLUMNS.len()] {
         StepKind::CreateSuccessor => "create successor",
         StepKind::Retire => "retire",
         StepKind::Replace => "retire, and create another",
+        StepKind::ReplaceLater => "create another, and then retire",
         StepKind::Enable => "enable",
         StepKind::Swap => "sign in with another key",
         StepKind::Unblock => "resolve what blocks it",

@@ -44,7 +44,7 @@ pub struct KeysReport {
 }
 
 /// The stages in the order in which the last line counts them, by their names.
-const STAGES: [&str; 13] = [
+const STAGES: [&str; 14] = [
     "active",
     "foreign",
     "unmanaged",
@@ -56,6 +56,7 @@ const STAGES: [&str; 13] = [
     "retiring",
     "undelivered",
     "orphaned",
+    "doubtful",
     "expired",
     "disabled",
 ];
@@ -102,6 +103,9 @@ fn stage(key: &KeyStatus) -> String {
         },
         KeyStage::Blocked { why } => format!("{word}: {why}"),
         KeyStage::Orphaned => format!("{word}: its secret was never delivered"),
+        KeyStage::Doubtful => {
+            format!("{word}: a run died while it delivered its secret, so a program may use it")
+        }
         KeyStage::Undelivered => format!("{word}: its secret isn't delivered, and an apply is running"),
         _ => word.to_owned(),
     }
@@ -154,6 +158,7 @@ fn next(step: &Step, now: Timestamp) -> String {
         StepKind::CreateSuccessor => "creates its successor",
         StepKind::Retire => "retires it",
         StepKind::Replace => "retires it, and creates another",
+        StepKind::ReplaceLater => "creates another and delivers its secret, and then retires this one",
         StepKind::Enable => "enables it",
         StepKind::Swap => {
             let by = step.at.map(|at| format!(" before {}", when(at))).unwrap_or_default();

@@ -91,6 +91,7 @@ impl<'p> Found<'p> {
             | Cause::NotListed
             | Cause::Superseded { .. }
             | Cause::SecretLost
+            | Cause::DeliveryUnknown
             | Cause::Ended { .. }
             | Cause::LeftDirectory
             | Cause::CompletesInvitation => {

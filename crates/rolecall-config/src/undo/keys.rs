@@ -95,8 +95,13 @@ fn minted(input: &UndoInput<'_>, change: &Change, key: &Key, builder: &mut UndoB
 
 fn disabled(input: &UndoInput<'_>, change: &Change, builder: &mut UndoBuilder) {
     let Some(key) = change.before.as_ref().and_then(Entity::key) else { return };
-    if change.cause == Cause::SecretLost {
-        builder.note(&change.address, "It stays disabled, because its secret was never delivered.");
+    let lost = match change.cause {
+        Cause::SecretLost => Some("It stays disabled, because its secret was never delivered."),
+        Cause::DeliveryUnknown => Some("It stays disabled, because a run died while it delivered its secret."),
+        _ => None,
+    };
+    if let Some(why) = lost {
+        builder.note(&change.address, why);
         return;
     }
     if key.expires.is_some_and(|expires| expires.is_past(input.now)) {

@@ -10,7 +10,7 @@ use super::writer::{self, PreparedMutation};
 use super::{Apply, PreparedDelivery, Step, Stop};
 use crate::ledger::{Event, LedgerError};
 use jiff::Timestamp;
-use rolecall_model::{Cause, Change, Entity, Key, Mutation, Outcome, RemoteId, Stage};
+use rolecall_model::{Cause, Change, Entity, Key, Mutation, Outcome, RemoteId, Stage, list_of};
 use rolecall_plan::{overlap_end, retirement, swap};
 use rolecall_providers::MutationResult;
 use secrecy::SecretString;
@@ -45,11 +45,16 @@ impl Execution<'_> {
             }
         };
         let (mut to, mut failed) = (Vec::new(), Vec::new());
+        let mut programs = Vec::new();
         for delivery in deliveries {
+            let is_program = delivery.is_program();
             let target = delivery.to.clone();
             match delivery.deliver(&secret).await {
                 Ok(()) => to.push(target),
-                Err(why) => failed.push((target, why)),
+                Err(why) => {
+                    programs.extend(is_program.then(|| target.clone()));
+                    failed.push((target, why));
+                }
             }
         }
         drop(secret);
@@ -71,7 +76,10 @@ impl Execution<'_> {
             let reasons: Vec<String> = failed.into_iter().map(|(_, why)| why).collect();
             let retired = self.retire(mutation, change, &id).await;
             let reasons = reasons.join("; ");
-            format!("The key was created, but its secret could not be delivered: {reasons}. {retired}")
+            format!(
+                "The key was created, but its secret could not be delivered: {reasons}. {retired}{}",
+                stored(&programs)
+            )
         } else {
             let swap = swap.map_or_else(String::new, |swap| format!(" {swap}"));
             let until = self.recorded_at().and_then(|at| overlap_end(self.apply.desired, change, at));
@@ -186,7 +194,19 @@ fn ended(begun: Event, delivered: &[String], missed: Vec<String>) -> Event {
 }
 
 fn pending(id: &RemoteId) -> String {
-    format!("The key {id} is live, but nobody has its secret. The next run retires it.")
+    format!("The key {id} is live, but no target is known to have its secret. The next run retires it.")
+}
+
+/// Returns what to do about the programs that failed, because one of them may have stored the secret before.
+fn stored(programs: &[String]) -> String {
+    if programs.is_empty() {
+        return String::new();
+    }
+    format!(
+        " Before it failed, {} may have stored the secret of this key, and that secret doesn't work. Look there, and put \
+         the secret of a key that works back, or mend the cause and apply again: that delivers another one.",
+        list_of(programs, "or")
+    )
 }
 
 /// Returns which targets have the secret of a new key, which don't, and what to do.

@@ -23,7 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use deliver::{Deliveries, PreparedDelivery, sign_in};
+pub use deliver::{Deliveries, Found, PreparedDelivery, sign_in};
 pub use interrupt::Shutdown;
 pub use outcome::Answered;
 

@@ -99,7 +99,8 @@ fn removed_entities(changes: &[Change], kind: Kind) -> BTreeSet<Address> {
         let removes = matches!(change.action, Action::Disable | Action::Delete | Action::Remove);
         // Nobody loses access by these: the key's secret was lost, or its successor has been delivered.
         // And whoever reviewed a date has reviewed the removal.
-        let replaced = matches!(change.cause, Cause::SecretLost | Cause::Superseded { .. } | Cause::Ended { .. });
+        let replaced =
+            change.retires_lost_key() || matches!(change.cause, Cause::Superseded { .. } | Cause::Ended { .. });
         change.address.kind == kind && removes && !replaced
     };
     changes.iter().filter(is_removal).map(|change| change.address.clone()).collect()

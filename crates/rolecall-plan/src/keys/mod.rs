@@ -262,8 +262,26 @@ fn secret_lost(input: &PlanInput<'_>, key: &LiveKey) -> bool {
     lost && !input.is_own_key(&key.id)
 }
 
+/// Returns which of the lost keys of one name are retired before another is created. So never more than three work, and
+/// never more than two if nobody has the secret of the lost one, however many runs die.
+///
+/// The newest one that a program may use stays until the new one is delivered. If no other key works that is being
+/// replaced, one stays in any case.
+pub(super) fn go_first(facts: &Facts, lost: &BTreeSet<RemoteId>, replaces: bool) -> BTreeSet<RemoteId> {
+    let (useless, doubtful): (Vec<&RemoteId>, Vec<&RemoteId>) = lost.iter().partition(|id| is_useless(facts, id));
+    let newest =
+        |ids: &[&RemoteId]| ids.iter().max_by_key(|id| facts.minted.get(**id).map(|it| it.at)).copied().cloned();
+    let stays = newest(&doubtful).or_else(|| newest(&useless).filter(|_| !replaces));
+    lost.iter().filter(|id| Some(*id) != stays.as_ref()).cloned().collect()
+}
+
+/// Returns the cause of the retirement of a lost key.
+fn loss(facts: &Facts, id: &RemoteId) -> Cause {
+    if is_useless(facts, id) { Cause::SecretLost } else { Cause::DeliveryUnknown }
+}
+
 /// Returns whether nobody can have the secret of a key that rolecall minted.
-pub(super) fn is_useless(facts: &Facts, id: &RemoteId) -> bool {
+fn is_useless(facts: &Facts, id: &RemoteId) -> bool {
     // Of a key whose answer was lost, nobody had the secret.
     facts.minted.get(id).is_none_or(|minted| !minted.delivered && !minted.doubtful)
 }
@@ -302,7 +320,7 @@ fn decide_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveK
     };
     let (lost, kept): (Vec<&LiveKey>, Vec<&LiveKey>) = namesakes.iter().partition(|key| secret_lost(input, key));
     let mut decisions: Vec<Decision> =
-        lost.iter().map(|key| retired(key, address_of(key, true), Cause::SecretLost)).collect();
+        lost.iter().map(|key| retired(key, address_of(key, true), loss(input.facts, &key.id))).collect();
     let rule = rotation::rule(input.desired, desired);
     let successor_of = |key: &LiveKey| {
         kept.iter().find_map(|other| {
@@ -344,8 +362,9 @@ fn decide_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveK
     }
     let Some(requested) = resolve_key(input, desired).note(&mut decisions) else { return decisions };
     // An earlier apply began to create this key, and its secret was lost.
-    let is_begun = lost.iter().any(|key| !differs(&requested, key));
-    let because = |cause| if is_begun { Cause::SecretLost } else { cause };
+    let begun = lost.iter().filter(|key| !differs(&requested, key)).map(|key| loss(input.facts, &key.id));
+    let begun = begun.max_by_key(|cause| *cause == Cause::DeliveryUnknown);
+    let because = |cause| begun.clone().unwrap_or(cause);
     match current.as_slice() {
         [] => {
             // A key that has expired is overdue, so the same runs create its successor as before the expiry.
@@ -434,7 +453,7 @@ fn decide_unlisted(input: &PlanInput<'_>, key: &LiveKey, namesakes: bool) -> Opt
         return input.desired.own_key.is_none().then_some(Decision::Hold(address, HoldReason::OwnKey));
     }
     // Nobody can use a key whose secret is lost, so it is retired even if the file doesn't manage unlisted keys.
-    let cause = if secret_lost(input, key) { Cause::SecretLost } else { Cause::NotListed };
+    let cause = if secret_lost(input, key) { loss(input.facts, &key.id) } else { Cause::NotListed };
     let privileged = is_privileged(input, &key.entity());
     let kept = collection::unlisted(input.desired.manage.keys, &address, privileged, incomplete(input).as_ref())
         .filter(|_| cause == Cause::NotListed);

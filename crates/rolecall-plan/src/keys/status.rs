@@ -17,7 +17,7 @@ use super::super::ledger_updates::facts_after_read;
 use super::super::renames;
 use super::super::role_names::resolve_role_names;
 use super::missing::{creation, missing};
-use super::{facts_after_sign_in, has_expired, plan_keys, rotation, secret_lost};
+use super::{facts_after_sign_in, go_first, has_expired, loss, plan_keys, rotation, secret_lost};
 use rolecall_model::{
     Action, Address, Cause, Change, Completeness, DesiredKey, Entity, Expiry, Hold, HoldClass, HoldReason,
     Identity, KeyName, Kind, LiveKey, Place, Receipt, RemoteId, Until,
@@ -151,6 +151,9 @@ pub enum KeyStage {
     /// rolecall created it, and its secret was never delivered. An apply retires it, and creates another if the files
     /// ask for it.
     Orphaned,
+    /// A run died while it delivered its secret, so a program may use it. If the files ask for the key, an apply creates
+    /// and delivers another, and then retires this one. Of several such keys, all but the newest are retired first.
+    Doubtful,
     /// rolecall created it, its secret isn't delivered yet, and an apply is running.
     Undelivered,
     Expired,
@@ -170,6 +173,7 @@ impl KeyStage {
             Self::Overlap { .. } => "overlap",
             Self::Retiring { .. } => "retiring",
             Self::Orphaned => "orphaned",
+            Self::Doubtful => "doubtful",
             Self::Undelivered => "undelivered",
             Self::Expired => "expired",
             Self::Disabled => "disabled",
@@ -242,6 +246,8 @@ pub enum StepKind {
     Retire,
     /// An apply disables or deletes it, and creates another.
     Replace,
+    /// An apply creates another key of this name and delivers its secret, and then disables or deletes this one.
+    ReplaceLater,
     /// A person lets rolecall sign in with another key.
     Swap,
     /// An apply enables it again.
@@ -391,12 +397,16 @@ impl Planned<'_> {
     fn stage(&self, access: &KeyAccess) -> KeyStage {
         let Self { input, key, apply_running, .. } = *self;
         let blocked = || self.blocked().map(|reason| KeyStage::Blocked { why: words(reason) });
+        let lost = || match loss(input.facts, &key.id) {
+            Cause::DeliveryUnknown => KeyStage::Doubtful,
+            _ => KeyStage::Orphaned,
+        };
         match self.change().map(|change| (change.action, &change.cause)) {
             _ if !key.enabled => KeyStage::Disabled,
             _ if has_expired(input, key) => KeyStage::Expired,
             _ if secret_lost(input, key) && apply_running => KeyStage::Undelivered,
-            None if secret_lost(input, key) => blocked().unwrap_or(KeyStage::Orphaned),
-            _ if secret_lost(input, key) => KeyStage::Orphaned,
+            None if secret_lost(input, key) => blocked().unwrap_or_else(lost),
+            _ if secret_lost(input, key) => lost(),
             Some((Action::Create, Cause::DueForRotation { .. })) => KeyStage::DueForRotation,
             Some((Action::Create, _)) => KeyStage::ToBeReplaced,
             Some((_, why)) => KeyStage::Retiring { why: Retirement::of(why) },
@@ -530,11 +540,13 @@ impl Planned<'_> {
                 Some(step(StepKind::CreateSuccessor, None, change.is_leftover()))
             }
             (KeyStage::Retiring { .. }, Some(change)) => Some(step(StepKind::Retire, None, change.is_leftover())),
-            (KeyStage::Orphaned, Some(change)) => {
-                let is_of_name = |other: &&Change| *other.address.name == *key.name.as_str();
-                let created = self.gate.changes.iter().filter(|other| other.action == Action::Create);
-                Some(match created.filter(is_of_name).find(|other| other.address.kind == Kind::Key) {
-                    Some(other) => step(StepKind::Replace, None, change.is_leftover() && other.is_leftover()),
+            (KeyStage::Orphaned | KeyStage::Doubtful, Some(change)) => {
+                Some(match creation(self.gate, &key.name) {
+                    Some(other) => {
+                        let later = *stage == KeyStage::Doubtful && !self.goes_first(other);
+                        let is = if later { StepKind::ReplaceLater } else { StepKind::Replace };
+                        step(is, None, change.is_leftover() && other.is_leftover())
+                    }
                     None => step(StepKind::Retire, None, change.is_leftover()),
                 })
             }
@@ -544,6 +556,14 @@ impl Planned<'_> {
             (KeyStage::Active | KeyStage::Foreign, _) => due().filter(|step| step.at.is_some_and(|at| at > *now)),
             _ => None,
         }
+    }
+
+    /// Returns whether this lost key is retired before another is created.
+    fn goes_first(&self, created: &Change) -> bool {
+        let name = &created.address.name;
+        let lost = self.gate.changes.iter().filter(|it| it.retires_lost_key() && it.address.name == *name);
+        let lost = lost.filter_map(|it| it.before.as_ref()?.id().cloned()).collect();
+        go_first(self.input.facts, &lost, created.before.is_some()).contains(&self.key.id)
     }
 
     /// Returns whether nobody needs this expired key: an entry says that it must not exist, or another key of its name

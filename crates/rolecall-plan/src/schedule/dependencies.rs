@@ -49,7 +49,7 @@ pub(super) fn promotion_dependencies(admins: &Admins, nodes: &mut [Node<'_>]) {
 /// Makes the retirement of a key wait for the delivery of the key that replaces it. A key that the file doesn't
 /// list has no known successor, so its retirement waits for every new key.
 ///
-/// A key whose secret nobody has goes first, if another one works that is being replaced. So there are never three.
+/// A key whose secret isn't known to be in any target may go first ([`keys::go_first`]).
 pub(super) fn key_dependencies(input: &PlanInput<'_>, nodes: &mut [Node<'_>]) {
     let is_key = |node: &Node<'_>| node.change.entity().is_some_and(|entity| entity.key().is_some());
     let new_keys: Vec<(usize, String)> = nodes
@@ -58,26 +58,27 @@ pub(super) fn key_dependencies(input: &PlanInput<'_>, nodes: &mut [Node<'_>]) {
         .filter(|(_, node)| node.change.action == Action::Create && is_key(node))
         .map(|(index, node)| (index, node.change.address.name.clone()))
         .collect();
-    let useless = indices(nodes, |node| {
-        let id = node.change.before.as_ref().and_then(Entity::id);
-        let is_lost = node.change.cause == Cause::SecretLost && node.change.action != Action::Create;
-        is_lost && id.is_some_and(|id| keys::is_useless(input.facts, id))
-    });
+    let lost = indices(nodes, |node| node.change.retires_lost_key());
+    let id = |node: &Node<'_>| node.change.before.as_ref().and_then(Entity::id).cloned();
     let mut goes_first: BTreeSet<usize> = BTreeSet::new();
     for (new, name) in &new_keys {
         let is_of_name = |index: &usize| nodes[*index].change.address.name == *name;
-        let first: Vec<usize> = useless.iter().copied().filter(is_of_name).collect();
-        if nodes[*new].change.before.is_some() {
-            goes_first.extend(&first);
-            nodes[*new].needs.extend(first);
-        }
+        let of_name: Vec<usize> = lost.iter().copied().filter(is_of_name).collect();
+        let ids = of_name.iter().filter_map(|index| id(&nodes[*index])).collect();
+        let ids = keys::go_first(input.facts, &ids, nodes[*new].change.before.is_some());
+        let is_first = |index: &usize| id(&nodes[*index]).is_some_and(|id| ids.contains(&id));
+        let first: Vec<usize> = of_name.into_iter().filter(is_first).collect();
+        goes_first.extend(&first);
+        nodes[*new].needs.extend(first);
     }
     let nodes = nodes.iter_mut().enumerate().filter(|(index, _)| !goes_first.contains(index));
     let nodes = nodes.map(|(_, node)| node);
     for node in nodes.filter(|node| node.mutation.stage == Stage::Remove && is_key(node)) {
         let replaces = |name: &str| match node.change.cause {
             // The secret of a key may have been delivered by a run that died before it recorded that.
-            Cause::DeclaredAbsent | Cause::Ended { .. } | Cause::SecretLost => *name == node.change.address.name,
+            Cause::DeclaredAbsent | Cause::Ended { .. } | Cause::SecretLost | Cause::DeliveryUnknown => {
+                *name == node.change.address.name
+            }
             Cause::NotListed => true,
             // A superseded key has a successor that was delivered.
             _ => false,

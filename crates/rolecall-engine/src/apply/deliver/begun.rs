@@ -11,6 +11,15 @@ use rolecall_model::{Address, Desired, Facts, Key};
 use rolecall_plan::keys::TargetState;
 use rolecall_plan::secret_target;
 
+/// A key whose secret was found after the run died that delivered it.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub key: Address,
+    pub to: Vec<String>,
+    /// The targets that lack it, and those that can't be read, such as commands.
+    pub not_to: Vec<String>,
+}
+
 impl Deliveries {
     /// Returns the facts of a ledger, and of the secrets that are found in their targets.
     pub fn facts(&self, desired: &Desired, records: &[Record]) -> Facts {
@@ -21,7 +30,8 @@ impl Deliveries {
         facts(&records.iter().cloned().chain(found).collect::<Vec<_>>())
     }
 
-    /// Records in the ledger the secrets that are found in their targets. Returns their keys.
+    /// Records in the ledger the secrets that are found in their targets. Returns for each key which targets have its
+    /// secret, and which may lack it.
     ///
     /// # Errors
     ///
@@ -32,10 +42,12 @@ impl Deliveries {
         ledger: &mut Ledger,
         run: &str,
         at: Timestamp,
-    ) -> Result<Vec<Address>, LedgerError> {
+    ) -> Result<Vec<Found>, LedgerError> {
         let found = self.found(desired, &ledger.facts());
         let keys = found.iter().filter_map(|event| match event {
-            Event::Delivery { address, id, .. } => Some(address.clone().with_id(id)),
+            Event::Delivery { address, id, to, not_to, .. } => {
+                Some(Found { key: address.clone().with_id(id), to: to.clone(), not_to: not_to.clone() })
+            }
             _ => None,
         });
         let keys = keys.collect();

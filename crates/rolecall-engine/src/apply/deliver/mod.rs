@@ -15,6 +15,7 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret as _, SecretString};
 use tempfile::NamedTempFile;
 
+pub use begun::Found;
 use program::Program;
 pub(crate) use receipt::fingerprint;
 pub use receipt::sign_in;
@@ -275,6 +276,11 @@ impl NewFile {
 }
 
 impl PreparedDelivery {
+    /// Returns whether a program gets the secret, so that nothing tells what it has stored if it fails.
+    pub fn is_program(&self) -> bool {
+        matches!(self.way, Way::Command(_))
+    }
+
     /// Encrypts the secret, so that the ledger can tell the file before it is written. Returns the fingerprint of the file.
     /// If it can't be encrypted, its delivery fails.
     pub(super) async fn encrypt(&mut self, secret: &SecretString) -> Option<String> {
