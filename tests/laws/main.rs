@@ -97,7 +97,7 @@ fn planned<P: Lawful>(rig: &Rig<P>) -> Option<OrganizationPlan> {
 }
 
 /// The number of cases of each law by default.
-const CASES: u32 = 24;
+const CASES: u32 = 16;
 
 /// Returns a configuration with few cases by default, so that the suite stays fast.
 fn config() -> ProptestConfig {
