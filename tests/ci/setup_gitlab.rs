@@ -275,6 +275,10 @@ fn unprotect(variables: &mut [Value]) {
     }
 }
 
+fn found(wrong: &[Value], message: &str) -> bool {
+    wrong.iter().any(|check| check["says"].as_str().unwrap().contains(message))
+}
+
 fn commands(checks: &[Value]) -> String {
     let commands = checks.iter().filter_map(|check| check["commands"].as_array()).flatten();
     commands.map(|command| command.as_str().unwrap()).collect::<Vec<_>>().join("\n")
@@ -376,8 +380,6 @@ fn the_commands_of_init_set_up_what_doctor_asks_for_and_each_point_is_found() {
             4,
         ),
     ];
-    let found =
-        |wrong: &[Value], message| wrong.iter().any(|check| check["says"].as_str().unwrap().contains(message));
     for round in 0..=4 {
         let of_round = || breaks.iter().filter(|(_, _, of)| *of == round);
         for (break_it, ..) in of_round() {
