@@ -696,7 +696,14 @@ fn the_generated_worlds_have_something_to_do<P: Lawful>() {
     use proptest::strategy::ValueTree;
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    for _ in 0..400 {
+    let rare = |seen: &BTreeMap<String, usize>| {
+        let wanted = ["plans", "refused", "findings", "relies"].iter().chain(P::BUSY);
+        wanted.copied().find(|what| seen.get(*what).is_none_or(|count| *count < 3))
+    };
+    for tried in 0..400 {
+        if tried >= 120 && rare(&seen).is_none() {
+            break;
+        }
         let world = P::worlds(false).new_tree(&mut runner).unwrap().current();
         let file = P::files().new_tree(&mut runner).unwrap().current();
         let _ = desired(&format!("{}{}", P::HEAD, file.body()));
@@ -718,10 +725,8 @@ fn the_generated_worlds_have_something_to_do<P: Lawful>() {
             }
         }
     }
-    for what in ["plans", "refused", "findings", "relies"].iter().chain(P::BUSY) {
-        assert!(seen.get(*what).is_some_and(|count| *count >= 3), "{what}: {seen:#?}");
-    }
-    assert!(seen["plans"] >= 100, "{seen:#?}");
+    assert_eq!(rare(&seen), None, "{seen:#?}");
+    assert!(seen["plans"] >= 30, "{seen:#?}");
 }
 
 /// Makes every law a test of this platform. The file with its worlds ends with this.
