@@ -144,7 +144,7 @@ fn shape(plan: &OrganizationPlan) -> Vec<(Stage, String, usize, usize)> {
 pub fn small_plans_are_safe_in_every_order<P: Lawful>() {
     let number = |name: &str| std::env::var(name).ok().and_then(|number| number.parse::<usize>().ok());
     // Plans of three mutations already take minutes.
-    let (shapes, size) = (number("SHAPES").unwrap_or(2), number("SIZE").unwrap_or(2));
+    let (shapes, size) = (number("SHAPES").unwrap_or(3), number("SIZE").unwrap_or(2));
     let mut runner = TestRunner::deterministic();
     let mut seen = BTreeSet::new();
     let mut runs = 0;

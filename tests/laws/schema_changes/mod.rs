@@ -296,7 +296,7 @@ fn usage_of<P: Changing>(generation: &Generation<P>, parsed: &Parsed, runs: &[&R
 /// Returns the number of changes that are tried for each of so many generations. `SCHEMA_CHANGES=5000` tries all.
 fn most(generations: usize) -> usize {
     let all = std::env::var("SCHEMA_CHANGES").ok().and_then(|most| most.parse().ok());
-    all.unwrap_or(52_usize.div_ceil(generations))
+    all.unwrap_or(60_usize.div_ceil(generations))
 }
 
 /// Tries many changes.
