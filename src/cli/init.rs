@@ -100,7 +100,8 @@ pub(super) async fn init(args: &InitArgs, out: &mut Out) -> Result<Exit, Failure
         _ => None,
     };
     let chosen = chosen(args, out)?;
-    let (file, exit) = match existing(&folder, &chosen, out)? {
+    let known = existing(&folder, out)?;
+    let (file, exit) = match described(&known, &chosen) {
         Some(file) if file.is_filled => (file, Exit::Done),
         // Nobody is in it yet, so a plan isn't empty.
         Some(file) => (file, Exit::Differences),
@@ -111,19 +112,13 @@ pub(super) async fn init(args: &InitArgs, out: &mut Out) -> Result<Exit, Failure
     make(&Path::new(&folder).join(SCHEMA), &schema_text(SchemaName::File), "", out)?;
     make(&file.path, file.text.as_deref().unwrap_or_default(), &file.about, out)?;
     make(Path::new(PRE_COMMIT), &pre_commit(&folder), "", out)?;
-    let setup = setup(&folder, &file, args.owners.as_deref());
+    let organizations = known.iter().map(|(_, desired)| desired).chain([&file.desired]);
+    let setup = Setup::new(&folder, organizations, args.owners.as_deref());
     if let Some(ci) = chosen.ci {
         make_ci(ci, &setup, out)?;
     }
     out.result(&next(args, &setup, chosen.ci, &file, is_in_git));
     Ok(exit)
-}
-
-/// Returns what the CI has to know about all files of the folder.
-fn setup(folder: &str, file: &File, owners: Option<&str>) -> Setup {
-    let loaded = load(&[PathBuf::from(folder)], &Answers::default(), Timestamp::now());
-    let organizations = loaded.files.iter().filter_map(|file| file.desired.as_ref());
-    Setup::new(folder, organizations.chain([&file.desired]), owners)
 }
 
 /// Makes the files of a CI. A workflow that an earlier run made for other platforms gets their secrets too.
@@ -220,23 +215,25 @@ fn ask(question: &str, out: &Out) -> Result<String, Failure> {
     if answer.is_empty() { Err(Failure::error("There was no answer. Nothing was made.")) } else { Ok(answer) }
 }
 
-/// Returns the file of the folder that describes the organisation already.
-fn existing(folder: &str, chosen: &Chosen, out: &Out) -> Result<Option<File>, Failure> {
+/// Returns the files of the folder, each with the organisation that it describes.
+fn existing(folder: &str, out: &Out) -> Result<Vec<(PathBuf, Desired)>, Failure> {
     let path = PathBuf::from(folder);
     if !path.exists() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let loaded = load(&[path], &Answers::default(), Timestamp::now());
     refuse(&loaded, out)?;
-    let found = loaded.files.into_iter().find_map(|file| {
-        let desired = file.desired.filter(|desired| {
-            desired.provider == chosen.provider
-                && desired.organization.as_str().eq_ignore_ascii_case(&chosen.organization)
-        })?;
-        let is_filled = import::lists_somebody(&desired);
-        Some(File { path: file.path, desired, text: None, about: String::new(), is_filled })
-    });
-    Ok(found)
+    Ok(loaded.files.into_iter().filter_map(|file| Some((file.path, file.desired?))).collect())
+}
+
+/// Returns the file that describes the organisation already.
+fn described(known: &[(PathBuf, Desired)], chosen: &Chosen) -> Option<File> {
+    let (path, desired) = known.iter().find(|(_, desired)| {
+        desired.provider == chosen.provider
+            && desired.organization.as_str().eq_ignore_ascii_case(&chosen.organization)
+    })?;
+    let is_filled = import::lists_somebody(desired);
+    Some(File { path: path.clone(), desired: desired.clone(), text: None, about: String::new(), is_filled })
 }
 
 /// Prints the findings and fails, if one is an error.

@@ -166,6 +166,28 @@ impl Person {
         Self { env, repository }
     }
 
+    /// Makes a repository, and returns what `init` says.
+    fn init(&self, provider: &str, organization: &str) -> String {
+        let init = ["init", "--sandbox", provider, organization, "--ci", "github", "--owners", "@acme/platform"];
+        let said = self.env.run(&init);
+        assert_eq!(said.code, 0, "{}", said.all());
+        said.stdout
+    }
+
+    /// Returns a person whose repository is set up with the commands of `doctor`, and what `init` said.
+    fn set_up(provider: &str, organization: &str) -> (Self, String) {
+        let person = Self::new();
+        let said = person.init(provider, organization);
+        person.shell("git init --quiet");
+        person.push();
+        // At first everything is missing. Each run names what is left.
+        for _ in 0..3 {
+            person.shell(&person.wrong().iter().map(commands).collect::<Vec<_>>().join("\n"));
+        }
+        assert_eq!(person.wrong(), Vec::<Value>::new());
+        (person, said)
+    }
+
     /// Runs lines of a shell, as a person would.
     fn shell(&self, lines: &str) {
         let rolecall = Path::new(env!("CARGO_BIN_EXE_rolecall")).parent().unwrap().display();
@@ -227,10 +249,8 @@ fn without(repository: &mut Repository, name: &str) {
 #[test]
 fn the_commands_of_init_set_up_what_doctor_asks_for() {
     let person = Person::new();
-    let said =
-        person.env.run(&["init", "--sandbox", "hive", "acme", "--ci", "github", "--owners", "@acme/platform"]);
-    assert_eq!(said.code, 0, "{}", said.all());
-    let (_, next) = said.stdout.split_once("\nNext:\n").unwrap();
+    let said = person.init("hive", "acme");
+    let (_, next) = said.split_once("\nNext:\n").unwrap();
     // From the publication to the last check.
     let (before, _) = next.split_once("rolecall doctor --ci github access/").unwrap();
     let (before, by_hand) = before.split_once("Publish the repository").unwrap();
@@ -340,18 +360,7 @@ const BREAKS: [(Break, &str, u8); 18] = [
 /// Each point is found, and the commands beside it mend it.
 #[test]
 fn what_is_missing_is_named_with_the_commands_that_mend_it() {
-    let person = Person::new();
-    let init = ["init", "--sandbox", "hive", "acme", "--ci", "github", "--owners", "@acme/platform"];
-    assert_eq!(person.env.run(&init).code, 0);
-    person.shell("git init --quiet");
-    person.push();
-    // At first everything is missing. Each run names what is left.
-    for _ in 0..3 {
-        let wrong = person.wrong();
-        person.shell(&wrong.iter().map(commands).collect::<Vec<_>>().join("\n"));
-    }
-    assert_eq!(person.wrong(), Vec::<Value>::new());
-
+    let (person, _) = Person::set_up("hive", "acme");
     for round in 0..=3 {
         let of_round = || BREAKS.into_iter().filter(|(_, _, of)| *of == round);
         for (break_it, ..) in of_round() {
@@ -372,14 +381,7 @@ fn what_is_missing_is_named_with_the_commands_that_mend_it() {
 /// A private repository has no reviewers in most plans of GitHub, and the workflow can do without.
 #[test]
 fn without_reviewers_the_set_up_is_complete_if_the_workflow_says_so() {
-    let person = Person::new();
-    let init = ["init", "--sandbox", "hive", "acme", "--ci", "github", "--owners", "@acme/platform"];
-    assert_eq!(person.env.run(&init).code, 0);
-    person.shell("git init --quiet");
-    person.push();
-    for _ in 0..3 {
-        person.shell(&person.wrong().iter().map(commands).collect::<Vec<_>>().join("\n"));
-    }
+    let (person, _) = Person::set_up("hive", "acme");
     person.change(|it| it.environments.get_mut("rolecall-review").unwrap()["protection_rules"] = json!([]));
     assert_eq!(person.wrong().len(), 1);
     person.change(|it| it.workflow.push_str("      plan-after-merge: true # private\n"));
@@ -393,18 +395,9 @@ fn without_reviewers_the_set_up_is_complete_if_the_workflow_says_so() {
 
 #[test]
 fn an_admin_credential_where_nobody_approves_is_found() {
-    let person = Person::new();
     let organization = rolecall_sandbox::definition(rolecall_model::ProviderName::Bitpanda).seeds[0];
-    let init = ["init", "--sandbox", "bitpanda", organization, "--ci", "github", "--owners", "@acme/platform"];
-    let said = person.env.run(&init);
-    assert_eq!(said.code, 0, "{}", said.all());
-    assert!(!said.stdout.contains("gh secret set BITPANDA_API_KEY --env rolecall-plan"), "{}", said.stdout);
-    person.shell("git init --quiet");
-    person.push();
-    for _ in 0..3 {
-        person.shell(&person.wrong().iter().map(commands).collect::<Vec<_>>().join("\n"));
-    }
-    assert_eq!(person.wrong(), Vec::<Value>::new());
+    let (person, said) = Person::set_up("bitpanda", organization);
+    assert!(!said.contains("gh secret set BITPANDA_API_KEY --env rolecall-plan"), "{said}");
     person.change(|it| {
         it.secrets.entry("rolecall-plan".to_owned()).or_default().push("BITPANDA_API_KEY".to_owned());
     });

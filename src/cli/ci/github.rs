@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{CODE_OWNERS, Ci, Setup, Step};
+use super::{CODE_OWNERS, Ci, Environment, OPEN, Reads, Setup, Step};
 pub(super) use checks::checks;
 
 /// `gh` replaces the two placeholders by those of the repository in the current folder.
@@ -19,48 +19,19 @@ const LEDGER: &str = "rolecall-ledger";
 /// The secret with further variables, a line for each. The workflows hand over the names of the examples only.
 const MORE: &str = "ROLECALL_CREDENTIALS";
 
-/// An environment of the workflows.
-struct Environment {
-    name: &'static str,
-    /// Whether a person has to approve each run. `None` if that is up to the team.
-    reviewed: Option<bool>,
-    /// Whether its runs read with the credentials of the platforms, those of admins included.
-    reads: Reads,
-    has_ledger_key: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reads {
-    Nothing,
-    WithoutAdmins,
-    Everything,
-}
-
 const ENVIRONMENTS: [Environment; 5] = [
-    Environment {
-        name: "rolecall-plan",
-        reviewed: Some(false),
-        reads: Reads::WithoutAdmins,
-        has_ledger_key: false,
-    },
-    Environment { name: "rolecall-review", reviewed: Some(true), reads: Reads::Everything, has_ledger_key: false },
-    Environment { name: "rolecall-apply", reviewed: None, reads: Reads::Everything, has_ledger_key: true },
-    Environment { name: "rolecall-drift", reviewed: Some(false), reads: Reads::Everything, has_ledger_key: false },
-    Environment { name: LEDGER, reviewed: Some(false), reads: Reads::Nothing, has_ledger_key: true },
+    Environment { name: "rolecall-plan", reads: Reads::WithoutAdmins, ..OPEN },
+    Environment { name: "rolecall-review", restricted: Some(true), reads: Reads::Everything, ..OPEN },
+    Environment { name: "rolecall-apply", restricted: None, reads: Reads::Everything, key: Some(LEDGER), ..OPEN },
+    Environment { name: "rolecall-drift", reads: Reads::Everything, ..OPEN },
+    Environment { name: LEDGER, key: Some(LEDGER), ..OPEN },
 ];
 
-impl Environment {
-    /// Returns the names of the secrets that it needs.
-    fn secrets(&self, setup: &Setup) -> BTreeSet<String> {
-        let named = match self.reads {
-            Reads::Nothing => BTreeSet::new(),
-            Reads::WithoutAdmins => setup.variables.clone(),
-            Reads::Everything => setup.all_variables().cloned().collect(),
-        };
-        let known = template_secrets();
-        let name = |name: String| if known.contains(&name) { name } else { MORE.to_owned() };
-        named.into_iter().map(name).chain(self.has_ledger_key.then(|| LEDGER_KEY.to_owned())).collect()
-    }
+/// Returns the names of the secrets that an environment needs.
+fn needed(it: &Environment, setup: &Setup) -> BTreeSet<String> {
+    let known = template_secrets();
+    let name = |name: &String| if known.contains(name) { name.clone() } else { MORE.to_owned() };
+    it.credentials(setup).map(name).chain(it.key.map(|_| LEDGER_KEY.to_owned())).collect()
 }
 
 /// Returns the secrets that the examples hand over.
@@ -118,7 +89,7 @@ pub(super) fn steps(setup: &Setup) -> Vec<Step> {
     });
     steps.push(Step {
         why: "Store the credentials. Only those of `rolecall-apply` need to write. `gh` asks for each value.",
-        commands: ENVIRONMENTS.iter().flat_map(|it| store(it, &it.secrets(setup))).collect(),
+        commands: ENVIRONMENTS.iter().flat_map(|it| store(it, &needed(it, setup))).collect(),
     });
     steps.push(Step { why: "Make the key of the ledger.", commands: ledger_key() });
     steps.push(Step {
@@ -153,7 +124,7 @@ fn publish(setup: &Setup) -> Vec<String> {
 fn make<'e>(setup: &Setup, environments: impl Iterator<Item = &'e Environment> + Clone) -> Vec<String> {
     let branches = "\"deployment_branch_policy\":{\"protected_branches\":false,\"custom_branch_policies\":true}";
     let mut commands = Vec::new();
-    if environments.clone().any(|it| it.reviewed == Some(true)) {
+    if environments.clone().any(|it| it.restricted == Some(true)) {
         let path = match (setup.team(), setup.person()) {
             (Some((_, team)), _) => format!("orgs/{{owner}}/teams/{team}"),
             (None, Some(person)) => format!("users/{person}"),
@@ -162,8 +133,8 @@ fn make<'e>(setup: &Setup, environments: impl Iterator<Item = &'e Environment> +
         commands.push(format!("reviewer=$(gh api '{path}' --jq .id)"));
     }
     let kind = if setup.person().is_some() { "User" } else { "Team" };
-    for Environment { name, reviewed, .. } in environments {
-        let reviewers = if *reviewed == Some(true) {
+    for Environment { name, restricted, .. } in environments {
+        let reviewers = if *restricted == Some(true) {
             format!(",\"prevent_self_review\":true,\"reviewers\":[{{\"type\":\"{kind}\",\"id\":'$reviewer'}}]")
         } else {
             String::new()
@@ -184,7 +155,7 @@ fn store(environment: &Environment, names: &BTreeSet<String>) -> Vec<String> {
 }
 
 fn ledger_key() -> Vec<String> {
-    let environments = ENVIRONMENTS.iter().filter(|it| it.has_ledger_key);
+    let environments = ENVIRONMENTS.iter().filter(|it| it.key.is_some());
     let store = environments.map(|it| format!("gh secret set {LEDGER_KEY} --env {} <ledger", it.name));
     let make = [
         format!("ssh-keygen -q -t ed25519 -N '' -C {LEDGER} -f ledger"),

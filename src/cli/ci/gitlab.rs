@@ -4,7 +4,7 @@ mod checks;
 
 use serde_json::json;
 
-use super::{CODE_OWNERS, Setup, Step};
+use super::{CODE_OWNERS, Environment, OPEN, Reads, Setup, Step};
 
 pub(super) use checks::checks;
 
@@ -17,24 +17,6 @@ const LEDGER: &str = "rolecall-ledger";
 const FILE: &str = "rolecall.gitlab-ci.yml";
 /// The path of rolecall's repository, before it is mirrored into the group.
 const UPSTREAM: &str = "rolecall-dev/rolecall";
-
-/// An environment of the pipelines. All of them have variables with their scope.
-struct Environment {
-    name: &'static str,
-    /// Whether only some people may run its jobs.
-    restricted: bool,
-    reads: Reads,
-    /// Whether its variables are for protected branches only.
-    protected: bool,
-    token: Option<&'static Token>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reads {
-    Nothing,
-    WithoutAdmins,
-    Everything,
-}
 
 /// A token of the project.
 struct Token {
@@ -49,63 +31,30 @@ static APPLY: Token =
     Token { name: "rolecall-apply", role: "developer", level: 30, scopes: &["read_api", "write_repository"] };
 
 static ENVIRONMENTS: [Environment; 6] = [
-    Environment {
-        name: "rolecall/plan",
-        restricted: false,
-        reads: Reads::WithoutAdmins,
-        protected: false,
-        token: None,
-    },
+    Environment { name: "rolecall/plan", reads: Reads::WithoutAdmins, protected: false, ..OPEN },
     Environment {
         name: "rolecall/review",
-        restricted: true,
+        restricted: Some(true),
         reads: Reads::Everything,
         protected: false,
-        token: None,
+        ..OPEN
     },
     Environment {
         name: "rolecall/apply",
-        restricted: true,
+        restricted: Some(true),
         reads: Reads::Everything,
-        protected: true,
-        token: Some(&APPLY),
+        key: Some(APPLY.name),
+        ..OPEN
     },
-    Environment {
-        name: "rolecall/drift",
-        restricted: false,
-        reads: Reads::Everything,
-        protected: true,
-        token: None,
-    },
-    Environment {
-        name: "rolecall/report",
-        restricted: false,
-        reads: Reads::Nothing,
-        protected: false,
-        token: Some(&REPORT),
-    },
-    Environment {
-        name: "rolecall/ledger",
-        restricted: false,
-        reads: Reads::Nothing,
-        protected: true,
-        token: Some(&APPLY),
-    },
+    Environment { name: "rolecall/drift", reads: Reads::Everything, ..OPEN },
+    Environment { name: "rolecall/report", protected: false, key: Some(REPORT.name), ..OPEN },
+    Environment { name: "rolecall/ledger", key: Some(APPLY.name), ..OPEN },
 ];
 
-impl Environment {
-    /// Returns the names of the variables with credentials of platforms that it needs.
-    fn credentials<'s>(&self, setup: &'s Setup) -> Vec<&'s str> {
-        let admins = if self.reads == Reads::Everything { Some(&setup.admin_variables) } else { None };
-        let named = if self.reads == Reads::Nothing { None } else { Some(&setup.variables) };
-        named.into_iter().chain(admins).flatten().map(String::as_str).collect()
-    }
-
-    /// Returns the command that stores a variable, whose value is on stdin.
-    fn store(&self, variable: &str) -> String {
-        let protected = if self.protected { " --protected" } else { "" };
-        format!("glab variable set {variable} --masked --raw{protected} --scope {}", self.name)
-    }
+/// Returns the command that stores a variable of an environment, whose value is on stdin.
+fn set(it: &Environment, variable: &str) -> String {
+    let protected = if it.protected { " --protected" } else { "" };
+    format!("glab variable set {variable} --masked --raw{protected} --scope {}", it.name)
 }
 
 /// Returns the group that has the projects.
@@ -140,14 +89,11 @@ pub(super) fn steps(setup: &Setup) -> Vec<Step> {
     });
     steps.push(Step {
         why: "Protect two environments: only the group may run their jobs. This needs Premium.",
-        commands: protect_environments(setup, ENVIRONMENTS.iter().filter(|it| it.restricted)),
+        commands: protect_environments(setup, ENVIRONMENTS.iter().filter(|it| it.restricted == Some(true))),
     });
     steps.push(Step {
         why: "Store the credentials: paste one for each line. Only those of `rolecall/apply` need to write.",
-        commands: ENVIRONMENTS
-            .iter()
-            .flat_map(|it| it.credentials(setup).into_iter().map(|name| store(it, name)))
-            .collect(),
+        commands: ENVIRONMENTS.iter().flat_map(|it| it.credentials(setup).map(|name| store(it, name))).collect(),
     });
     steps.push(Step {
         why: "Make the two tokens of the project. They end after a year.",
@@ -238,15 +184,15 @@ fn post(path: &str, body: &str) -> String {
 }
 
 fn store(environment: &Environment, variable: &str) -> String {
-    format!("read -rs value && printf %s \"$value\" | {}", environment.store(variable))
+    format!("read -rs value && printf %s \"$value\" | {}", set(environment, variable))
 }
 
 /// Returns the commands that make a token and store it, without showing it.
 fn make_token(token: &'static Token) -> Vec<String> {
     let scopes: String = token.scopes.iter().flat_map(|scope| [" --scope ", scope]).collect();
     let make = format!("glab token create {} --access-level {}{scopes} --duration 8760h", token.name, token.role);
-    let users = ENVIRONMENTS.iter().filter(|it| it.token.is_some_and(|it| it.name == token.name));
-    let store = users.map(|it| format!("printf %s \"$token\" | {}", it.store(TOKEN)));
+    let users = ENVIRONMENTS.iter().filter(|it| it.key == Some(token.name));
+    let store = users.map(|it| format!("printf %s \"$token\" | {}", set(it, TOKEN)));
     std::iter::once(format!("token=$({make})")).chain(store).collect()
 }
 

@@ -30,6 +30,39 @@ pub(super) enum Ci {
     Gitlab,
 }
 
+/// An environment of the workflows or pipelines.
+struct Environment {
+    name: &'static str,
+    /// Whether each run needs some people: at GitHub to approve it, at GitLab to start it. `None` if that is up to the team.
+    restricted: Option<bool>,
+    reads: Reads,
+    /// Whether its secrets are for protected branches only.
+    protected: bool,
+    /// The name of the key or the token of the repository that it has.
+    key: Option<&'static str>,
+}
+
+/// The credentials of the platforms that an environment has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    Nothing,
+    WithoutAdmins,
+    Everything,
+}
+
+/// An environment without anything, for protected branches.
+const OPEN: Environment =
+    Environment { name: "", restricted: Some(false), reads: Reads::Nothing, protected: true, key: None };
+
+impl Environment {
+    /// Returns the names of the variables with credentials of platforms that it needs.
+    fn credentials<'s>(&self, setup: &'s Setup) -> impl Iterator<Item = &'s String> {
+        let named = (self.reads != Reads::Nothing).then_some(&setup.variables);
+        let admins = (self.reads == Reads::Everything).then_some(&setup.admin_variables);
+        named.into_iter().chain(admins).flatten()
+    }
+}
+
 /// A step of the set-up, which a person does.
 pub(super) struct Step {
     /// The purpose, as a full sentence.

@@ -41,11 +41,7 @@ fn the_schedule_does_what_is_due_and_nothing_else() {
     let request = team.propose(1, &team.file_with(ZOE));
     team.plan(&request).is("plan", Ended::Success);
     team.merge(&request).is("apply", Ended::Success);
-    team.at_main();
-    let ended = ZOE.replace("roles:", "until: 2020-01-01\n    roles:");
-    team.commit(&team.file().replace(ZOE, &ended));
-    team.git(&["push", "--quiet", "origin", "HEAD:main"]);
-    assert!(team.changes_left().iter().any(|address| address.contains("zoe")));
+    team.end_access_of_zoe();
     team.settings.inputs.insert("leftovers".to_owned(), json!(true));
     let run = team.drift();
     run.has(&["drift", "issue", "ledger", "leftovers"]);

@@ -55,6 +55,16 @@ pub trait Repository {
         changes.iter().map(|change| change["address"].as_str().unwrap().to_owned()).collect()
     }
 
+    /// Writes to main that the access of [`ZOE`] ended long ago.
+    fn end_access_of_zoe(&self) {
+        self.at_main();
+        let ended = ZOE.replace("roles:", "until: 2020-01-01\n    roles:");
+        self.commit(&self.file().replace(ZOE, &ended));
+        self.git(&["push", "--quiet", "origin", "HEAD:main"]);
+        let left = self.changes_left();
+        assert!(left.iter().any(|address| address.contains("zoe")), "{left:?}");
+    }
+
     /// Returns the lines on the ledger's branch. `None` if there is no such branch.
     fn ledger(&self) -> Option<String> {
         let refs = git(&self.remote(), &["for-each-ref", "refs/heads/rolecall-ledger"]);

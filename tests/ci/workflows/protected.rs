@@ -157,12 +157,7 @@ fn a_schedule_does_what_is_due_and_nothing_else() {
     let pull = team.propose(1, &team.file_with(ZOE));
     team.plan(&pull).is("plan", Ended::Success);
     team.merge(&pull).is("apply", Ended::Success);
-    team.at_main();
-    let ended = ZOE.replace("roles:", "until: 2020-01-01\n    roles:");
-    team.commit(&team.file().replace(ZOE, &ended));
-    team.git(&["push", "--quiet", "origin", "HEAD:main"]);
-    let left = team.changes_left();
-    assert!(left.iter().any(|address| address.contains("zoe")), "{left:?}");
+    team.end_access_of_zoe();
     let run = team.leftovers();
     run.is("apply", Ended::Success);
     assert_eq!(team.changes_left(), Vec::<String>::new(), "{}", run.log);

@@ -6,10 +6,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use super::super::{Asked, ask, no, yes};
+use super::super::{Asked, Environment, ask, no, yes};
 use super::{
-    CODE_OWNERS, Ci, ENVIRONMENTS, Environment, LEDGER, LEDGER_KEY, LEDGER_RULES, MORE, REPOSITORY, Setup,
-    ledger_key, lines_of, make, missing_secrets, protect_ledger, protect_main, publish, store,
+    CODE_OWNERS, Ci, ENVIRONMENTS, LEDGER, LEDGER_KEY, LEDGER_RULES, MORE, REPOSITORY, Setup, ledger_key,
+    lines_of, make, missing_secrets, needed, protect_ledger, protect_main, publish, store,
 };
 use crate::report::{Check, Topic, clean, first};
 use rolecall_model::list_of;
@@ -154,7 +154,7 @@ fn reviewers(it: &Environment, made: &Value, set: &Set) -> Option<Check> {
         rule["type"] == "required_reviewers" && rule["reviewers"].as_array().is_some_and(|them| !them.is_empty())
     });
     // Plans with the credentials of the apply need an approval each.
-    let reviewed = if it.name == ENVIRONMENTS[0].name && set.as_apply { Some(true) } else { it.reviewed };
+    let reviewed = if it.name == ENVIRONMENTS[0].name && set.as_apply { Some(true) } else { it.restricted };
     Some(match (reviewed?, required) {
         (true, None) if set.after_merge && !set.as_apply => yes(format!(
             "The environment `{name}` has no required reviewers."
@@ -198,7 +198,7 @@ fn stored(it: &Environment, setup: &Setup) -> Check {
         Asked::Missing => BTreeSet::new(),
         Asked::Hidden(why) => return hidden(&format!("the names of the secrets of `{name}`"), &why),
     };
-    let needed = it.secrets(setup);
+    let needed = needed(it, setup);
     let missing: BTreeSet<String> = needed.difference(&there).cloned().collect();
     let admins = there.intersection(&setup.admin_variables).filter(|secret| !needed.contains(*secret));
     let admins: Vec<&str> = admins.map(String::as_str).collect();

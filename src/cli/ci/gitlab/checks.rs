@@ -6,11 +6,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::super::{Asked, Setup, ask, no, page, yes};
+use super::super::{Asked, Environment, Setup, ask, no, page, yes};
 use super::{
-    APPLY, ENVIRONMENTS, Environment, LEDGER, PROJECT, REPORT, TOKEN, Token, approvals, encoded, make_token,
-    mirror, protect_environments, protect_ledger, protect_main, publish_files, publish_pipeline, schedule,
-    settings, store,
+    APPLY, ENVIRONMENTS, LEDGER, PROJECT, REPORT, TOKEN, Token, approvals, encoded, make_token, mirror,
+    protect_environments, protect_ledger, protect_main, publish_files, publish_pipeline, schedule, settings,
+    store,
 };
 use crate::report::{Check, Topic, clean};
 use rolecall_model::list_of;
@@ -189,7 +189,7 @@ fn of_variables(setup: &Setup, can_protect: bool) -> Vec<Check> {
     }
     for it in &ENVIRONMENTS {
         let find = |name: &str| in_scope(it.name, name);
-        checks.push(if it.restricted && !it.protected && !can_protect {
+        checks.push(if it.restricted == Some(true) && !it.protected && !can_protect {
             in_unprotected(it, setup, &find)
         } else {
             in_environment(it, setup, &find)
@@ -201,7 +201,8 @@ fn of_variables(setup: &Setup, can_protect: bool) -> Vec<Check> {
 /// Returns whether an environment that nothing protects has no credential, although a merge request could use it.
 fn in_unprotected<'v>(it: &Environment, setup: &Setup, find: &dyn Fn(&str) -> Option<&'v Value>) -> Check {
     let name = it.name;
-    let there: Vec<&str> = it.credentials(setup).into_iter().filter(|variable| find(variable).is_some()).collect();
+    let there = it.credentials(setup).map(String::as_str).filter(|variable| find(variable).is_some());
+    let there: Vec<&str> = there.collect();
     if there.is_empty() {
         return yes(format!("The environment `{name}` has no credential, because nothing protects it."));
     }
@@ -212,7 +213,7 @@ fn in_unprotected<'v>(it: &Environment, setup: &Setup, find: &dyn Fn(&str) -> Op
 
 fn in_environment<'v>(it: &Environment, setup: &Setup, find: &dyn Fn(&str) -> Option<&'v Value>) -> Check {
     let name = it.name;
-    let credentials = it.credentials(setup);
+    let credentials: Vec<&str> = it.credentials(setup).map(String::as_str).collect();
     let admins: Vec<&str> = setup.admin_variables.iter().map(String::as_str).collect();
     let extra = admins.into_iter().filter(|admin| !credentials.contains(admin) && find(admin).is_some());
     let extra: Vec<&str> = extra.collect();
@@ -221,7 +222,7 @@ fn in_environment<'v>(it: &Environment, setup: &Setup, find: &dyn Fn(&str) -> Op
         let says = format!("The environment `{name}` has {}, the credential of an admin.", list_of(&extra, "and"));
         return no(says, "Nobody approves its jobs. Take it out.", remove.collect());
     }
-    let token = it.token.map(|_| TOKEN);
+    let token = it.key.map(|_| TOKEN);
     let needed: Vec<&str> = credentials.iter().copied().chain(token).collect();
     let missing: Vec<&str> = needed.iter().copied().filter(|variable| find(variable).is_none()).collect();
     if !missing.is_empty() {
@@ -258,7 +259,7 @@ fn of_environments(setup: &Setup, there: Result<Vec<Value>, Box<Check>>) -> Vec<
         }
     };
     let mut checks = Vec::new();
-    for it in ENVIRONMENTS.iter().filter(|it| it.restricted) {
+    for it in ENVIRONMENTS.iter().filter(|it| it.restricted == Some(true)) {
         let name = it.name;
         let found = there.iter().find(|there| there["name"] == name);
         let levels = found.map(|found| found["deploy_access_levels"].as_array().cloned().unwrap_or_default());
