@@ -271,6 +271,8 @@ fn the_commands_of_init_set_up_what_doctor_asks_for() {
     assert!(!person.env.path("ledger").exists(), "the key isn't left behind");
 }
 
+const LEDGER: &str = "rolecall-ledger";
+
 type Break = fn(&mut Repository);
 
 /// What is broken, what doctor says about it, and with which others it is broken. The commands mend the first ones.
@@ -385,6 +387,22 @@ fn without_reviewers_the_set_up_is_complete_if_the_workflow_says_so() {
     person.change(|it| it.environments.get_mut("rolecall-review").unwrap()["protection_rules"] = json!([]));
     assert_eq!(person.wrong().len(), 1);
     person.change(|it| it.workflow.push_str("      plan-after-merge: true # private\n"));
+    assert_eq!(person.wrong(), Vec::<Value>::new());
+    // A ledger at an endpoint needs its token everywhere, and neither a key nor a branch.
+    person.change(|it| {
+        it.workflow.push_str("      ledger: https://ledgers.acme.example/rolecall\n");
+        it.workflow.push_str("    secrets:\n      ROLECALL_CREDENTIALS: ${{ secrets.ROLECALL_CREDENTIALS }}\n");
+        without(it, LEDGER);
+        it.secrets.values_mut().for_each(|names| names.retain(|name| name != "ROLECALL_LEDGER_KEY"));
+        it.keys.clear();
+        it.rulesets.retain(|ruleset| ruleset["name"] != LEDGER);
+    });
+    let wrong = person.wrong();
+    assert!(
+        wrong.len() == 4 && says(&wrong, "`rolecall-drift` lacks the secret `ROLECALL_CREDENTIALS`"),
+        "{wrong:?}"
+    );
+    person.shell(&wrong.iter().map(commands).collect::<Vec<_>>().join("\n"));
     assert_eq!(person.wrong(), Vec::<Value>::new());
     // A remote that isn't shown is no reason to make another repository.
     person.shell("git remote add origin git@github.example:acme/access.git");

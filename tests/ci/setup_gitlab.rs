@@ -396,7 +396,21 @@ fn the_commands_of_init_set_up_what_doctor_asks_for_and_each_point_is_found() {
         }
         person.change(|it| it.hidden = None);
     }
-    // A variable is stored again, but its token has to be made again.
-    person.change(|it| remove(it, "rolecall/plan"));
-    assert!(found(&person.wrong(), "The environment `rolecall/plan` lacks the variable `HIVE_TOKEN`"));
+    // A ledger at an endpoint needs its token wherever a credential is, and neither a branch nor an environment.
+    let line = "      ledger: https://ledgers.acme.example/rolecall # no branch";
+    person.shell(&format!(
+        "cd ../access-ci && echo '{line}' >>rolecall.gitlab-ci.yml && git commit --quiet -am ledger && git push --quiet"
+    ));
+    person.change(|it| {
+        remove(it, "rolecall/plan");
+        remove(it, "rolecall/ledger");
+        it.branches.remove("rolecall-ledger");
+    });
+    let wrong = person.wrong();
+    assert!(
+        found(&wrong, "`rolecall/plan` lacks the variable `HIVE_TOKEN` and `ROLECALL_LEDGER_TOKEN`"),
+        "{wrong:#?}"
+    );
+    assert!(!wrong.iter().any(|check| check.to_string().contains("rolecall-ledger")), "{wrong:#?}");
+    assert!(!found(&wrong, "rolecall/ledger"), "{wrong:#?}");
 }

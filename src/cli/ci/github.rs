@@ -31,7 +31,8 @@ const ENVIRONMENTS: [Environment; 5] = [
 fn needed(it: &Environment, setup: &Setup) -> BTreeSet<String> {
     let known = template_secrets();
     let name = |name: &String| if known.contains(name) { name.clone() } else { MORE.to_owned() };
-    it.credentials(setup).map(name).chain(it.key.map(|_| LEDGER_KEY.to_owned())).collect()
+    let key = it.key.filter(|_| setup.ledger.is_none()).map(|_| LEDGER_KEY.to_owned());
+    it.credentials(setup).map(name).chain(key).collect()
 }
 
 /// Returns the secrets that the examples hand over.

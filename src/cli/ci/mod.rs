@@ -14,11 +14,14 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use super::about;
-use crate::report::{Check, Topic};
+use crate::report::{Check, Topic, clean};
 use rolecall_model::{Credential, Desired, Endpoint, Quirk};
 
 /// The folder that the files in `examples/ci` name.
 pub(super) const DEFAULT_FOLDER: &str = "access";
+
+/// The variable with the token of an endpoint for ledgers.
+const LEDGER_TOKEN: &str = "ROLECALL_LEDGER_TOKEN";
 
 /// The file that names who has to approve a change of the files and the workflows.
 pub(super) const CODE_OWNERS: &str = "CODEOWNERS";
@@ -72,6 +75,7 @@ pub(super) struct Step {
 }
 
 /// Everything about the files that the files of a CI system depend on.
+#[derive(Clone, Default)]
 pub(super) struct Setup {
     /// The folder of the files, with `/` between its parts.
     pub folder: String,
@@ -81,21 +85,30 @@ pub(super) struct Setup {
     pub admin_variables: BTreeSet<String>,
     /// The people or teams that have to approve changes. If no option names them, `CODEOWNERS` does.
     pub owners: Option<String>,
+    /// The URL of the ledgers. `None` if they are kept on their branch.
+    pub ledger: Option<String>,
 }
 
 impl Setup {
     /// Returns the set-up for these files.
     pub fn new<'d>(folder: &str, organizations: impl Iterator<Item = &'d Desired>, owners: Option<&str>) -> Self {
-        let mut setup = Self {
-            folder: folder.to_owned(),
-            variables: BTreeSet::new(),
-            admin_variables: BTreeSet::new(),
-            owners: owners.map(ToOwned::to_owned).or_else(named_owners),
-        };
+        let owners = owners.map(ToOwned::to_owned).or_else(named_owners);
+        let mut setup = Self { folder: folder.to_owned(), owners, ..Self::default() };
         for desired in organizations {
             let is_admin = rolecall_providers::rules(desired.provider).has(Quirk::ReadsAsAdmin);
             let into = if is_admin { &mut setup.admin_variables } else { &mut setup.variables };
             into.extend(variables(desired).map(ToOwned::to_owned));
+        }
+        setup
+    }
+
+    /// Returns the same set-up with the ledgers that these workflows or this pipeline name. An endpoint needs its token
+    /// wherever a credential is read; the variables of a bucket depend on its vendor.
+    fn with_ledger_of(&self, text: &str) -> Self {
+        let mut setup = self.clone();
+        setup.ledger = setting(text, "ledger").filter(|url| !url.is_empty()).map(ToOwned::to_owned);
+        if setup.ledger.as_ref().is_some_and(|url| url.starts_with("http")) {
+            setup.variables.insert(LEDGER_TOKEN.to_owned());
         }
         setup
     }
@@ -198,12 +211,7 @@ impl Ci {
             Self::Github => github::secrets(made),
             Self::Gitlab => return None,
         };
-        let mut before = Setup {
-            folder: setup.folder.clone(),
-            variables: known,
-            admin_variables: BTreeSet::new(),
-            owners: None,
-        };
+        let mut before = Setup { folder: setup.folder.clone(), variables: known, ..Setup::default() };
         if self.text(template, &before) != made {
             return None;
         }
@@ -254,6 +262,17 @@ pub(super) fn owners(text: &str) -> Result<String, String> {
         return Err("write a team or a person, such as @acme/platform or @jane".to_owned());
     }
     Ok(words.join(" "))
+}
+
+/// Returns the value of a setting in the text of a workflow or a pipeline.
+fn setting<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    let value = |line: &'t str| line.split('#').next()?.trim().strip_prefix(name)?.strip_prefix(": ");
+    text.lines().find_map(value).map(|value| value.trim().trim_matches(['\'', '"']))
+}
+
+/// Returns that the ledgers aren't on their branch.
+fn kept_at(url: &str) -> Check {
+    yes(format!("The ledger is kept at {}.", clean(url))).hint("`rolecall doctor --ledger` checks the store.")
 }
 
 /// Returns a word that YAML can't take for anything but text.

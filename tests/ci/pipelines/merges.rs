@@ -7,6 +7,7 @@ use super::team::{Request, Team};
 use crate::runner::ended::Ended;
 use crate::runner::gitlab::PROJECT;
 use crate::runner::repository::{Repository, ZOE};
+use crate::support::objects::ObjectStore;
 
 #[test]
 fn the_ledger_is_there_for_the_next_run_and_grows() {
@@ -254,4 +255,34 @@ fn a_ledger_among_the_files_is_ignored() {
     team.plan(&request).is("plan", Ended::Success);
     team.merge(&request).is("apply", Ended::Success);
     assert!(!team.ledger().unwrap().contains("forged"));
+}
+
+/// The ledger can have another home than its branch. No job then reads or writes that branch.
+#[test]
+fn a_ledger_at_an_endpoint_needs_no_branch() {
+    let mut team = Team::hive();
+    let store = ObjectStore::start();
+    team.settings.inputs.insert("ledger".to_owned(), json!(store.ledger));
+    for name in ["rolecall/plan", "rolecall/apply", "rolecall/drift"] {
+        let variables = store.variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        team.settings.scoped.get_mut(name).unwrap().extend(variables);
+    }
+    let request = team.propose(1, &team.file_with(ZOE));
+    team.plan(&request).is("plan", Ended::Success);
+    team.merge(&request).is("apply", Ended::Success);
+    let applied = store.text("hive-acme.jsonl");
+    assert!(applied.contains("zoe@acme.example") && applied.contains("\"event\":\"run-finished\""), "{applied}");
+    // What is due is done with that ledger, although no job adds lines to a branch.
+    team.end_access_of_zoe();
+    team.settings.inputs.insert("leftovers".to_owned(), json!(true));
+    let run = team.drift();
+    run.has(&["drift", "issue", "leftovers"]);
+    run.is("drift", Ended::Success);
+    run.is("leftovers", Ended::Success);
+    let kept = store.text("hive-acme.jsonl").split_off(applied.len());
+    assert!(
+        kept.contains("\"event\":\"drift-finished\"") && kept.contains("\"event\":\"run-finished\""),
+        "{kept}"
+    );
+    assert!(team.ledger().is_none());
 }

@@ -187,6 +187,12 @@ pub fn run(lab: &Lab, settings: &Settings, event: &Event) -> Option<Run> {
             jobs.insert(name, (job, rule));
         }
     }
+    let there: BTreeSet<String> = jobs.keys().cloned().collect();
+    for (job, _) in jobs.values_mut() {
+        if let Some(needs) = job.get_mut("needs").and_then(Value::as_array_mut) {
+            needs.retain(|it| it["optional"] != true || there.contains(it["job"].as_str().unwrap()));
+        }
+    }
     let id = {
         let mut state = lab.state();
         let id = 900 + state.pipelines.len() as u64;
@@ -262,7 +268,7 @@ fn rule(rules: &Value, config: &Map<String, Value>, event: &Event) -> Option<Val
 
 fn needs(job: &Value) -> Vec<String> {
     let needs = job["needs"].as_array().into_iter().flatten();
-    needs.map(|it| it.as_str().unwrap().to_owned()).collect()
+    needs.map(|it| it.as_str().or(it["job"].as_str()).unwrap().to_owned()).collect()
 }
 
 struct Machine<'a> {

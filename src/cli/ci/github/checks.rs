@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use super::super::{Asked, Environment, ask, no, yes};
+use super::super::{Asked, Environment, ask, kept_at, no, setting, yes};
 use super::{
     CODE_OWNERS, Ci, ENVIRONMENTS, LEDGER, LEDGER_KEY, LEDGER_RULES, MORE, REPOSITORY, Setup, ledger_key,
     lines_of, make, missing_secrets, needed, protect_ledger, protect_main, publish, store,
@@ -50,12 +50,16 @@ pub fn checks(setup: &Setup) -> Vec<Check> {
     }];
     checks.push(workflows());
     let set = Set::read(setup, &mut checks);
+    let setup = &set.setup;
     checks.push(code_owners());
-    checks.extend(ENVIRONMENTS.iter().flat_map(|it| of_environment(it, setup, &set)));
+    let environments = ENVIRONMENTS.iter().filter(|it| it.name != LEDGER || setup.ledger.is_none());
+    checks.extend(environments.flat_map(|it| of_environment(it, setup, &set)));
     checks.extend(of_repository(setup));
-    checks.push(deploy_key());
     checks.extend(rules_of_main());
-    checks.push(rules_of_ledger());
+    match &setup.ledger {
+        Some(url) => checks.push(kept_at(url)),
+        None => checks.extend([deploy_key(), rules_of_ledger()]),
+    }
     checks
 }
 
@@ -387,8 +391,9 @@ fn unpublished(setup: &Setup) -> Check {
 }
 
 /// The settings in the workflows on `main`.
-#[derive(Default)]
 struct Set {
+    /// The set-up with the ledgers that the workflows name.
+    setup: Setup,
     as_apply: bool,
     after_merge: bool,
 }
@@ -396,23 +401,29 @@ struct Set {
 impl Set {
     /// Reads the workflows, and adds a check for each that lacks a secret of the files.
     fn read(setup: &Setup, checks: &mut Vec<Check>) -> Self {
-        let mut set = Self::default();
+        let mut set = Self { setup: setup.clone(), as_apply: false, after_merge: false };
+        let mut ledgers = BTreeSet::new();
         let (folder, files) = Ci::Github.files();
         for (name, template) in files {
             let Asked::Found(file) = ask_of(&format!("contents/{folder}/{name}?ref=main")) else { continue };
             let encoded: String = file["content"].as_str().unwrap_or_default().split_whitespace().collect();
             let Ok(bytes) = BASE64_STANDARD.decode(encoded) else { continue };
             let text = String::from_utf8_lossy(&bytes);
-            let says = |line: &str| text.lines().any(|it| it.split('#').next().unwrap_or_default().trim() == line);
-            set.as_apply |= says("as-apply: true");
-            set.after_merge |= says("plan-after-merge: true");
-            let missing = missing_secrets(&text, template, setup);
+            set.as_apply |= setting(&text, "as-apply") == Some("true");
+            set.after_merge |= setting(&text, "plan-after-merge") == Some("true");
+            set.setup = setup.with_ledger_of(&text);
+            ledgers.insert(set.setup.ledger.clone());
+            let missing = missing_secrets(&text, template, &set.setup);
             if !missing.is_empty() {
                 let hint = format!("Add to its `secrets`: {}.", lines_of(&missing).join("; "));
                 let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
                 let says = format!("{name} doesn't hand over {}.", list_of(&missing, "and"));
                 checks.push(no(says, hint, Vec::new()));
             }
+        }
+        if ledgers.len() > 1 {
+            let hint = "Write the same `ledger` into all of them. Otherwise a plan doesn't know what was sent.";
+            checks.push(no("The workflows name different ledgers.", hint, Vec::new()));
         }
         set
     }

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::super::{Asked, Environment, Setup, ask, no, page, yes};
+use super::super::{Asked, Environment, Setup, ask, kept_at, no, page, yes};
 use super::{
     APPLY, ENVIRONMENTS, LEDGER, PROJECT, REPORT, TOKEN, Token, approvals, encoded, make_token, mirror,
     protect_environments, protect_ledger, protect_main, publish_files, publish_pipeline, schedule, settings,
@@ -50,12 +50,14 @@ pub(in super::super) fn checks(setup: &Setup) -> Vec<Check> {
         text("visibility")
     ))];
     checks.extend(of_settings(&project, setup));
-    checks.extend(of_pipeline(&project));
+    let pipeline = of_pipeline(&project, &mut checks);
+    let setup = &setup.with_ledger_of(&pipeline);
     let environments = list("protected_environments?per_page=100", "what protects the environments");
     checks.extend(of_variables(setup, environments.is_ok()));
     checks.extend(of_environments(setup, environments));
     checks.extend(of_tokens());
-    checks.extend(of_branches());
+    checks.push(of_main());
+    checks.push(setup.ledger.as_deref().map_or_else(of_ledger, kept_at));
     checks.push(of_approvals());
     checks.push(of_schedule());
     checks.push(of_order(&project));
@@ -112,21 +114,26 @@ fn of_settings(project: &Value, setup: &Setup) -> Vec<Check> {
     checks
 }
 
-/// Returns whether the project of the pipeline has its file on a protected branch, and whether its component is there.
-fn of_pipeline(project: &Value) -> Vec<Check> {
+/// Returns the text of the pipeline. Adds whether its project has it on a protected branch, and whether its component is
+/// there.
+fn of_pipeline(project: &Value, checks: &mut Vec<Check>) -> String {
     let path = project["ci_config_path"].as_str().unwrap_or_default();
-    let Some((file, place)) = path.split_once('@') else { return Vec::new() };
+    let Some((file, place)) = path.split_once('@') else { return String::new() };
     let (place, branch) = place.split_once(':').unwrap_or((place, "main"));
     let (at, place) = (format!("projects/{}", encoded(place)), clean(place));
     let text = match ask("glab", &format!("{at}/repository/files/{}?ref={branch}", encoded(file))) {
         Asked::Found(text) => decoded(&text),
         Asked::Missing => {
             let hint = "Without it, GitLab starts no pipeline.";
-            return vec![no(format!("The project {place} has no {}.", clean(file)), hint, Vec::new())];
+            checks.push(no(format!("The project {place} has no {}.", clean(file)), hint, Vec::new()));
+            return String::new();
         }
-        Asked::Hidden(why) => return vec![hidden(&format!("the file of {place}"), &why)],
+        Asked::Hidden(why) => {
+            checks.push(hidden(&format!("the file of {place}"), &why));
+            return String::new();
+        }
     };
-    let mut checks = vec![match ask("glab", &format!("{at}/protected_branches/{branch}")) {
+    checks.push(match ask("glab", &format!("{at}/protected_branches/{branch}")) {
         Asked::Found(_) => yes(format!("{place} has {}, on a protected branch.", clean(file))),
         Asked::Missing => no(
             format!("The branch of {place} isn't protected."),
@@ -134,9 +141,9 @@ fn of_pipeline(project: &Value) -> Vec<Check> {
             vec![format!("glab api --silent --method POST {at}/protected_branches --raw-field name={branch}")],
         ),
         Asked::Hidden(why) => hidden(&format!("what protects {place}"), &why),
-    }];
+    });
     checks.extend(of_component(&text));
-    checks
+    text
 }
 
 /// Returns the text of a file that the API shows.
@@ -187,7 +194,7 @@ fn of_variables(setup: &Setup, can_protect: bool) -> Vec<Check> {
             remove.collect(),
         ));
     }
-    for it in &ENVIRONMENTS {
+    for it in ENVIRONMENTS.iter().filter(|it| it.name != "rolecall/ledger" || setup.ledger.is_none()) {
         let find = |name: &str| in_scope(it.name, name);
         checks.push(if it.restricted == Some(true) && !it.protected && !can_protect {
             in_unprotected(it, setup, &find)
@@ -305,11 +312,13 @@ fn of_tokens() -> Vec<Check> {
     [&REPORT, &APPLY].map(of_token).into()
 }
 
-/// Returns whether a branch can only be changed as it has to be.
-fn of_branches() -> Vec<Check> {
-    let levels = |branch: &Value, name: &str| branch[name].as_array().cloned().unwrap_or_default();
-    let mut checks = Vec::new();
-    checks.push(match ask_of("protected_branches/main") {
+fn levels(branch: &Value, name: &str) -> Vec<Value> {
+    branch[name].as_array().cloned().unwrap_or_default()
+}
+
+/// Returns whether only merge requests change `main`.
+fn of_main() -> Check {
+    match ask_of("protected_branches/main") {
         Asked::Found(it) => {
             let pushes = levels(&it, "push_access_levels").iter().any(|level| level["access_level"] != 0);
             if pushes || it["allow_force_push"] == true {
@@ -327,8 +336,12 @@ fn of_branches() -> Vec<Check> {
             protect_main(),
         ),
         Asked::Hidden(why) => hidden("what protects `main`", &why),
-    });
-    checks.push(match ask_of(&format!("protected_branches/{LEDGER}")) {
+    }
+}
+
+/// Returns whether only one user changes the branch of the ledger.
+fn of_ledger() -> Check {
+    match ask_of(&format!("protected_branches/{LEDGER}")) {
         Asked::Found(it) => {
             let push = levels(&it, "push_access_levels");
             let merge = levels(&it, "merge_access_levels").iter().any(|level| level["access_level"] != 0);
@@ -349,8 +362,7 @@ fn of_branches() -> Vec<Check> {
             protect_ledger(),
         ),
         Asked::Hidden(why) => hidden("what protects the branch of the ledger", &why),
-    });
-    checks
+    }
 }
 
 fn of_approvals() -> Check {
