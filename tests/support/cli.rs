@@ -163,21 +163,33 @@ impl Drop for Server {
 /// The host name that RapidAPI's gateway expects.
 const HOST: &str = "platform-graphql.sandbox.rapidapi.example";
 
+/// The hosts of all examples that are served.
+pub const ALLOWED_HOSTS: &str = "127.0.0.1,platform-graphql.sandbox.rapidapi.example";
+
 /// Creates a folder with an example as `file.yaml`, and serves its platform over HTTP.
 pub fn served(provider: ProviderName, args: &[&str]) -> (Env, Server) {
     let mut env = Env::new();
     let server = env.serve_example(provider, args);
-    let file = env.read("file.yaml");
-    for (credential, secret) in (definition(provider).own_credentials)() {
-        let place = format!("{credential}: {{ env: ");
-        let variable = file.lines().find_map(|line| line.trim_start().strip_prefix(&*place)?.strip_suffix(" }"));
-        env.set(variable.unwrap_or_else(|| panic!("no variable for {credential}")), secret);
+    for (variable, secret) in env.credentials(provider) {
+        env.set(&variable, secret);
     }
-    env.set("ROLECALL_ALLOWED_HOSTS", &format!("127.0.0.1,{HOST}"));
+    env.set("ROLECALL_ALLOWED_HOSTS", ALLOWED_HOSTS);
     (env, server)
 }
 
 impl Env {
+    /// Returns the variables that `file.yaml` names for the credentials of its platform, with the sandbox's secrets.
+    pub fn credentials(&self, provider: ProviderName) -> Vec<(String, &'static str)> {
+        let file = self.read("file.yaml");
+        let own = (definition(provider).own_credentials)();
+        let variable = |(credential, secret): (&str, &'static str)| {
+            let place = format!("{credential}: {{ env: ");
+            let found = file.lines().find_map(|line| line.trim_start().strip_prefix(&*place)?.strip_suffix(" }"));
+            (found.unwrap_or_else(|| panic!("no variable for {credential}")).to_owned(), secret)
+        };
+        own.into_iter().map(variable).collect()
+    }
+
     /// Serves the world of an example in its last state, and points `file.yaml` there.
     pub fn serve_example(&mut self, provider: ProviderName, args: &[&str]) -> Server {
         let name = provider.as_str();

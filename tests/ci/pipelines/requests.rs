@@ -211,6 +211,7 @@ fn a_ledger_or_a_plan_in_the_branch_counts_for_nothing() {
     team.at_main();
     for (name, text) in [
         (".rolecall/ledger/hive-acme.jsonl", LEDGER),
+        (".rolecall/cache/brought", LEDGER),
         ("access/.rolecall/ledger/hive-acme.jsonl", LEDGER),
         ("ledger/hive-acme.jsonl", LEDGER),
         ("gate/state", "plan"),
@@ -228,6 +229,8 @@ fn a_ledger_or_a_plan_in_the_branch_counts_for_nothing() {
     let planned = team.plan(&team.open(9));
     planned.is("plan", Ended::Success);
     assert!(planned.log.contains("the ledger: There is none"), "{}", planned.log);
+    let files = team.env.path("gitlab/builds/901/plan/files");
+    assert!(files.join("access/file.yaml").exists() && !files.join(".rolecall/cache").exists());
 }
 
 #[test]

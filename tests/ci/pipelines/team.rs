@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use rolecall_model::ProviderName;
-use rolecall_sandbox::definition;
 use serde_json::{Value, json};
 
 use crate::runner::ended::Run;
@@ -49,8 +48,8 @@ impl Team {
         let server = env.serve_example(provider, faults);
         let lab = Lab::new(&env.path("gitlab"));
         git(&env.path("."), &["clone", "--quiet", lab.remote().to_str().unwrap(), "clone"]);
-        let name = if provider == ProviderName::Hive { "HIVE_TOKEN" } else { "BITPANDA_API_KEY" };
-        let credential = (name.to_owned(), (definition(provider).own_credentials)()[0].1.to_owned());
+        let credential = env.credentials(provider).remove(0);
+        let credential = (credential.0, credential.1.to_owned());
         let token = |token: &str| ("ROLECALL_GITLAB_TOKEN".to_owned(), token.to_owned());
         let scoped = [
             ("rolecall/plan", vec![credential.clone()]),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::github::git;
-use crate::support::cli::Env;
+use crate::support::cli::{ALLOWED_HOSTS, Env};
 
 /// A user to add to a file.
 pub const ZOE: &str = "  - email: zoe@acme.example\n    roles: [Viewer]\n    resources: all\n";
@@ -47,7 +47,7 @@ pub trait Repository {
     /// Returns the changes in a plan of main.
     fn changes_left(&self) -> Vec<String> {
         let mut command = self.env().command();
-        command.envs(self.credentials()).env("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
+        command.envs(self.credentials()).env("ROLECALL_ALLOWED_HOSTS", ALLOWED_HOSTS);
         self.env().write("now.yaml", self.file());
         let said = command.args(["plan", "--format", "json", "now.yaml"]).output().unwrap();
         let plan: Value = serde_json::from_slice(&said.stdout).unwrap();

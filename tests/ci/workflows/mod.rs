@@ -1,6 +1,7 @@
 //! Tests of the workflows in `examples/ci/github`, with their original shell steps, against the sandbox and a
 //! throwaway repository.
 
+mod brought;
 mod protected;
 mod team;
 

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use rolecall_model::ProviderName;
-use rolecall_sandbox::definition;
 use serde_json::{Value, json};
 
 use crate::runner::ended::Run;
 use crate::runner::github::{Hub, LEDGER_KEY, REPOSITORY, git};
 use crate::runner::repository::Repository;
 use crate::runner::workflow::{Event, Settings, run};
-use crate::support::cli::{Env, Server, example};
+use crate::support::cli::{ALLOWED_HOSTS, Env, Server, example};
 
 pub const PLAN: &str = "rolecall-plan.yml";
 pub const APPLY: &str = "rolecall-apply.yml";
@@ -53,9 +52,8 @@ impl Team {
         let hub = Hub::new(&env.path("github"));
         git(&env.path("."), &["clone", "--quiet", hub.remote().to_str().unwrap(), "clone"]);
         let file = env.read("file.yaml");
-        let credential = (definition(provider).own_credentials)()[0].1.to_owned();
-        let name = if provider == ProviderName::Hive { "HIVE_TOKEN" } else { "BITPANDA_API_KEY" };
-        let secrets = BTreeMap::from([(name.to_owned(), credential)]);
+        let secrets = env.credentials(provider).into_iter();
+        let secrets: BTreeMap<String, String> = secrets.map(|(name, secret)| (name, secret.to_owned())).collect();
         let environments = ["rolecall-plan", "rolecall-review", "rolecall-apply", "rolecall-drift"];
         let mut secrets: BTreeMap<String, BTreeMap<String, String>> =
             environments.map(|name| (name.to_owned(), secrets.clone())).into();
@@ -65,7 +63,7 @@ impl Team {
         secrets.insert("rolecall-ledger".to_owned(), key);
         let settings = Settings {
             secrets,
-            with: BTreeMap::from([("allowed-hosts".to_owned(), json!("127.0.0.1"))]),
+            with: BTreeMap::from([("allowed-hosts".to_owned(), json!(ALLOWED_HOSTS))]),
             unapproved: BTreeSet::from(["rolecall-review".to_owned()]),
         };
         let team = Self { env, server, hub, settings };
