@@ -292,6 +292,62 @@ fn lines(text: &str) -> String {
 
 type Break = fn(&mut Project);
 
+/// What is broken, what doctor says about it, and with which others it is broken. The commands mend the first ones.
+const BREAKS: [(Break, &str, u8); 17] = [
+    (|it| drop(it.settings.insert("ci_config_path".to_owned(), json!(""))), "a file of the project itself", 0),
+    (
+        |it| {
+            let role = json!("developer");
+            it.settings.insert("ci_pipeline_variables_minimum_override_role".to_owned(), role);
+        },
+        "with variables of their own",
+        0,
+    ),
+    (|it| drop(it.settings.insert("public_jobs".to_owned(), json!(true))), "Guests see jobs", 0),
+    (
+        |it| drop(it.settings.insert("resource_group_default_process_mode".to_owned(), json!("unordered"))),
+        "No apply has run yet",
+        2,
+    ),
+    (|it| drop(it.settings.remove("protect_merge_request_pipelines")), "doesn't show the setting", 2),
+    (
+        |it| it.variables.push(json!({ "key": "HIVE_TOKEN", "environment_scope": "*" })),
+        "Every job gets `HIVE_TOKEN`",
+        0,
+    ),
+    (
+        |it| unprotect(&mut it.variables),
+        "In the environment `rolecall/apply`, every branch can use `HIVE_TOKEN` and `ROLECALL_GITLAB_TOKEN`",
+        1,
+    ),
+    (|it| it.environments.clear(), "Nothing protects the environment `rolecall/review`", 1),
+    (|it| it.hidden = Some("protected_environments"), "doesn't show what protects the environments", 2),
+    // The Free tier has none.
+    (
+        |it| it.hidden = Some("protected_environments"),
+        "Nothing protects the environment `rolecall/review`, and it has `HIVE_TOKEN`",
+        2,
+    ),
+    (|it| it.hidden = Some("access_tokens"), "doesn't show the tokens of the project", 3),
+    (|it| it.schedules.clear(), "No schedule reports drift", 0),
+    (|it| it.rules.clear(), "No rule of merge requests requires an approval", 0),
+    (|it| drop(it.branches.remove("main")), "Nothing protects `main`", 0),
+    (|it| drop(it.branches.remove("rolecall-ledger")), "Nothing protects the branch rolecall-ledger", 0),
+    (
+        |it| {
+            let main = it.branches.get_mut("main").unwrap();
+            main["push_access_levels"] = json!([{ "access_level": 30 }]);
+        },
+        "Somebody may push to `main`",
+        1,
+    ),
+    (
+        |it| std::fs::remove_dir_all(it.server.join("acme/rolecall.git")).unwrap(),
+        "This server has no project acme/rolecall with the commit",
+        4,
+    ),
+];
+
 /// One story, because each answer of the stub takes time.
 #[test]
 fn the_commands_of_init_set_up_what_doctor_asks_for_and_each_point_is_found() {
@@ -326,62 +382,8 @@ fn the_commands_of_init_set_up_what_doctor_asks_for_and_each_point_is_found() {
 
     let remove =
         |it: &mut Project, scope: &str| it.variables.retain(|variable| variable["environment_scope"] != scope);
-    let breaks: [(Break, &str, u8); 17] = [
-        (|it| drop(it.settings.insert("ci_config_path".to_owned(), json!(""))), "a file of the project itself", 0),
-        (
-            |it| {
-                let role = json!("developer");
-                it.settings.insert("ci_pipeline_variables_minimum_override_role".to_owned(), role);
-            },
-            "with variables of their own",
-            0,
-        ),
-        (|it| drop(it.settings.insert("public_jobs".to_owned(), json!(true))), "Guests see jobs", 0),
-        (
-            |it| drop(it.settings.insert("resource_group_default_process_mode".to_owned(), json!("unordered"))),
-            "No apply has run yet",
-            2,
-        ),
-        (|it| drop(it.settings.remove("protect_merge_request_pipelines")), "doesn't show the setting", 2),
-        (
-            |it| it.variables.push(json!({ "key": "HIVE_TOKEN", "environment_scope": "*" })),
-            "Every job gets `HIVE_TOKEN`",
-            0,
-        ),
-        (
-            |it| unprotect(&mut it.variables),
-            "In the environment `rolecall/apply`, every branch can use `HIVE_TOKEN` and `ROLECALL_GITLAB_TOKEN`",
-            1,
-        ),
-        (|it| it.environments.clear(), "Nothing protects the environment `rolecall/review`", 1),
-        (|it| it.hidden = Some("protected_environments"), "doesn't show what protects the environments", 2),
-        // The Free tier has none.
-        (
-            |it| it.hidden = Some("protected_environments"),
-            "Nothing protects the environment `rolecall/review`, and it has `HIVE_TOKEN`",
-            2,
-        ),
-        (|it| it.hidden = Some("access_tokens"), "doesn't show the tokens of the project", 3),
-        (|it| it.schedules.clear(), "No schedule reports drift", 0),
-        (|it| it.rules.clear(), "No rule of merge requests requires an approval", 0),
-        (|it| drop(it.branches.remove("main")), "Nothing protects `main`", 0),
-        (|it| drop(it.branches.remove("rolecall-ledger")), "Nothing protects the branch rolecall-ledger", 0),
-        (
-            |it| {
-                let main = it.branches.get_mut("main").unwrap();
-                main["push_access_levels"] = json!([{ "access_level": 30 }]);
-            },
-            "Somebody may push to `main`",
-            1,
-        ),
-        (
-            |it| std::fs::remove_dir_all(it.server.join("acme/rolecall.git")).unwrap(),
-            "This server has no project acme/rolecall with the commit",
-            4,
-        ),
-    ];
     for round in 0..=4 {
-        let of_round = || breaks.iter().filter(|(_, _, of)| *of == round);
+        let of_round = || BREAKS.iter().filter(|(_, _, of)| *of == round);
         for (break_it, ..) in of_round() {
             person.change(break_it);
         }
