@@ -27,6 +27,7 @@ mod schema_changes;
 mod support;
 mod undo;
 mod until;
+mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

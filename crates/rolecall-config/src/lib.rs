@@ -9,6 +9,7 @@ mod decode;
 mod delivery;
 mod edit;
 mod endpoint;
+mod events;
 mod field;
 mod files;
 mod format;

@@ -13,6 +13,7 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::Spanned;
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 
+use super::events;
 use super::source::{Mark, Source};
 use rolecall_model::{Code, Finding, Span, sentence};
 
@@ -83,13 +84,21 @@ pub enum Node {
 }
 
 /// The depth limit: more than the format needs, and little enough for a small stack.
-const MAX_DEPTH: usize = 24;
+pub(super) const MAX_DEPTH: usize = 24;
 
 /// The limit of nodes in a file: enough for 300,000 users, and few enough to be read within seconds.
 const MAX_NODES: usize = 5_000_000;
 
 /// Parses a file, which must contain one document.
 pub fn parse(source: &Source) -> Result<Located, Finding> {
+    match events::tree(source) {
+        Some(root) => Ok(root),
+        None => explained(source),
+    }
+}
+
+/// Parses a file by serde. It finds the same as [`events::tree`], and says what is wrong.
+fn explained(source: &Source) -> Result<Located, Finding> {
     match serde_yaml::from_str_with_options::<Spanned<Node>>(&source.text, options(source.text.len())) {
         Ok(root) => {
             let mut root = located(root);
@@ -106,10 +115,15 @@ pub fn parse(source: &Source) -> Result<Located, Finding> {
 /// of a large organisation share.
 const UNFOLDED: usize = 500_000;
 
+/// Returns the limit of nodes, with those that aliases add, for a file of so many bytes.
+pub(super) fn most_nodes(bytes: usize) -> usize {
+    bytes.saturating_add(UNFOLDED).min(MAX_NODES)
+}
+
 /// Returns the limits of the parser. A node takes at least two bytes of text, so the budget is proportional to the
 /// file's size. It allows everything that is written out, and refuses aliases that expand too much.
 fn options(bytes: usize) -> serde_yaml::Options {
-    let nodes = bytes.saturating_add(UNFOLDED).min(MAX_NODES);
+    let nodes = most_nodes(bytes);
     serde_yaml::options! {
         budget: serde_yaml::budget! {
             max_depth: MAX_DEPTH,

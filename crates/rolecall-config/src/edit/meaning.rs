@@ -1,8 +1,5 @@
 //! The [`Meaning`] of a value, by which an edited document is compared with what it should say.
 
-use serde_yaml::Spanned;
-
-use super::super::node::Node as Parsed;
 use super::super::write::{Flow, Yaml};
 
 /// A value without its style: no comments, quotes, anchors or aliases.
@@ -144,17 +141,4 @@ impl From<&Yaml> for Meaning {
             }
         }
     }
-}
-
-/// Returns whether a scalar without quotes is a text, and not a number, a truth value or nothing.
-pub(super) fn is_text(plain: &str) -> bool {
-    let may_be_other = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | '~');
-    let words = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
-    if !plain.starts_with(may_be_other)
-        && !plain.is_empty()
-        && !words.contains(&plain.to_ascii_lowercase().as_str())
-    {
-        return true;
-    }
-    matches!(serde_yaml::from_str::<Spanned<Parsed>>(plain), Ok(Spanned { value: Parsed::Text(_), .. }))
 }

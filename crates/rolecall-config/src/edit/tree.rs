@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle};
 
-use super::meaning::{Meaning, is_text};
+use super::super::events::plain;
+use super::meaning::Meaning;
 
 /// A node and the bytes that it takes.
 #[derive(Debug)]
@@ -88,7 +89,7 @@ impl<'t> Tree<'t> {
 fn meaning(node: &Node, anchors: &BTreeMap<usize, (String, Meaning)>) -> Meaning {
     match &node.value {
         Value::Scalar { text, style } => {
-            Meaning::Scalar { text: text.clone(), is_text: *style != ScalarStyle::Plain || is_text(text) }
+            Meaning::Scalar { text: text.clone(), is_text: *style != ScalarStyle::Plain || plain(text).is_none() }
         }
         Value::List { items, .. } => Meaning::List(items.iter().map(|item| meaning(item, anchors)).collect()),
         Value::Map { entries, .. } => Meaning::Map(
