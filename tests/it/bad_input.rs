@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::support::bitpanda::HEAD;
-use crate::support::cli::Env;
+use crate::support::cli::{Env, example};
 
 fn user(fields: &str) -> String {
     format!("{HEAD}users:\n  - {{ email: a@x.example, {fields} }}\n")
@@ -392,6 +392,24 @@ fn limited(env: &Env, args: &str) -> String {
         .output()
         .unwrap();
     env.said(&output).all()
+}
+
+/// The parser has a limit for comments in a row if it has to tell them.
+#[test]
+fn any_number_of_comments_is_fine() {
+    let env = Env::new();
+    let comments = "  # not now\n".repeat(500);
+    env.write("hive.yaml", example("hive.yaml").replace("\nusers:\n", &format!("\nusers:\n{comments}")));
+    let said = env.run(&["validate", "hive.yaml"]);
+    assert!(said.code == 0 && said.stdout.contains("no findings"), "{}", said.all());
+    // Edits find their place, too, and what is wrong is said.
+    let said = env.run(&["pull", "--sandbox", "--write", "hive.yaml"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(env.read("hive.yaml").contains(&comments));
+    let said = validate(format!("{HEAD}users:\n{comments}  - {{ email: a@x.example\n"));
+    assert!(said.contains("error[yaml-syntax]") && !said.contains("comments"), "{said}");
+    let said = validate(format!("{HEAD}x-a:\n{comments}  b: 1\nusers: [{{ email: !env A }}]\n"));
+    assert!(said.contains("The format has no tags"), "{said}");
 }
 
 #[test]

@@ -142,6 +142,8 @@ fn options(bytes: usize) -> serde_yaml::Options {
         merge_keys: MergeKeyPolicy::Error,
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         with_snippet: false,
+        // The parser refuses more than 32 lines of comments in a row if it has to tell them.
+        emit_comments: false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Finds text that YAML or people pass over without a word: tags, characters that don't show, conflict markers,
 //! placeholders of templates, typographic quotes, and credentials in places where no credential belongs.
 
-use serde_yaml::granit_parser::{Event, Parser};
+use serde_yaml::granit_parser::{self, Event, Parser};
 
 use super::node::{Located, Node};
 use super::redact::is_credential;
@@ -72,7 +72,8 @@ pub fn tags(source: &Source) -> Vec<Finding> {
     if !source.text.contains('!') {
         return findings;
     }
-    for event in Parser::new_from_str(&source.text) {
+    for event in Parser::new_from_str_with_options(&source.text, granit_parser::options! { emit_comments: false })
+    {
         // The reader reports text that can't be parsed.
         let Ok((event, span)) = event else { break };
         let (Some(tag), Some(at)) = (event.tag(), span.tag_span()) else { continue };

@@ -44,14 +44,12 @@ const MAX_DEPTH: usize = 64;
 impl<'t> Tree<'t> {
     /// Parses a text with one document. Returns `None` if it isn't one.
     pub fn parse(text: &'t str) -> Option<Self> {
-        let options = serde_yaml::granit_parser::options! { emit_anchor_events: true };
+        let options = serde_yaml::granit_parser::options! { emit_anchor_events: true, emit_comments: false };
         let events = Parser::new_from_str_with_options(text, options);
         let events: Vec<(Event<'_>, Span)> = events.collect::<Result<_, _>>().ok()?;
         let mut builder =
             Builder { text, events: events.into_iter().peekable(), anchors: BTreeMap::new(), aliases: Vec::new() };
-        while let Some((Event::StreamStart | Event::DocumentStart(..) | Event::Comment(..), _)) =
-            builder.events.peek()
-        {
+        while let Some((Event::StreamStart | Event::DocumentStart(..), _)) = builder.events.peek() {
             builder.events.next();
         }
         let root = builder.node(0)?;
@@ -138,17 +136,10 @@ struct Builder<'t> {
 }
 
 impl Builder<'_> {
-    fn skip_comments(&mut self) {
-        while let Some((Event::Comment(..), _)) = self.events.peek() {
-            self.events.next();
-        }
-    }
-
     fn node(&mut self, depth: usize) -> Option<Node> {
         if depth > MAX_DEPTH {
             return None;
         }
-        self.skip_comments();
         let (event, span) = self.events.next()?;
         let range = span.byte_range()?;
         let mut node = Node {
@@ -180,7 +171,6 @@ impl Builder<'_> {
             Event::SequenceStart(style, ..) => {
                 let mut items: Vec<Node> = Vec::new();
                 let end = loop {
-                    self.skip_comments();
                     match self.events.peek()? {
                         (Event::SequenceEnd, span) => break span.byte_range()?.end,
                         _ => items.push(self.node(depth + 1)?),
@@ -194,7 +184,6 @@ impl Builder<'_> {
             Event::MappingStart(style, ..) => {
                 let mut entries: Vec<(Node, Node)> = Vec::new();
                 let end = loop {
-                    self.skip_comments();
                     if let (Event::MappingEnd, span) = self.events.peek()? {
                         break span.byte_range()?.end;
                     }
