@@ -54,6 +54,9 @@ impl FromStr for ReportFile {
         if path.is_empty() {
             return Err(format!("the file is missing; write {}=FILE", format.as_str()));
         }
+        if path == "-" {
+            return Err(format!("`-` is no file here; `--format {}` prints it", format.as_str()));
+        }
         Ok(Self { format, path: PathBuf::from(path) })
     }
 }

@@ -427,6 +427,7 @@ fn a_report_that_can_not_be_written_or_is_not_there_is_an_error_and_nothing_else
     for (wrong, expected) in [
         (&["--report", "github=no/such/place"] as &[&str], "no/such/place can't be written"),
         (&["--report", "github=."], "it is a folder"),
+        (&["--report", "json=-"], "`--format json` prints it"),
         (&["--report", "github=x", "--report", "json=x"], "Two `--report` options name the file x."),
         (&["--report", "github=./bitpanda.yaml"], "would be overwritten"),
     ] {
