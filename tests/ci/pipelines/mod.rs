@@ -5,11 +5,9 @@ mod by_hand;
 mod drift;
 mod merges;
 mod requests;
-mod team;
+pub mod team;
 
-use std::collections::BTreeMap;
-
-use crate::runner::pipeline::{config, jobs};
+use crate::runner::pipeline::{Settings, config, jobs};
 use crate::support::cli::example;
 use rolecall_model::ProviderName;
 use serde_json::json;
@@ -30,7 +28,7 @@ fn no_example_names_a_variable_that_a_job_has_for_itself() {
 #[test]
 fn every_job_says_where_and_how_long_and_only_environments_have_secrets() {
     let mut count = 0;
-    let config = config(&BTreeMap::new());
+    let config = config(&Settings::default());
     for (name, job) in jobs(&config) {
         let image = job["image"].as_str().unwrap();
         assert!(image.contains("@sha256:"), "{name}: {image}");

@@ -67,6 +67,7 @@ impl Team {
             inputs: inputs.map(|(name, value)| (name.to_owned(), value)).collect(),
             protected: ["rolecall/apply", "rolecall/drift", "rolecall/ledger"].map(str::to_owned).into(),
             altered: BTreeMap::new(),
+            local: None,
             unapproved: BTreeSet::from(["rolecall/review".to_owned()]),
         };
         let team = Self { env, server, lab, settings };

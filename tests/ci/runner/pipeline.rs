@@ -25,6 +25,8 @@ pub struct Settings {
     pub unapproved: BTreeSet<String>,
     /// Inputs that the team wrote into the file that includes the component.
     pub inputs: BTreeMap<String, Value>,
+    /// The text of a local file that the team includes after the component.
+    pub local: Option<String>,
 }
 
 /// The event that starts a pipeline: the variables that GitLab predefines for it.
@@ -42,8 +44,9 @@ impl Event {
     }
 }
 
-/// Returns the configuration of the pipelines: the component that the example includes, with the inputs of both.
-pub fn config(inputs: &BTreeMap<String, Value>) -> Map<String, Value> {
+/// Returns the configuration of the pipelines: the component that the example includes, with the inputs of both, and the
+/// team's own file.
+pub fn config(settings: &Settings) -> Map<String, Value> {
     let caller = of_repository("examples/ci/gitlab/rolecall.gitlab-ci.yml");
     let caller: Value = serde_yaml::from_str(&caller).unwrap();
     let [include] = &**caller["include"].as_array().unwrap() else { panic!("{caller}") };
@@ -51,8 +54,13 @@ pub fn config(inputs: &BTreeMap<String, Value>) -> Map<String, Value> {
     assert_eq!(component, "$CI_SERVER_FQDN/rolecall-dev/rolecall/rolecall");
     assert!(commit.len() == 40 && commit.bytes().all(|c| c.is_ascii_hexdigit()), "{commit} is no pin");
     let mut given = include["inputs"].as_object().unwrap().clone();
-    given.extend(inputs.clone());
-    file("templates/rolecall/template.yml", &given)
+    given.extend(settings.inputs.clone());
+    let mut config = Value::Object(file("templates/rolecall/template.yml", &given));
+    if let Some(local) = &settings.local {
+        merge(&mut config, &serde_yaml::from_str(local).unwrap());
+    }
+    let Value::Object(config) = config else { panic!("{config}") };
+    config
 }
 
 fn of_repository(path: &str) -> String {
@@ -153,6 +161,7 @@ const KEYWORDS: &[&str] = &[
     "image",
     "interruptible",
     "needs",
+    "parallel",
     "resource_group",
     "rules",
     "script",
@@ -179,20 +188,9 @@ pub fn jobs(config: &Map<String, Value>) -> BTreeMap<String, Value> {
 
 /// Runs the pipeline of an event. Returns `None` if the event starts no pipeline.
 pub fn run(lab: &Lab, settings: &Settings, event: &Event) -> Option<Run> {
-    let config = config(&settings.inputs);
+    let config = config(settings);
     rule(&config["workflow"]["rules"], &config, event)?;
-    let mut jobs = BTreeMap::new();
-    for (name, job) in self::jobs(&config) {
-        if let Some(rule) = rule(&job["rules"], &config, event) {
-            jobs.insert(name, (job, rule));
-        }
-    }
-    let there: BTreeSet<String> = jobs.keys().cloned().collect();
-    for (job, _) in jobs.values_mut() {
-        if let Some(needs) = job.get_mut("needs").and_then(Value::as_array_mut) {
-            needs.retain(|it| it["optional"] != true || there.contains(it["job"].as_str().unwrap()));
-        }
-    }
+    let jobs = planned(&config, event);
     let id = {
         let mut state = lab.state();
         let id = 900 + state.pipelines.len() as u64;
@@ -220,16 +218,49 @@ pub fn run(lab: &Lab, settings: &Settings, event: &Event) -> Option<Run> {
         let ready = jobs.iter().find(|(name, (job, _))| {
             !done.contains_key(*name) && needs(job).iter().all(|it| done.contains_key(it))
         });
-        let (name, (job, rule)) = ready.expect("jobs that need each other, or one that isn't there");
+        let (name, (job, rule)) = ready.expect("jobs that need each other");
         let ended = machine.ended(name, job, rule);
         machine.run.jobs.insert(name.clone(), ended);
     }
     Some(machine.run)
 }
 
+/// Returns the jobs of a pipeline with the rule of each. A parallel job is there as often as it says, and who needs it
+/// needs all of them.
+fn planned(config: &Map<String, Value>, event: &Event) -> BTreeMap<String, (Value, Value)> {
+    let mut all = BTreeMap::new();
+    for (name, job) in jobs(config) {
+        let Some(rule) = rule(&job["rules"], config, event) else { continue };
+        let Some(total) = job["parallel"].as_u64() else {
+            all.insert(name, (job, rule));
+            continue;
+        };
+        for index in 1..=total {
+            let mut one = job.clone();
+            one["variables"]["CI_NODE_INDEX"] = json!(index.to_string());
+            one["variables"]["CI_NODE_TOTAL"] = json!(total.to_string());
+            all.insert(format!("{name} {index}/{total}"), (one, rule.clone()));
+        }
+    }
+    let there: BTreeSet<String> = all.keys().cloned().collect();
+    let names = |needed: &Value| {
+        let name = needed.as_str().or(needed["job"].as_str()).unwrap();
+        let found = there.iter().filter(|it| it.split(' ').next() == Some(name));
+        let found: Vec<Value> = found.map(|it| json!(it)).collect();
+        assert!(!found.is_empty() || needed["optional"] == true, "{name} isn't there");
+        found
+    };
+    for (job, _) in all.values_mut() {
+        if let Some(needs) = job.get_mut("needs").and_then(Value::as_array_mut) {
+            *needs = needs.iter().flat_map(names).collect();
+        }
+    }
+    all
+}
+
 /// Runs a manual job of an earlier pipeline, with the artifacts of the jobs that it needs.
 pub fn play(lab: &Lab, settings: &Settings, event: &Event, (id, name): (u64, &str)) -> Run {
-    let config = config(&settings.inputs);
+    let config = config(settings);
     let job = &jobs(&config)[name];
     let rule = rule(&job["rules"], &config, event).unwrap();
     assert_eq!(rule["when"], "manual", "{name}");
@@ -246,7 +277,7 @@ pub fn play(lab: &Lab, settings: &Settings, event: &Event, (id, name): (u64, &st
 
 /// Returns the folder of a job.
 fn folder(lab: &Lab, pipeline: u64, job: &str) -> PathBuf {
-    lab.programs().with_file_name(format!("builds/{pipeline}/{}", job.replace(':', "-")))
+    lab.programs().with_file_name(format!("builds/{pipeline}/{}", job.replace([':', ' ', '/'], "-")))
 }
 
 /// Returns the first rule that applies. `None` if the job isn't in the pipeline.
@@ -254,7 +285,7 @@ fn rule(rules: &Value, config: &Map<String, Value>, event: &Event) -> Option<Val
     let rules = rules.as_array().expect("who says no rules is in every pipeline");
     let holds = |rule: &&Value| {
         // GitHub's expressions have single quotes.
-        let text = rule["if"].as_str().unwrap().replace('"', "'").replace('$', "vars.");
+        let text = rule["if"].as_str().unwrap_or("'always'").replace('"', "'").replace('$', "vars.");
         let folder = config["variables"]["FOLDER"].as_str().unwrap();
         let changes = rule.get("changes").is_none_or(|changes| {
             assert_eq!(changes, &json!(["$FOLDER/**/*"]));
@@ -268,7 +299,7 @@ fn rule(rules: &Value, config: &Map<String, Value>, event: &Event) -> Option<Val
 
 fn needs(job: &Value) -> Vec<String> {
     let needs = job["needs"].as_array().into_iter().flatten();
-    needs.map(|it| it.as_str().or(it["job"].as_str()).unwrap().to_owned()).collect()
+    needs.map(|it| it.as_str().unwrap().to_owned()).collect()
 }
 
 struct Machine<'a> {

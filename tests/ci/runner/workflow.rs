@@ -1,4 +1,4 @@
-//! Runs a GitHub workflow: it calls a reusable one, whose jobs run in order with their original shell steps. Our own
+//! Runs a GitHub workflow, or the reusable one that it calls: its jobs run in order with their original shell steps. Our own
 //! actions are run, too. Other actions are imitated as far as our workflows use them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,8 +55,14 @@ pub fn run(hub: &Hub, settings: &Settings, name: &str, event: &Event<'_>) -> Run
     let caller = parse(&git(&hub.remote(), &["show", &format!("{}:{path}", event.sha)]));
     assert!(caller["on"].get(event.name).is_some(), "{name} isn't run on {}", event.name);
     assert_eq!(caller["permissions"], json!({}), "{name}: nothing unless the job says so");
-    let [job] = &*caller["jobs"].as_object().unwrap().values().collect::<Vec<_>>() else { panic!("{name}") };
-    let workflow = of_repository(ours(job["uses"].as_str().unwrap()).unwrap());
+    let calling = match &*caller["jobs"].as_object().unwrap().values().collect::<Vec<_>>() {
+        [job] if job["uses"].is_string() => Some(*job),
+        _ => None,
+    };
+    let workflow = match calling {
+        Some(job) => of_repository(ours(job["uses"].as_str().unwrap()).unwrap()),
+        None => caller.clone(),
+    };
     assert_eq!(workflow["defaults"]["run"]["shell"], "bash", "without it there is no pipefail");
     let id = hub.begin(event.name, &path);
     let mut machine = Machine {
@@ -65,14 +71,16 @@ pub fn run(hub: &Hub, settings: &Settings, name: &str, event: &Event<'_>) -> Run
         event,
         workflow: &workflow,
         inputs: json!({}),
-        secrets: secrets(&workflow, job),
+        secrets: calling.map(|job| secrets(&workflow, job)),
         id,
         run: Run::default(),
         needs: json!({}),
     };
-    machine.inputs = machine.inputs(job);
     let jobs = workflow["jobs"].as_object().unwrap();
-    for (name, called) in jobs {
+    if let Some(job) = calling {
+        machine.inputs = machine.inputs(job);
+    }
+    for ((name, called), job) in jobs.iter().filter_map(|it| Some((it, calling?))) {
         // Otherwise GitHub starts nothing of it.
         let scopes = called["permissions"].as_object().unwrap();
         let fine = scopes.iter().all(|(scope, level)| allows(&job["permissions"], scope, level.as_str().unwrap()));
@@ -113,7 +121,8 @@ struct Machine<'a> {
     event: &'a Event<'a>,
     workflow: &'a Value,
     inputs: Value,
-    secrets: BTreeSet<String>,
+    /// The secrets that the caller hands over. A workflow that nobody calls gets all of them.
+    secrets: Option<BTreeSet<String>>,
     id: u64,
     run: Run,
     needs: Value,
@@ -144,7 +153,10 @@ impl Machine<'_> {
     }
 
     fn job(&mut self, name: &str, job: &Value) {
-        let ended = self.ended(name, job);
+        let ended = match job["strategy"]["matrix"].as_object() {
+            None => self.ended(name, job, &Value::Null),
+            Some(matrix) => self.each(name, job, matrix),
+        };
         let result = match ended {
             Ended::Success | Ended::Warning => "success",
             Ended::Failure => "failure",
@@ -154,7 +166,20 @@ impl Machine<'_> {
         self.run.jobs.insert(name.to_owned(), ended);
     }
 
-    fn ended(&mut self, name: &str, job: &Value) -> Ended {
+    /// Runs a job once for each value of its matrix, which has one dimension.
+    fn each(&mut self, name: &str, job: &Value, matrix: &Map<String, Value>) -> Ended {
+        assert_eq!(job["strategy"]["fail-fast"], false, "{name}: one failure would cancel the others");
+        assert_eq!(matrix.len(), 1, "{name}");
+        let (key, values) = matrix.iter().next().unwrap();
+        let mut ended = Ended::Success;
+        for value in values.as_array().unwrap() {
+            let one = self.ended(&format!("{name}-{value}"), job, &json!({ key: value }));
+            ended = if one == Ended::Success { ended } else { one };
+        }
+        ended
+    }
+
+    fn ended(&mut self, name: &str, job: &Value, matrix: &Value) -> Ended {
         let before: Vec<Ended> = needs(job).iter().map(|it| self.run.jobs[it]).collect();
         if before.contains(&Ended::Waiting) {
             return Ended::Waiting;
@@ -172,6 +197,7 @@ impl Machine<'_> {
                 "sha": self.event.sha,
             },
             "inputs": self.inputs,
+            "matrix": matrix,
             "needs": self.needs,
             "secrets": {},
             "steps": {},
@@ -188,7 +214,7 @@ impl Machine<'_> {
                 return Ended::Waiting;
             }
             let mut secrets = self.settings.secrets[&environment].clone();
-            secrets.retain(|name, _| self.secrets.contains(name));
+            secrets.retain(|name, _| self.secrets.as_ref().is_none_or(|handed_over| handed_over.contains(name)));
             contexts["secrets"] = json!(secrets);
         }
         let workspace = self.hub.programs().with_file_name(format!("runs/{}/{name}", self.id));
@@ -359,7 +385,9 @@ impl Machine<'_> {
                 }
                 let prefix = given("pattern").unwrap().strip_suffix('*').unwrap();
                 for artifact in of_run.filter(|it| it.name.starts_with(prefix)) {
-                    copy(&artifact.folder, &path("path").join(&artifact.name));
+                    let together = given("merge-multiple") == Some("true");
+                    let below = if together { path("path") } else { path("path").join(&artifact.name) };
+                    copy(&artifact.folder, &below);
                 }
                 true
             }

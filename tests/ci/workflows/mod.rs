@@ -3,7 +3,7 @@
 
 mod brought;
 mod protected;
-mod team;
+pub mod team;
 
 use self::team::{PLAN, Team};
 use crate::runner::ended::Ended;
