@@ -26,11 +26,14 @@ struct Repository {
     workflow: String,
     /// The end of a path that isn't shown.
     hidden: Option<&'static str>,
+    /// The host and the token of each call of `gh`.
+    asked: Vec<String>,
 }
 
 impl Repository {
     fn answer(&mut self, call: &Call) -> Answer {
         let args: Vec<&str> = call.args.iter().map(String::as_str).collect();
+        self.asked.push(call.context.clone());
         let file = |name: &str| Path::new(&call.folder).join(name).exists();
         match &*args {
             ["repo", "create", "acme/access", "--private", "--source", ".", "--push"] => self.exists = true,
@@ -71,6 +74,9 @@ impl Repository {
                 let path = path.strip_prefix("repos/{owner}/{repo}").unwrap().trim_start_matches('/');
                 if self.hidden.is_some_and(|hidden| path.ends_with(hidden)) {
                     return (1, "gh: Must have admin rights to Repository. (HTTP 403)\n".to_owned());
+                }
+                if !self.exists && !file(".git") {
+                    return (1, "unable to expand placeholder in path: no git remotes found\n".to_owned());
                 }
                 let found = self.exists.then(|| self.read(path, file)).flatten();
                 return found.map_or((1, "gh: Not Found (HTTP 404)\n".to_owned()), |it| (0, it.to_string()));
@@ -197,6 +203,7 @@ impl Person {
         bash.args(["-euc", lines])
             .current_dir(self.env.path("."))
             .env("PATH", path)
+            .env_remove("GH_HOST")
             .stdin(std::process::Stdio::null());
         for (name, value) in [("NAME", "Test"), ("EMAIL", "test@acme.example")] {
             bash.env(format!("GIT_AUTHOR_{name}"), value).env(format!("GIT_COMMITTER_{name}"), value);
@@ -423,4 +430,64 @@ fn an_admin_credential_where_nobody_approves_is_found() {
     assert!(wrong[0]["says"].as_str().unwrap().contains("the credential of an admin"), "{wrong:?}");
     person.shell(&commands(&wrong[0]));
     assert_eq!(person.wrong(), Vec::<Value>::new());
+}
+
+/// The host is that of the remote, and a variable that names another one gets nothing.
+#[test]
+fn a_server_of_github_enterprise_is_asked_and_no_other_host() {
+    let mut person = Person::new();
+    let asked = |person: &Person| std::mem::take(&mut person.repository.lock().unwrap().asked);
+    person.env.set("GH_HOST", "GitHub.acme.example");
+    person.env.set("GH_ENTERPRISE_TOKEN", "of-acme");
+    let said = person.init("hive", "acme");
+    let wrong = person.wrong();
+    assert!(says(&wrong, "GitHub has no repository for this folder"), "{wrong:?}");
+    assert_eq!(asked(&person), ["github.acme.example of-acme"]);
+    let shown = commands(&wrong[0]);
+    for line in said.lines().chain(shown.lines()).filter(|line| line.contains("gh ")) {
+        let calls = line.matches("gh ").count();
+        assert_eq!(line.matches("GH_HOST=github.acme.example gh ").count(), calls, "{line}");
+    }
+    person.shell("git init --quiet && git remote add origin git@github.acme.example:acme/access.git");
+    person.shell(shown.lines().find(|line| line.contains("gh repo create")).unwrap());
+    assert_eq!(asked(&person), ["github.acme.example "]);
+
+    person.change(|it| it.exists = false);
+    for (variables, called) in [
+        // A token without a host might be that of another server.
+        ([("GH_HOST", ""), ("GITHUB_API_URL", "")], Some("github.acme.example ")),
+        (
+            [("GH_HOST", ""), ("GITHUB_API_URL", "https://github.acme.example/api/v3")],
+            Some("github.acme.example of-acme"),
+        ),
+        ([("GH_HOST", ""), ("GITHUB_API_URL", "https://api.github.com")], None),
+        ([("GH_HOST", "mallory.example"), ("GITHUB_API_URL", "https://github.acme.example/api/v3")], None),
+    ] {
+        for (name, value) in variables {
+            person.env.set(name, value);
+        }
+        let wrong = person.wrong();
+        assert_eq!(asked(&person), Vec::from_iter(called), "{variables:?}");
+        let told =
+            if called.is_some() { "GitHub shows no repository for the remote" } else { "Nothing was asked" };
+        assert!(wrong.len() == 1 && says(&wrong, told), "{wrong:?}");
+    }
+    assert!(!person.wrong()[0].to_string().contains("of-acme"));
+
+    for name in ["GH_HOST", "GITHUB_API_URL"] {
+        person.env.set(name, "");
+    }
+    for (address, host) in [
+        ("ssh://git@ssh.github.com:443/acme/access.git", "github.com"),
+        ("https://jane:secret@Git.acme.example:8443/acme/access", "git.acme.example"),
+        ("https://api.acme.ghe.com/acme/access.git", "acme.ghe.com"),
+        ("work:acme/access.git", ""),
+        ("/srv/git/access.git", ""),
+        ("-oProxyCommand=id:access", ""),
+    ] {
+        person.shell(&format!("git config remote.origin.url '{address}'"));
+        assert!(says(&person.wrong(), "GitHub shows no repository for the remote"), "{address}");
+        let token = if host.is_empty() { "of-acme" } else { "" };
+        assert_eq!(asked(&person), [format!("{host} {token}")], "{address}");
+    }
 }

@@ -2,13 +2,15 @@
 //! that it answers about a repository.
 
 mod checks;
+mod host;
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use super::{CODE_OWNERS, Ci, Environment, OPEN, Reads, Setup, Step};
-pub(super) use checks::checks;
+use crate::report::{Check, Topic};
+use host::host;
 
 /// `gh` replaces the two placeholders by those of the repository in the current folder.
 const REPOSITORY: &str = "repos/{owner}/{repo}";
@@ -74,8 +76,28 @@ pub(super) fn lines_of(names: &BTreeSet<String>) -> Vec<String> {
     names.iter().map(|name| format!("`{name}: ${{{{ secrets.{name} }}}}`")).collect()
 }
 
+/// Asks GitHub what is set up.
+pub(super) fn checks(setup: &Setup) -> Vec<Check> {
+    match host() {
+        Ok(None) => checks::checks(setup),
+        Ok(Some(host)) => checks::checks(setup).into_iter().map(|check| host.check(check)).collect(),
+        Err(why) => vec![Check::unknown(Topic::Ci, why).hint(
+            "No credential goes to a host that isn't the remote's. Unset the variable, or correct the remote.",
+        )],
+    }
+}
+
 /// Returns everything that a person sets up, in order.
 pub(super) fn steps(setup: &Setup) -> Vec<Step> {
+    let mut steps = steps_of(setup);
+    let Ok(Some(host)) = host() else { return steps };
+    for command in steps.iter_mut().flat_map(|step| &mut step.commands) {
+        *command = host.command(command);
+    }
+    steps
+}
+
+fn steps_of(setup: &Setup) -> Vec<Step> {
     let mut steps = Vec::new();
     if setup.owners.is_none() {
         steps.push(Step {

@@ -309,13 +309,14 @@ enum Asked {
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// Asks an API with `gh` or `glab`, which have the credential of the person.
-fn ask(program: &str, path: &str) -> Asked {
+fn ask_with(program: &str, path: &str, prepare: impl FnOnce(&mut Command)) -> Asked {
     let Ok(found) = which::which(program) else {
         return Asked::Hidden(format!("the program `{program}` isn't installed"));
     };
     let (send, answer) = mpsc::channel();
     let mut command = Command::new(found);
     command.args(["api", path]).stdin(Stdio::null());
+    prepare(&mut command);
     // A program that hangs ends with the machine, and not this check.
     thread::spawn(move || send.send(command.output()));
     let said = match answer.recv_timeout(LONGEST) {

@@ -10,7 +10,7 @@ use std::thread;
 pub struct Call {
     pub program: String,
     pub folder: String,
-    /// The value of `STUB_CONTEXT` in the call's environment.
+    /// The value of `STUB_CONTEXT` in the call's environment, or the host of `gh` and its token for that.
     pub context: String,
     pub args: Vec<String>,
     /// The program's stdin, if the stub reads it.
@@ -26,7 +26,7 @@ const SCRIPT: &str = r#"#!/usr/bin/env bash
 read=
 READS
 exec 3<>"/dev/tcp/127.0.0.1/PORT"
-printf '%s\0' "${0##*/}" "$PWD" "${STUB_CONTEXT:-}" "$#" "$@" "$read" >&3
+printf '%s\0' "${0##*/}" "$PWD" "${STUB_CONTEXT:-${GH_HOST:-} ${GH_ENTERPRISE_TOKEN:-}}" "$#" "$@" "$read" >&3
 answer=$(cat <&3; printf x)
 answer=${answer%x}
 code=${answer##*$'\n'}

@@ -6,7 +6,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use super::super::{Asked, Environment, ask, kept_at, no, setting, yes};
+use super::super::{Asked, Environment, kept_at, no, setting, yes};
+use super::host::{REMOTES, ask};
 use super::{
     CODE_OWNERS, Ci, ENVIRONMENTS, LEDGER, LEDGER_KEY, LEDGER_RULES, MORE, REPOSITORY, Setup, ledger_key,
     lines_of, make, missing_secrets, needed, protect_ledger, protect_main, publish, store,
@@ -16,7 +17,7 @@ use rolecall_model::list_of;
 
 /// Asks about a part of the repository.
 fn ask_of(path: &str) -> Asked {
-    ask("gh", &format!("{REPOSITORY}/{path}"))
+    ask(&format!("{REPOSITORY}/{path}"))
 }
 
 fn hidden(what: &str, why: &str) -> Check {
@@ -26,9 +27,10 @@ fn hidden(what: &str, why: &str) -> Check {
 
 /// Returns what is set up, and what isn't.
 pub fn checks(setup: &Setup) -> Vec<Check> {
-    let repository = match ask("gh", REPOSITORY) {
+    let repository = match ask(REPOSITORY) {
         Asked::Found(repository) => repository,
         Asked::Missing => return vec![unpublished(setup)],
+        Asked::Hidden(why) if why.contains("no git remotes") => return vec![unpublished(setup)],
         Asked::Hidden(why) => return vec![hidden("this repository", &why)],
     };
     let name = clean(repository["full_name"].as_str().unwrap_or_default());
@@ -378,8 +380,7 @@ fn bypassing<'r>(rules: impl Iterator<Item = &'r Value>) -> Result<Option<BTreeS
 
 /// Returns that there is no repository, or that GitHub doesn't show it.
 fn unpublished(setup: &Setup) -> Check {
-    let config = std::fs::read_to_string(".git/config").unwrap_or_default();
-    if config.contains("[remote ") {
+    if !REMOTES.is_empty() {
         let says = "GitHub shows no repository for the remote of this folder.";
         return no(
             says,

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::super::{Asked, Environment, Setup, ask, kept_at, no, page, yes};
+use super::super::{Asked, Environment, Setup, ask_with, kept_at, no, page, yes};
 use super::{
     APPLY, ENVIRONMENTS, LEDGER, PROJECT, REPORT, TOKEN, Token, approvals, encoded, make_token, mirror,
     protect_environments, protect_ledger, protect_main, publish_files, publish_pipeline, schedule, settings,
@@ -15,8 +15,12 @@ use super::{
 use crate::report::{Check, Topic, clean};
 use rolecall_model::list_of;
 
+fn ask(path: &str) -> Asked {
+    ask_with("glab", path, |_| ())
+}
+
 fn ask_of(path: &str) -> Asked {
-    ask("glab", &format!("{PROJECT}/{path}"))
+    ask(&format!("{PROJECT}/{path}"))
 }
 
 fn hidden(what: &str, why: &str) -> Check {
@@ -35,7 +39,7 @@ fn list(path: &str, what: &str) -> Result<Vec<Value>, Box<Check>> {
 
 /// Returns what is set up, and what isn't.
 pub(in super::super) fn checks(setup: &Setup) -> Vec<Check> {
-    let project = match ask("glab", PROJECT) {
+    let project = match ask(PROJECT) {
         Asked::Found(project) => project,
         Asked::Missing => {
             let publish = [publish_files(setup), publish_pipeline(setup)].concat();
@@ -121,7 +125,7 @@ fn of_pipeline(project: &Value, checks: &mut Vec<Check>) -> String {
     let Some((file, place)) = path.split_once('@') else { return String::new() };
     let (place, branch) = place.split_once(':').unwrap_or((place, "main"));
     let (at, place) = (format!("projects/{}", encoded(place)), clean(place));
-    let text = match ask("glab", &format!("{at}/repository/files/{}?ref={branch}", encoded(file))) {
+    let text = match ask(&format!("{at}/repository/files/{}?ref={branch}", encoded(file))) {
         Asked::Found(text) => decoded(&text),
         Asked::Missing => {
             let hint = "Without it, GitLab starts no pipeline.";
@@ -133,7 +137,7 @@ fn of_pipeline(project: &Value, checks: &mut Vec<Check>) -> String {
             return String::new();
         }
     };
-    checks.push(match ask("glab", &format!("{at}/protected_branches/{branch}")) {
+    checks.push(match ask(&format!("{at}/protected_branches/{branch}")) {
         Asked::Found(_) => yes(format!("{place} has {}, on a protected branch.", clean(file))),
         Asked::Missing => no(
             format!("The branch of {place} isn't protected."),
@@ -163,7 +167,7 @@ fn of_component(pipeline: &str) -> Option<Check> {
         let hint = "A tag can be moved to other code, which would get the credentials. Name a commit.";
         return Some(no(format!("The component of {named} isn't pinned to a commit."), hint, Vec::new()));
     }
-    Some(match ask("glab", &format!("projects/{}/repository/commits/{pin}", encoded(project))) {
+    Some(match ask(&format!("projects/{}/repository/commits/{pin}", encoded(project))) {
         Asked::Found(_) => yes(format!("The component of {named} is pinned to a commit.")),
         Asked::Missing => no(
             format!("This server has no project {named} with the commit {pin}."),
