@@ -10,7 +10,7 @@ WORKDIR /build
 COPY . .
 ARG REVISION
 # On Alpine the host's target is musl, which links statically.
-RUN ROLECALL_COMMIT=$REVISION cargo build --locked --profile dist --package rolecall --features object-store && mkdir /work
+RUN ROLECALL_COMMIT=$REVISION cargo build --locked --profile dist --package rolecall --features object-store,otlp && mkdir /work
 
 # The same check as .ci/static: an empty folder, no shared library, no environment.
 FROM scratch AS check

@@ -10,12 +10,18 @@ pub(super) fn commit() -> Option<&'static str> {
 
 /// Returns the lines for a report of a bug.
 pub(super) fn verbose_version() -> String {
-    let sandbox = if cfg!(feature = "sandbox") { "sandbox" } else { "none" };
+    let features = [
+        ("sandbox", cfg!(feature = "sandbox")),
+        ("object-store", cfg!(feature = "object-store")),
+        ("otlp", cfg!(feature = "otlp")),
+    ];
+    let features: Vec<&str> = features.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect();
+    let features = if features.is_empty() { "none".to_owned() } else { features.join(", ") };
     format!(
         "rolecall {}
 commit: {}
 built for: {} {}
-features: {sandbox}
+features: {features}
 format of plans: {FORMAT_VERSION}
 format of ledgers: {LEDGER_VERSION}
 ",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueHint};
 use jiff::Timestamp;
+use tracing::Instrument as _;
 
 use super::applied::{document, ending, may_be_sent, nothing_yet};
 use super::confirm::{confirm, confirm_deletion, deletes_itself};
@@ -170,7 +171,12 @@ impl Run<'_> {
         for organization in organizations {
             let Desired { provider, organization: name, .. } = organization.desired;
             self.applied.push(nothing_yet(*provider, name.value.clone()));
-            let (ended, error) = match self.organization(organization, approved.as_ref()).await {
+            let span = organization.span("apply");
+            let ended = self.organization(organization, approved.as_ref()).instrument(span.clone()).await;
+            if ended.as_ref().map_or_else(|failure| failure.exit, |exit| *exit) != Exit::Done {
+                span.record("otel.status_code", "error");
+            }
+            let (ended, error) = match ended {
                 Ok(ended) => (ended, None),
                 Err(failure) => (self.session.report_failure(&failure, self.out), Some(failure.to_string())),
             };

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::exit::Exit;
 use super::out::talk;
+use super::traces;
 use rolecall_engine::apply::Shutdown;
 use rolecall_engine::ledger::release_locks;
 
@@ -58,6 +59,7 @@ impl Interrupts {
         if !sent {
             release_locks();
         }
+        traces::abandon();
         std::process::exit(Exit::interrupted(sent) as i32);
     }
 

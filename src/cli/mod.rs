@@ -51,6 +51,7 @@ mod selection;
 mod session;
 mod show;
 mod silence;
+mod traces;
 mod undo;
 mod validate;
 mod versions;
@@ -62,8 +63,9 @@ use std::time::Duration;
 
 use clap::builder::{PathBufValueParser, TypedValueParser as _};
 use clap::error::ErrorKind;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use jiff::{SignedDuration, Timestamp};
+use tracing::Instrument as _;
 
 use command::Commands;
 pub use exit::Exit;
@@ -275,6 +277,10 @@ pub(crate) struct Connection {
     /// Also trust the certificate authorities in this PEM file.
     #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
     ca_file: Option<PathBuf>,
+    /// Send traces to the OpenTelemetry collector at this URL, or with `env` at that of the environment.
+    // `main` takes it from what was parsed, before any verb runs.
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = CONNECTION)]
+    otlp: Option<String>,
     /// Run against the embedded sandbox, without account, credentials and network.
     #[arg(long, help_heading = SANDBOX)]
     sandbox: bool,
@@ -300,8 +306,8 @@ pub fn main() -> ExitCode {
         verb.clone_into(option);
     }
     let is_verbose = arguments.iter().any(|argument| argument == "--verbose" || argument == "-v");
-    let cli = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli,
+    let Parsed { cli, verb, collector } = match parse(arguments) {
+        Ok(parsed) => parsed,
         Err(error) if is_verbose && error.kind() == ErrorKind::DisplayVersion => {
             let mut out = Out::default();
             out.result(&about::verbose_version());
@@ -319,8 +325,11 @@ pub fn main() -> ExitCode {
         Color::Always => anstream::ColorChoice::Always.write_global(),
         Color::Never => anstream::ColorChoice::Never.write_global(),
     }
-    trace(cli.verbose);
     let mut out = Out::default();
+    if let Err(failure) = traces::start(cli.verbose, collector.as_deref()) {
+        out.failure(&failure);
+        return failure.exit.into();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(why) => {
@@ -328,11 +337,38 @@ pub fn main() -> ExitCode {
             return Exit::Error.into();
         }
     };
-    let exit = runtime.block_on(run(cli.verb, &mut out)).unwrap_or_else(|failure| {
+    let root = traces::root(&verb);
+    let whole = async {
+        // An apply finishes what it has begun, and then sends its spans itself.
+        if !matches!(cli.verb, Verb::Apply(_)) {
+            traces::watch();
+        }
+        run(cli.verb, &mut out).instrument(root.clone()).await
+    };
+    let exit = runtime.block_on(whole).unwrap_or_else(|failure| {
         out.failure(&failure);
         failure.exit
     });
-    out.finish(exit).into()
+    let exit = out.finish(exit);
+    traces::finish(root, exit);
+    exit.into()
+}
+
+/// A command line.
+struct Parsed {
+    cli: Cli,
+    /// The name of the verb.
+    verb: String,
+    /// The value of `--otlp`, if the verb has that option.
+    collector: Option<String>,
+}
+
+fn parse(arguments: Vec<OsString>) -> Result<Parsed, clap::Error> {
+    let matches = Cli::command().try_get_matches_from(arguments)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut Cli::command()))?;
+    let (verb, options) = matches.subcommand().unzip();
+    let collector = options.and_then(|options| options.try_get_one::<String>("otlp").ok().flatten().cloned());
+    Ok(Parsed { cli, verb: verb.unwrap_or_default().to_owned(), collector })
 }
 
 async fn run(verb: Verb, out: &mut Out) -> Result<Exit, Failure> {
@@ -359,23 +395,4 @@ async fn run(verb: Verb, out: &mut Out) -> Result<Exit, Failure> {
         #[cfg(feature = "sandbox")]
         Verb::Sandbox(args) => sandbox::sandbox(&args, out).await,
     }
-}
-
-/// Logs rolecall's own events to stderr. Events of HTTP libraries are left out, because they could show headers.
-fn trace(verbose: u8) {
-    use tracing_subscriber::filter::{LevelFilter, Targets};
-    use tracing_subscriber::layer::SubscriberExt;
-    use tracing_subscriber::util::SubscriberInitExt;
-    let level = match verbose {
-        0 => return,
-        1 => LevelFilter::INFO,
-        _ => LevelFilter::DEBUG,
-    };
-    let colour = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(colour)
-        .without_time()
-        .with_target(false);
-    tracing_subscriber::registry().with(Targets::new().with_target("rolecall", level)).with(lines).init();
 }

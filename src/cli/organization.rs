@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use tracing::Span;
 
 use super::connect::Connected;
 use super::exit::{self, Failure};
@@ -80,6 +81,18 @@ pub(super) fn check_ledger_identity(
 impl Organization<'_> {
     pub fn name(&self) -> String {
         format!("{} {}", self.desired.provider, *self.desired.organization)
+    }
+
+    /// Returns the span of work on this organisation, such as "plan".
+    pub fn span(&self, task: &'static str) -> Span {
+        tracing::info_span!(
+            "organization",
+            "otel.name" = format!("{task} organization"),
+            "rolecall.task" = task,
+            "rolecall.platform" = self.desired.provider.as_str(),
+            "rolecall.organization" = self.desired.organization.as_str(),
+            "otel.status_code" = tracing::field::Empty,
+        )
     }
 
     /// Checks that the ledger belongs to this organisation. A ledger of another one would say wrong things about

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::SignedDuration;
+use tracing::Instrument as _;
 
 use super::base::Base;
 use super::connect::{connect, sandbox};
@@ -341,17 +342,22 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Works on each organisation, and returns the results in the same order. Prints every failure. Organisations with
+    /// Works on each organisation within a span for this task, and returns the results in the same order. Prints every failure. Organisations with
     /// one rate limit or one credential have their turn one after the other.
     async fn each<'b, T>(
         &self,
-        organizations: &'b [Organization<'b>],
+        (task, organizations): (&'static str, &'b [Organization<'b>]),
         out: &Out,
         work: impl AsyncFn(&'b Organization<'b>, &Out) -> Result<T, Failure>,
     ) -> Vec<Result<T, Failure>> {
         let all: Vec<&Organization<'_>> = organizations.iter().collect();
         let work = async |organization: &&'b Organization<'b>, out: &Out| {
-            self.reported(work(organization, out).await, out)
+            let span = organization.span(task);
+            let done = work(organization, out).instrument(span.clone()).await;
+            if done.is_err() {
+                span.record("otel.status_code", "error");
+            }
+            self.reported(done, out)
         };
         in_lanes(&all, |organization| organization.lane(), self.at_once, work, out).await
     }
@@ -392,7 +398,7 @@ impl<'a> Session<'a> {
         let mut is_resumable = false;
         let work =
             async |organization: &Organization<'_>, out: &Out| self.plan_one(organization, survey, out).await;
-        let all = self.each(&organizations, out, work).await;
+        let all = self.each(("plan", &organizations), out, work).await;
         for (organization, planned) in organizations.iter().zip(all) {
             let claimed = planned.and_then(|(planned, id)| {
                 self.reported(self.claim(organization, id.as_ref()), out).map(|()| planned)
@@ -441,7 +447,7 @@ impl<'a> Session<'a> {
         let mut readings = Readings { read: Vec::new(), failed, exit };
         let mut is_resumable = false;
         let read = async |organization: &Organization<'_>, out: &Out| self.read_one(organization, out).await;
-        let all = self.each(&organizations, out, read).await;
+        let all = self.each(("read", &organizations), out, read).await;
         for (organization, read) in organizations.into_iter().zip(all) {
             let claimed = read.and_then(|(live, facts)| {
                 let id = live.organization_id.as_ref();

@@ -71,6 +71,7 @@ mod silence;
 #[path = "../support/mod.rs"]
 mod support;
 mod tolerated;
+mod traces;
 mod trust;
 mod undo_program;
 mod until;

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::mpsc::{Receiver as Channel, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// A server that runs until it is dropped.
@@ -59,4 +60,28 @@ impl Receiver {
     pub fn take(&self) -> Vec<Received> {
         self.requests.try_iter().collect()
     }
+}
+
+/// Answers everything with success, and keeps the bytes of all requests, whatever their form.
+pub fn record(listener: TcpListener) -> Arc<Mutex<Vec<u8>>> {
+    let bytes = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&bytes);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let (mut head, mut length) = (Vec::new(), 0);
+            while stream.read_until(b'\n', &mut head).unwrap() > 2 {
+                let text = String::from_utf8_lossy(&head).to_lowercase();
+                length = text
+                    .rsplit_once("content-length: ")
+                    .map_or(0, |(_, rest)| rest.lines().next().unwrap().parse().unwrap());
+            }
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).unwrap();
+            kept.lock().unwrap().extend([head, body].concat());
+            let _ =
+                stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        }
+    });
+    bytes
 }

@@ -87,6 +87,24 @@ fn describe_refusal(status: u16, body: &[u8], redactor: &Redactor) -> String {
 }
 
 impl CallError {
+    /// Returns a word for the reason, without any value.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Transport(error) => error.kind(),
+            Self::CredentialRefused(_) => "credential-refused",
+            Self::RateLimited { .. } => "rate-limited",
+            Self::Status { .. } => "http-status",
+            Self::NotJson(_) => "not-json",
+            Self::GraphQl(_) => "graphql-errors",
+            Self::BatchRefused => "batch-refused",
+            Self::Partial(_) => "partial-data",
+            Self::Refused(_) => "refused",
+            Self::NoData | Self::EmptyErrors | Self::NullPayload(_) => "no-data",
+            Self::LostInBatch(_) => "lost-in-batch",
+            Self::Shape { .. } => "unexpected-form",
+        }
+    }
+
     /// Returns whether the platform may have acted.
     pub fn effect(&self) -> PossibleEffect {
         match self {

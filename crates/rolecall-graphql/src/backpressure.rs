@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
-use super::{OnWait, Request, Response, Transport, TransportError};
+use super::{OnWait, Request, Response, Transport, TransportError, trace};
 
 /// Delays requests after the platform asks for it. The answer to one request delays all later ones.
 ///
@@ -64,7 +65,7 @@ impl BackpressureTransport {
             let Some(wait) = self.limits().wait(Instant::now(), send_now) else { return };
             tracing::info!(wait_ms = wait.as_millis(), "waiting as the platform asks");
             (self.on_wait)(wait);
-            tokio::time::sleep(wait).await;
+            tokio::time::sleep(wait).instrument(trace::wait_span("backpressure")).await;
         }
     }
 }

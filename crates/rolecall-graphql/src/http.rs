@@ -92,6 +92,9 @@ impl HttpTransport {
             let Context(name) = request.context;
             return Err(TransportError::NotSent(format!("there is no {name} credential")));
         };
+        let span = tracing::Span::current();
+        span.record("server.address", self.endpoint.host_str());
+        span.record("server.port", self.endpoint.port_or_known_default().map(i64::from));
         let sent = self.client.post(self.endpoint.clone()).headers(headers.clone()).body(body).send().await;
         let mut answer = sent.map_err(|why| transport_error(&why))?;
         let status = answer.status();

@@ -12,6 +12,7 @@ mod reader;
 mod redact;
 mod retry;
 pub mod storage;
+pub mod trace;
 mod transport;
 pub mod write;
 

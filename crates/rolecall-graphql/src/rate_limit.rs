@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
-use super::{Budget, Quota, Request, Response, Ticket, Transport, TransportError};
+use super::{Budget, Quota, Request, Response, Ticket, Transport, TransportError, trace};
 
 /// A callback that gets every wait before it begins.
 pub type OnWait = Arc<dyn Fn(Duration) + Send + Sync>;
@@ -42,7 +43,7 @@ impl RateLimitTransport {
             };
             tracing::info!(wait_ms = wait.as_millis(), "waiting for the platform's limit");
             (self.on_wait)(wait);
-            tokio::time::sleep(wait).await;
+            tokio::time::sleep(wait).instrument(trace::wait_span("rate-limit")).await;
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     Backoff, CallError, Probe, Query, ReadCheckpoint, Redactor, Request, ResponseCache, Transport, decode, parse,
-    write,
+    trace, write,
 };
 
 /// Sends queries. Planning holds this and nothing else, so planning can't change anything.
@@ -212,7 +212,7 @@ impl Reader {
     /// Sends a mutation that can't have an effect, once. Returns the data of the answer.
     pub async fn probe(&self, probe: &Probe) -> Result<Value, CallError> {
         let Probe { mutation, variables } = probe;
-        self.exchange(&write::mutation(mutation, variables.clone())).await
+        self.exchange(&write::mutation(mutation, variables.clone()), 0).await
     }
 
     /// Returns by how much the server's clock is ahead of ours, by its latest answer that told the time.
@@ -222,12 +222,12 @@ impl Reader {
 
     async fn send<T: DeserializeOwned>(&self, query: &Query, variables: Value) -> Result<T, CallError> {
         let request = Request::query(query, variables);
-        self.backoff.run(query.name, CallError::is_transient, || self.exchange(&request)).await
+        self.backoff.run(query.name, CallError::is_transient, |resends| self.exchange(&request, resends)).await
     }
 
-    async fn exchange<T: DeserializeOwned>(&self, request: &Request) -> Result<T, CallError> {
+    async fn exchange<T: DeserializeOwned>(&self, request: &Request, resends: usize) -> Result<T, CallError> {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let answer = self.transport.send(request).await;
+        let (span, answer) = trace::send(&*self.transport, request, resends, []).await;
         let mut response = answer.map_err(|error| self.redactor.clean_error(error))?;
         if response.clock_skew.is_some() {
             *self.clock_skew.lock().unwrap_or_else(PoisonError::into_inner) = response.clock_skew;
@@ -239,6 +239,6 @@ impl Reader {
             bytes = response.body.len(),
             "read"
         );
-        parse(&response, &self.redactor)
+        parse(&response, &self.redactor).inspect_err(|error| trace::failed(&span, error))
     }
 }

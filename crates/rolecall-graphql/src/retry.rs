@@ -4,8 +4,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use tracing::Instrument as _;
 
-use super::CallError;
+use super::{CallError, trace};
 
 /// The rules for retrying: how often, and after what waits.
 ///
@@ -54,19 +55,21 @@ impl Backoff {
         RetryWaits { waits: Box::new(waits), max_retry_after: self.max_retry_after }
     }
 
-    /// Attempts until one succeeds, no retry is left, or `may_pass` says that a retry can't help.
+    /// Attempts until one succeeds, no retry is left, or `may_pass` says that a retry can't help. `attempt` gets the number of
+    /// earlier attempts.
     pub async fn run<T, F>(
         self,
         operation: &str,
         may_pass: impl Fn(&CallError) -> bool,
-        mut attempt: impl FnMut() -> F,
+        mut attempt: impl FnMut(usize) -> F,
     ) -> Result<T, CallError>
     where
         F: Future<Output = Result<T, CallError>>,
     {
         let mut waits = self.waits();
+        let mut resends = 0;
         loop {
-            let error = match attempt().await {
+            let error = match attempt(resends).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
@@ -74,7 +77,8 @@ impl Backoff {
                 return Err(error);
             }
             let Some(wait) = waits.before_retry(operation, &error) else { return Err(error) };
-            tokio::time::sleep(wait).await;
+            tokio::time::sleep(wait).instrument(trace::wait_span("retry")).await;
+            resends += 1;
         }
     }
 }

@@ -112,6 +112,19 @@ pub enum TransportError {
     Redirected(String),
 }
 
+impl TransportError {
+    /// Returns a word for the reason, without any value.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotSent(_) => "not-sent",
+            Self::NoAnswer(_) => "no-answer",
+            Self::TooLarge(_) => "too-large",
+            Self::Untrusted(_) => "untrusted-certificate",
+            Self::Redirected(_) => "redirected",
+        }
+    }
+}
+
 /// Carries requests: over HTTP, or within the process in tests.
 pub trait Transport: Send + Sync {
     fn send<'a>(

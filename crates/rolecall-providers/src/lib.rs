@@ -9,6 +9,7 @@ mod permission;
 pub mod rapidapi;
 mod rows;
 pub mod schema;
+mod trace;
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -6,6 +6,7 @@ use super::deliver::fingerprint;
 use super::executor::Execution;
 use super::response::step_from_result;
 use super::state::mints;
+use super::trace::{self, mutation_span};
 use super::writer::{self, PreparedMutation};
 use super::{Apply, PreparedDelivery, Step, Stop};
 use crate::ledger::{Event, LedgerError};
@@ -143,15 +144,17 @@ impl Execution<'_> {
             if self.append(self.intent(&cleanup, &cleanup_change)).is_err() {
                 return pending;
             }
-            let prepared = [PreparedMutation { index: 0, mutation: cleanup, change: &cleanup_change }];
+            let span = mutation_span(&cleanup, &cleanup_change);
+            let prepared = [PreparedMutation { index: 0, mutation: cleanup, change: &cleanup_change, span }];
             let answers = writer::send(self.apply, &prepared, None, self.hold().as_ref()).await;
-            let [PreparedMutation { mutation: cleanup, .. }] = prepared;
+            let [PreparedMutation { mutation: cleanup, span, .. }] = prepared;
             for answer in answers {
                 let step = match answer {
                     Ok(result) => step_from_result(&cleanup, &cleanup_change, &result),
                     Err(error) => self.failed(&cleanup, &cleanup_change, &error),
                 };
                 self.record(&step);
+                trace::ended(&span, Some(&step));
                 if step.outcome != Outcome::Done {
                     return pending;
                 }

@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use tracing::Span;
 
 use super::executor::{Completed, Execution, InFlight};
+use super::trace::mutation_span;
 use super::writer::{self, PreparedMutation};
 use super::{Stop, not_sent, step};
 use crate::ledger::Event;
@@ -25,6 +27,7 @@ impl<'a> Execution<'a> {
                     index: *index,
                     mutation: self.fill(mutation),
                     change: plan.change(&mutation.change)?,
+                    span: Span::none(),
                 })
             })
             .collect();
@@ -54,6 +57,9 @@ impl<'a> Execution<'a> {
         if let Some(at) = self.recorded_at() {
             let values = batch.iter_mut().flat_map(|prepared| prepared.mutation.variables.values_mut());
             values.for_each(|value| fill_expiries(value, at));
+        }
+        for prepared in &mut batch {
+            prepared.span = mutation_span(&prepared.mutation, prepared.change);
         }
         self.state.minting = !deliveries.is_empty();
         let hold = self.hold();

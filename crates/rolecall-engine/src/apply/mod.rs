@@ -11,6 +11,7 @@ mod outcome;
 mod response;
 mod schedule;
 mod state;
+mod trace;
 mod verify_pending;
 mod verify_run;
 mod writer;

@@ -3,7 +3,7 @@
 use super::executor::{Completed, Execution};
 use super::outcome::{self, Meaning};
 use super::writer::{Answer, PreparedMutation};
-use super::{Step, Stop, step};
+use super::{Step, Stop, step, trace};
 use crate::ledger::Event;
 use rolecall_graphql::{CallError, PossibleEffect};
 use rolecall_model::{Change, Mutation, Outcome};
@@ -25,7 +25,7 @@ impl<'a> Execution<'a> {
         }
         let batched = batch.len() > 1;
         let mut minted = None;
-        for (PreparedMutation { index, mutation, change }, answer) in batch.into_iter().zip(answers) {
+        for (PreparedMutation { index, mutation, change, span }, answer) in batch.into_iter().zip(answers) {
             self.state.answered_operations.insert(&self.state.schedule.mutation(index).operation);
             let own_step = match &answer {
                 Ok(result) => step_from_result(&mutation, change, result),
@@ -62,19 +62,20 @@ impl<'a> Execution<'a> {
             if let Ok(result) = answer {
                 minted = Some((result, mutation, change));
             }
-            ended.push((index, steps));
+            ended.push((index, steps, span));
         }
         if let Err(error) = self.append_all(events) {
             self.state.stopped = Some(Stop::Unrecorded(error.to_string()));
         }
-        if let (Some((result, mutation, change)), [(_, steps)]) = (minted, &mut *ended)
+        if let (Some((result, mutation, change)), [(_, steps, _)]) = (minted, &mut *ended)
             && let Some(own_step) = steps.first_mut()
             && !deliveries.is_empty()
         {
             self.deliver(result, deliveries, &mutation, change, own_step).await;
         }
         self.state.minting = false;
-        for (index, steps) in ended {
+        for (index, steps, span) in ended {
+            trace::ended(&span, steps.first());
             self.end(index, steps);
         }
     }
@@ -112,6 +113,7 @@ impl<'a> Execution<'a> {
             self.state.stopped = Some(Stop::Unrecorded(error.to_string()));
         }
         for prepared in batch {
+            trace::ended(&prepared.span, None);
             self.state.schedule.reopen(prepared.index);
         }
     }

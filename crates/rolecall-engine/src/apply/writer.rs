@@ -2,12 +2,13 @@
 
 use secrecy::zeroize::Zeroize;
 use serde_json::Value;
+use tracing::{Instrument as _, Span};
 
 use super::state::mints;
 use super::{Apply, interrupt};
 use crate::ledger::Hold;
-use rolecall_graphql::write;
 use rolecall_graphql::{BatchPart, Budget, CallError, Request, Response, Ticket, TransportError, split_response};
+use rolecall_graphql::{trace, write};
 use rolecall_model::{Change, Mutation};
 use rolecall_providers::MutationResult;
 
@@ -18,6 +19,7 @@ pub(super) struct PreparedMutation<'a> {
     pub mutation: Mutation,
     /// The first of the changes that it makes.
     pub change: &'a Change,
+    pub span: Span,
 }
 
 pub(super) type Answer = Result<MutationResult, CallError>;
@@ -31,8 +33,10 @@ pub(super) async fn send(
     ticket: Option<Ticket>,
     hold: Option<&Hold>,
 ) -> Vec<Answer> {
+    // A request has one parent: its first mutation. It has links to the others.
+    let parent = batch.first().map_or_else(Span::none, |first| first.span.clone());
     let answered = match request(apply, batch) {
-        Ok(request) => send_with_retries(apply, batch, &request, ticket, hold).await,
+        Ok(request) => send_with_retries(apply, batch, &request, ticket, hold).instrument(parent).await,
         Err(error) => Err(error),
     };
     answered.unwrap_or_else(|error| batch.iter().map(|_| Err(error.clone())).collect())
@@ -68,8 +72,9 @@ async fn send_with_retries(
     hold: Option<&Hold>,
 ) -> Result<Vec<Answer>, CallError> {
     let mut waits = apply.backoff.waits();
+    let mut resends = 0;
     loop {
-        let answered = attempt(apply, batch, request, ticket.take(), hold).await;
+        let answered = attempt(apply, batch, (request, resends), ticket.take(), hold).await;
         let errors: Option<Vec<&CallError>> = match &answered {
             Ok(answers) => answers.iter().map(|answer| answer.as_ref().err()).collect(),
             Err(error) => Some(vec![error]),
@@ -79,9 +84,10 @@ async fn send_with_retries(
         let Some(wait) = waits.before_retry(request.operation_name, &error) else { return Err(error) };
         // The transport reports its own waiting time.
         let waited = async { tokio::join!(tokio::time::sleep(wait), apply.transport.ready()) };
-        if interrupt::unless_shutdown(apply, waited).await.is_none() {
+        if interrupt::unless_shutdown(apply, waited.instrument(trace::wait_span("retry"))).await.is_none() {
             return Err(error);
         }
+        resends += 1;
     }
 }
 
@@ -94,11 +100,11 @@ fn never_ran(apply: &Apply<'_>, error: &CallError) -> bool {
     }
 }
 
-/// Sends a request once, after waiting for the rate limits.
+/// Sends a request once, after waiting for the rate limits. `resends` is the number of earlier attempts.
 async fn attempt(
     apply: &Apply<'_>,
     batch: &[PreparedMutation<'_>],
-    request: &Request,
+    (request, resends): (&Request, usize),
     ticket: Option<Ticket>,
     hold: Option<&Hold>,
 ) -> Result<Vec<Answer>, CallError> {
@@ -111,7 +117,8 @@ async fn attempt(
             match budget.take(*quota) {
                 Ok(ticket) => break Some(ticket),
                 Err(wait) => {
-                    interrupt::unless_shutdown(apply, tokio::time::sleep(wait)).await.ok_or_else(interrupted)?;
+                    let waited = tokio::time::sleep(wait).instrument(trace::wait_span("rate-limit"));
+                    interrupt::unless_shutdown(apply, waited).await.ok_or_else(interrupted)?;
                 }
             }
         },
@@ -119,10 +126,11 @@ async fn attempt(
     };
     // Wait here for the time that the platform asks for, where an interrupt can still end it.
     interrupt::unless_shutdown(apply, apply.transport.ready()).await.ok_or_else(interrupted)?;
-    let answer = if hold.is_none_or(Hold::is_held) {
-        apply.transport.send(request).await
+    let (span, answer) = if hold.is_none_or(Hold::is_held) {
+        let others = batch.iter().skip(1).map(|prepared| &prepared.span);
+        trace::send(&*apply.transport, request, resends, others).await
     } else {
-        Err(TransportError::NotSent("the lock of the ledger is lost".to_owned()))
+        (Span::none(), Err(TransportError::NotSent("the lock of the ledger is lost".to_owned())))
     };
     if let (Some((budget, _)), Some(ticket)) = (&limited_by, ticket) {
         match answer {
@@ -131,6 +139,9 @@ async fn attempt(
         }
     }
     let answers = read(apply, batch, request, answer)?;
+    if let Some(error) = answers.iter().find_map(|answer| answer.as_ref().err()) {
+        trace::failed(&span, error);
+    }
     let limited = |answer: &Answer| matches!(answer, Err(CallError::RateLimited { .. }));
     if let Some((budget, quota)) = limited_by.filter(|_| answers.iter().any(limited)) {
         // Somebody else has used up the limit.

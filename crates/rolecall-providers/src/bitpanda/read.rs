@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use tracing::{Instrument as _, Span};
 
 use super::super::distinct::distinct;
 use super::super::rows::{Cursors, Fields, Mail, Text, separate};
 use super::super::schema::new_inputs;
+use super::super::trace::{list_span, record_list};
 use super::documents::{GUESSED_TYPES, LIST_API_KEYS, LIST_USERS, LIST_USERS_ARGUMENTS, LIST_USERS_PAGE};
 use super::wire::{
     IntrospectedType, Introspection, KeyList, ListApiKeys, ListUsers, ListedUser, UserList, WireKey,
@@ -23,7 +25,10 @@ const PAGE: usize = 100;
 
 pub(super) async fn read(reader: &Reader) -> Result<Live, ReadError> {
     let requests_before = reader.requests();
-    let (users, keys) = tokio::join!(read_users(reader), read_keys(reader));
+    let (users, keys) = tokio::join!(
+        read_users(reader).instrument(list_span("users")),
+        read_keys(reader).instrument(list_span("keys"))
+    );
     let ((organization, users, mut unreadable, mut read_only), (keys, unreadable_keys)) = (users?, keys?);
     unreadable.extend(unreadable_keys);
     let requests = reader.requests() - requests_before;
@@ -65,6 +70,7 @@ const KEYS: Fields = Fields { kind: Kind::Key, id: "/apiKeyId", name: "/name", r
 struct UserRows {
     read: Vec<(RemoteId, LiveUser)>,
     unread: Vec<UnreadableRow>,
+    pages: usize,
     /// The reason why the pages have no end, if they haven't.
     endless: Option<&'static str>,
 }
@@ -73,6 +79,7 @@ impl UserRows {
     fn add(&mut self, list: UserList, query: &Query) -> Result<(), ReadError> {
         let items = list.items.ok_or_else(|| missing(query, "organisationManagement.listUsers.items"))?;
         let users = separate(items, &USERS, &mut self.unread).into_iter().map(into_user);
+        self.pages += 1;
         self.read.extend(users.map(|user| (user.id.clone(), user)));
         Ok(())
     }
@@ -100,7 +107,7 @@ async fn read_users(reader: &Reader) -> Result<Users, ReadError> {
         }
     }
     let listed = rows.count();
-    let UserRows { read, unread, endless } = rows;
+    let UserRows { read, unread, pages, endless } = rows;
     let found = distinct(read);
     let different = found.len() + unread.len();
     let completeness = match total {
@@ -116,6 +123,7 @@ async fn read_users(reader: &Reader) -> Result<Users, ReadError> {
         }
         None => Completeness::Assumed { why: "the platform doesn't say how many users it has".to_owned() },
     };
+    record_list(&Span::current(), pages, found.len(), &completeness);
     Ok((organization, Listing { items: found.into_values().collect(), completeness }, unread, read_only))
 }
 
@@ -201,6 +209,7 @@ async fn read_keys(reader: &Reader) -> Result<(Listing<LiveKey>, Vec<UnreadableR
     let keys = separate(items, &KEYS, &mut unread).into_iter().map(into_key);
     let found: BTreeMap<RemoteId, LiveKey> = keys.map(|key| (key.id.clone(), key)).collect();
     let completeness = Completeness::Assumed { why: "the API doesn't say how many keys there are".to_owned() };
+    record_list(&Span::current(), 1, found.len(), &completeness);
     Ok((Listing { items: found.into_values().collect(), completeness }, unread))
 }
 

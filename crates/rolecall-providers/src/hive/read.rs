@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tracing::{Instrument as _, Span};
 
 use super::super::distinct::distinct;
 use super::super::rows::{self, Fields, Mail, Row, Text};
 use super::super::schema::new_inputs;
+use super::super::trace::{came_along, list_span, record_list};
 use super::documents::{
     ACCESS_TOKENS_PAGE, FEATURES, INVITATIONS_PAGE, MEMBERS_PAGE, ORGANIZATION, ORGANIZATION_WITHOUT_TYPE,
 };
@@ -65,16 +67,19 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     let may_modify = found.invitations.is_some() || unreadable_invitations.is_some();
     let mut unreadable = Vec::new();
     let (members, completeness) =
-        read_members(reader, &reference, found.members, &found.owner.user.id, &mut unreadable).await?;
+        read_members(reader, &reference, found.members, &found.owner.user.id, &mut unreadable)
+            .instrument(list_span("users"))
+            .await?;
     let invitations = match unreadable_invitations {
-        Some(why) => Listing { items: Vec::new(), completeness: Completeness::Broken { why } },
+        Some(why) => unlisted("invitations", why),
         None => read_invitations(reader, &reference, found.invitations, &mut unreadable).await?,
     };
     let tokens = match found.access_tokens {
         Some(first) => Some(read_tokens(reader, &reference, first, &mut unreadable).await?),
-        None => hides_tokens.then(|| hidden("access tokens", ACCESS_TOKEN_MODIFY)),
+        None => hides_tokens.then(|| hidden("keys", "access tokens", ACCESS_TOKEN_MODIFY)),
     };
     let roles = Roles::combine(found.member_roles, &members, &invitations.items, &mut unreadable);
+    came_along("roles", &roles.listing);
     let users = members.into_iter().map(|member| into_user(member, &roles));
     let users = distinct(users.map(|user| (user.id.clone(), user)));
     let users = Listing { items: users.into_values().collect(), completeness };
@@ -220,13 +225,20 @@ async fn read_members(
         Some(why) => Completeness::Broken { why },
         None => completeness_of(collected.pages.len()),
     };
+    record_list(&Span::current(), collected.pages.len(), collected.items.len(), &completeness);
     Ok((collected.items, completeness))
 }
 
 /// Returns a list that the platform shows only with a permission.
-fn hidden<T>(what: &str, permission: &str) -> Listing<T> {
-    let why = format!("the credential may not see {what}. Give it the permission `{permission}`");
-    Listing { items: Vec::new(), completeness: Completeness::Broken { why } }
+fn hidden<T>(list: &'static str, what: &str, permission: &str) -> Listing<T> {
+    unlisted(list, format!("the credential may not see {what}. Give it the permission `{permission}`"))
+}
+
+/// Returns a list of which nothing can be read.
+fn unlisted<T>(list: &'static str, why: String) -> Listing<T> {
+    let listing = Listing { items: Vec::new(), completeness: Completeness::Broken { why } };
+    came_along(list, &listing);
+    listing
 }
 
 async fn read_invitations(
@@ -235,15 +247,17 @@ async fn read_invitations(
     first: Option<Page<WireInvitation>>,
     unreadable: &mut Vec<UnreadableRow>,
 ) -> Result<Listing<WireInvitation>, ReadError> {
-    let Some(first) = first else { return Ok(hidden("invitations", MEMBER_MODIFY)) };
+    let Some(first) = first else { return Ok(hidden("invitations", "invitations", MEMBER_MODIFY)) };
     let page = |after: String| async move {
         let variables = json!({ "organization": organization, "after": after });
         let found: InvitationsPage = query_organization(reader, &INVITATIONS_PAGE, variables).await?;
         let field = "organization.invitations".to_owned();
         found.invitations.ok_or(ReadError::Missing { operation: INVITATIONS_PAGE.name, field })
     };
-    let collected = follow(first, &INVITATION, page).await?;
-    Ok(listing(collected, |invitation| invitation.email.0.as_str().to_owned(), "invitations", unreadable))
+    let list = list_span("invitations");
+    let collected = follow(first, &INVITATION, page).instrument(list.clone()).await?;
+    let email = |invitation: &WireInvitation| invitation.email.0.as_str().to_owned();
+    Ok(listing(collected, email, ("invitations", &list), unreadable))
 }
 
 async fn read_tokens(
@@ -257,9 +271,10 @@ async fn read_tokens(
         let found: AccessTokensPage = query_organization(reader, &ACCESS_TOKENS_PAGE, variables).await?;
         Ok(found.access_tokens)
     };
-    let collected = follow(first, &TOKEN, page).await?;
+    let list = list_span("keys");
+    let collected = follow(first, &TOKEN, page).instrument(list.clone()).await?;
     let Listing { items, completeness } =
-        listing(collected, |token| token.id.0.clone(), "access tokens", unreadable);
+        listing(collected, |token| token.id.0.clone(), ("access tokens", &list), unreadable);
     let mut items: Vec<LiveKey> = items.into_iter().map(into_key).collect();
     items.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(Listing { items, completeness })
@@ -269,7 +284,7 @@ async fn read_tokens(
 fn listing<T>(
     collected: Collected<T>,
     key: impl Fn(&T) -> String,
-    what: &str,
+    (what, list): (&str, &Span),
     unreadable: &mut Vec<UnreadableRow>,
 ) -> Listing<T> {
     let Collected { items, unread, pages, endless } = collected;
@@ -283,6 +298,7 @@ fn listing<T>(
         }
         None => completeness_of(pages.len()),
     };
+    record_list(list, pages.len(), items.len(), &completeness);
     Listing { items: items.into_values().collect(), completeness }
 }
 

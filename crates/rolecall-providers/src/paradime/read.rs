@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::super::distinct::distinct;
 use super::super::rows::{Fields, Mail, Text, separate};
+use super::super::trace::came_along;
 use super::documents::LIST_USERS;
 use super::wire::{ListUsers, UserLists, WireInvitation, WireUser};
 use super::{ReadError, account_type};
@@ -37,6 +38,8 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     let read_only = newer.collect();
     let invited_users = invited_users.ok_or_else(|| missing("listUsers.invitedUsers"))?;
     let invitations = invitations(separate(invited_users, &INVITATIONS, &mut unreadable));
+    came_along("users", &users);
+    came_along("invitations", &invitations);
     // No answer names the workspace, so the name in the file has to be trusted.
     let organization = desired.organization.value.clone();
     Ok(Live {

@@ -10,6 +10,7 @@ mod teams;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
+use tracing::Instrument as _;
 
 use super::ReadError;
 use super::context::{IDENTITY_KEY, PERSONAL_KEY};
@@ -18,6 +19,7 @@ use super::generation::{self, DOCUMENTED, Generation};
 use super::settings;
 use super::wire::{self, WireCaller, WireOrganization, WireOrganizationName, WireUser};
 use crate::rows::Row;
+use crate::trace::{came_along, list_span, record_list};
 use people::{Members, People};
 use rolecall_graphql::{CallError, Query, Reader};
 use rolecall_model::{
@@ -82,7 +84,9 @@ async fn read_as(reader: &Reader, desired: &Desired, known: Option<Generation>) 
     let unread_teams = unreadable.len() - before;
     let members = people::members(found.users.ok_or_else(|| missing(&ORGANIZATION, "organization.users"))?);
     let mut read_only = members.unclear.clone();
-    let rows = people::read_rows(reader, &id).await?;
+    let list = list_span("users");
+    let rows = people::read_rows(reader, &id).instrument(list.clone()).await?;
+    let pages = rows.pages;
     let assigned = read_assignments(reader, desired, &id, &members, &teams, &roles, generation).await?;
     read_only.extend(with_unread_roles(&assigned, &members));
     let held = held_roles(&members, &assigned, generation);
@@ -95,13 +99,18 @@ async fn read_as(reader: &Reader, desired: &Desired, known: Option<Generation>) 
     if let (Some(why), false) = (doubt, users.completeness.is_incomplete()) {
         users.completeness = Completeness::Broken { why };
     }
+    record_list(&list, pages, users.items.len(), &users.completeness);
+    drop(list);
+    came_along("invitations", &invitations);
     let teams_completeness = completeness_of_teams(&teams, unread_teams, num_of_teams, doubt_about_teams);
     let non_members = read_non_members(reader, desired, &users.items, generation).await?;
     let organization = desired.organization.value.clone();
+    let teams = Listing { items: teams.by_id.into_values().collect(), completeness: teams_completeness };
+    came_along("teams", &teams);
     Ok(Live {
         organization_id: Some(id),
         organization_entity: Some(entity),
-        teams: Some(Listing { items: teams.by_id.into_values().collect(), completeness: teams_completeness }),
+        teams: Some(teams),
         assignable: Some(roles),
         caller: Some(caller),
         admins_unsure,

@@ -55,6 +55,7 @@ const DELETED: &str = "DELETED";
 pub(super) struct Rows {
     people: Vec<WireTeamUser>,
     unread: Vec<UnreadableRow>,
+    pub pages: usize,
     /// The number of rows, as the platform counts them.
     total: Count,
     /// The number of active members, as the platform counts them.
@@ -67,13 +68,14 @@ const MEMBER: Fields = Fields { kind: Kind::User, id: "/id", name: "/email", rol
 const MOST: Count = 1_000_000;
 
 pub(super) async fn read_rows(reader: &Reader, organization: &RemoteId) -> Result<Rows, ReadError> {
-    let mut found = Rows { people: Vec::new(), unread: Vec::new(), total: 0, active: None };
+    let mut found = Rows { people: Vec::new(), unread: Vec::new(), pages: 0, total: 0, active: None };
     loop {
         let paging = json!({ "offset": found.count(), "limit": PAGE, "orderBy": "id", "orderDirection": "asc" });
         let variables = json!({ "orgId": number(organization), "pagingArgs": paging });
         let answer: TeamUsers = reader.query(&TEAM_USERS, variables).await.map_err(failed(&TEAM_USERS))?;
         let TeamUsersPage { data, total, total_active } =
             answer.page.ok_or_else(|| missing(&TEAM_USERS, "paginatedTeamUsersByOrganizationIdV2"))?;
+        found.pages += 1;
         (found.total, found.active) = (total, total_active);
         let last = data.is_empty();
         let read = separate(data, &MEMBER, &mut found.unread);
@@ -191,7 +193,7 @@ pub(super) struct People {
 pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<Count>) -> People {
     let Members { mut users, teams: teams_of_users, mut unread, incomplete, .. } = members;
     let row_count = rows.count();
-    let Rows { people: mut rows, unread: unread_rows, total, active } = rows;
+    let Rows { people: mut rows, unread: unread_rows, total, active, .. } = rows;
     // Whoever can't be read in one list isn't looked for in the other.
     let unread_members = rows::ids(&unread);
     let is_unread = |row: &WireTeamUser| {
