@@ -146,13 +146,13 @@ mod sent {
 
     #[test]
     fn a_plan_is_a_tree_of_the_run_its_organisations_their_lists_and_every_request() {
-        let lists = |provider| match provider {
-            ProviderName::Hive => vec!["invitations", "keys", "roles", "users"],
-            ProviderName::Bitpanda => vec!["keys", "users"],
-            ProviderName::Paradime => vec!["invitations", "users"],
-            ProviderName::Rapidapi => vec!["invitations", "teams", "users"],
-        };
-        for provider in ProviderName::ALL {
+        const LISTS: &[(ProviderName, &[&str])] = &[
+            (ProviderName::Hive, &["invitations", "keys", "roles", "users"]),
+            (ProviderName::Bitpanda, &["keys", "users"]),
+            (ProviderName::Paradime, &["invitations", "users"]),
+            (ProviderName::Rapidapi, &["invitations", "teams", "users"]),
+        ];
+        for (provider, lists) in LISTS {
             let (mut env, collector) = (Env::new(), Receiver::answering(&[200]));
             env.write("file.yaml", example(&format!("{provider}.yaml")));
             let (said, requests) = traced(&mut env, &collector, &["plan", "-v", "--sandbox", "file.yaml"]);
@@ -170,11 +170,11 @@ mod sent {
             assert!(!organization.get("rolecall.organization").is_empty());
             let mut found: Vec<&str> = with(&spans, LIST).iter().map(|span| span.get(LIST)).collect();
             found.sort_unstable();
-            assert_eq!(found, lists(*provider));
+            assert_eq!(found, *lists);
             for list in with(&spans, LIST) {
                 let pages: usize = list.get("rolecall.list.pages").parse().unwrap();
                 assert!(
-                    pages >= 1 && list.has("rolecall.list.items") && list.has("rolecall.list.complete"),
+                    pages >= 1 && list.has("rolecall.list.items") && list.has("rolecall.list.completeness"),
                     "{list:?}"
                 );
             }
@@ -263,6 +263,22 @@ mod sent {
         let waits = with(&spans, "rolecall.wait.reason");
         let [wait] = waits[..] else { panic!("{waits:?}") };
         assert_eq!((wait.get("rolecall.wait.reason"), &wait.parent), ("retry", &first.parent));
+
+        // The platform asks for fewer requests.
+        let (mut env, _server) = served(ProviderName::Hive, &["--fault", "rate-limit=1@createMemberRole*1"]);
+        let (said, requests) = traced(&mut env, &collector, &["apply", "--auto-approve", "file.yaml"]);
+        assert_eq!(said.code, 0, "{}", said.all());
+        let spans = self::spans(&requests);
+        checked_tree(&spans, "apply");
+        let refused = spans.iter().find(|span| span.get("error.type") == "rate-limited").unwrap();
+        assert_eq!(
+            (refused.get("http.response.status_code"), refused.name.as_str()),
+            ("429", "mutation CreateMemberRole")
+        );
+        let again = spans.iter().find(|span| span.get("http.request.resend_count") == "1").unwrap();
+        assert_eq!((&again.parent, &again.name), (&refused.parent, &refused.name));
+        let reasons: BTreeSet<&str> = spans.iter().map(|span| span.get("rolecall.wait.reason")).collect();
+        assert!(reasons.contains("retry") && reasons.contains("backpressure"), "{reasons:?}");
 
         // A mutation whose answer is lost, and one that the platform refuses.
         for (fault, kind, outcome) in [

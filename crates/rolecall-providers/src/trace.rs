@@ -14,7 +14,7 @@ pub(super) fn list_span(list: &'static str) -> Span {
         "rolecall.list" = list,
         "rolecall.list.pages" = Empty,
         "rolecall.list.items" = Empty,
-        "rolecall.list.complete" = Empty,
+        "rolecall.list.completeness" = Empty,
     )
 }
 
@@ -27,7 +27,7 @@ pub(super) fn record_list(span: &Span, pages: usize, items: usize, completeness:
         Completeness::Assumed { .. } => "assumed complete",
         Completeness::Broken { .. } => "incomplete",
     };
-    span.record("rolecall.list.complete", complete);
+    span.record("rolecall.list.completeness", complete);
 }
 
 /// Makes the span of a list that came with the answer to another request.
