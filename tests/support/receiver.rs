@@ -46,11 +46,12 @@ impl Receiver {
                 let location = if (300..400).contains(status) { "location: /elsewhere\r\n" } else { "" };
                 let answer =
                     format!("HTTP/1.1 {status} X\r\n{location}content-length: 0\r\nconnection: close\r\n\r\n");
-                stream.get_mut().write_all(answer.as_bytes()).unwrap();
                 let path = first.split(' ').nth(1).unwrap().to_owned();
+                // It is there before the sender knows that it has arrived.
                 if sender.send(Received { path, headers, body: String::from_utf8(body).unwrap() }).is_err() {
                     break;
                 }
+                stream.get_mut().write_all(answer.as_bytes()).unwrap();
             }
         });
         Self { url, requests }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::env::var;
 use std::future::Future;
-use std::mem::take;
+use std::mem::{replace, take};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -64,6 +64,7 @@ struct Sending {
     provider: SdkTracerProvider,
     endpoint: Url,
     account: Arc<Account>,
+    flushed: Mutex<bool>,
 }
 
 /// Counts the spans of this process that have ended, and those that the collector has.
@@ -104,7 +105,7 @@ where
     let spans = Spans { batches, open: Mutex::default(), account: Arc::clone(&account) };
     let provider = SdkTracerProvider::builder().with_span_processor(spans).with_resource(resource()).build();
     let tracer = provider.tracer("rolecall");
-    let _ = SENDING.set(Sending { provider, endpoint, account });
+    let _ = SENDING.set(Sending { provider, endpoint, account, flushed: Mutex::default() });
     Ok(tracing_opentelemetry::layer()
         .with_tracer(tracer)
         .with_context_activation(false)
@@ -202,9 +203,14 @@ impl Extractor for Variables {
     }
 }
 
-/// Sends all spans, those that are still open included, and warns if some didn't arrive.
+/// Sends all spans, those that are still open included, and warns if some didn't arrive. An interrupt may come while the run ends
+/// by itself: the second of the two waits for the first.
 pub(super) fn flush() {
-    let Some(Sending { provider, endpoint, account }) = SENDING.get() else { return };
+    let Some(Sending { provider, endpoint, account, flushed }) = SENDING.get() else { return };
+    let mut flushed = flushed.lock().unwrap_or_else(PoisonError::into_inner);
+    if replace(&mut *flushed, true) {
+        return;
+    }
     let _ = provider.shutdown_with_timeout(LONGEST_END);
     let (ended, arrived) = (account.ended.load(Ordering::Relaxed), account.arrived.load(Ordering::Relaxed));
     if arrived < ended {
