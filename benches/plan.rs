@@ -2,6 +2,8 @@
 //! beside fetching the same pages and doing nothing.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark talks, and fails by panicking")]
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -9,6 +11,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::{custody, custody_yaml, email, live_roles, roles};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use jiff::Timestamp;
 use rolecall_config::{Answers, Source, check_source, load};
@@ -21,40 +24,17 @@ use rolecall_model::{
     RemoteId, RoleName, Scope, Seen, Site,
 };
 use rolecall_plan::{PlanInput, desired_hash, plan};
-use rolecall_sandbox::bitpanda::{Bitpanda, World, WorldKey, WorldUser};
-use rolecall_sandbox::{Sandbox, Store, digest, serve, system_clock};
+use rolecall_sandbox::bitpanda::Bitpanda;
+use rolecall_sandbox::{Sandbox, Store, serve, system_clock};
 use secrecy::SecretString;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 const SIZES: &[usize] = &[1_000, 10_000, 100_000];
-const ROLES: &[&str] = &["CLUSTER_MANAGER", "CLUSTER_OPS", "SIGNER"];
 const SECRET: &str = "bench";
 
-fn email(index: usize) -> String {
-    format!("person.number.{index:06}@acme.example")
-}
-
-/// The roles in the file. One user in ten has other live roles.
-fn roles(index: usize) -> Vec<&'static str> {
-    ROLES.iter().enumerate().filter(|(bit, _)| (index >> bit) & 1 == 1).map(|(_, role)| *role).collect()
-}
-
-fn live_roles(index: usize) -> Vec<&'static str> {
-    if index.is_multiple_of(10) { vec!["SIGNER", "OLD_ROLE"] } else { roles(index) }
-}
-
 fn yaml(users: usize) -> String {
-    let mut text = "provider: bitpanda\norganization: bench\nendpoint: https://tapi-sandbox.trustology-test.com/graphql\ncredentials: { api_key: { env: KEY } }\nown: { key: own }\nusers:\n".to_owned();
-    for index in 0..users {
-        let _ = write!(
-            text,
-            "  - email: {}\n    first_name: Person\n    last_name: Number {index}\n    roles: [{}]\n    enabled: true\n",
-            email(index),
-            roles(index).join(", ")
-        );
-    }
-    text
+    custody_yaml("bench", "https://tapi-sandbox.trustology-test.com/graphql", "KEY", users)
 }
 
 /// The same file as JSON, to measure the least time that any parser needs.
@@ -260,32 +240,6 @@ fn grouping(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn world(users: usize) -> World {
-    let mut world = World::empty("bench");
-    let at: Timestamp = "2025-01-01T00:00:00Z".parse().unwrap();
-    world.users.extend((0..users).map(|index| WorldUser {
-        id: format!("id-{index:06}"),
-        email: email(index),
-        first_name: Some("Person".to_owned()),
-        last_name: Some(format!("Number {index}")),
-        phone: None,
-        roles: live_roles(index).into_iter().map(str::to_owned).collect(),
-        enabled: true,
-        accepted: true,
-        created_at: at,
-    }));
-    world.keys.push(WorldKey {
-        id: "own".to_owned(),
-        name: "own".to_owned(),
-        roles: BTreeSet::from(["ADMIN".to_owned()]),
-        expires: "2099-01-01T00:00:00Z".parse().unwrap(),
-        enabled: true,
-        digest: digest(SECRET),
-    });
-    world.switches.page_size = Some(100);
-    world
-}
-
 const PAGE: Query = Query::new(
     "ListUsersPage",
     include_str!("../crates/rolecall-providers/src/bitpanda/graphql/list_users_page.graphql"),
@@ -310,7 +264,10 @@ fn over_http(criterion: &mut Criterion) {
     let reader = runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}/graphql", listener.local_addr().unwrap()).parse().unwrap();
-        let sandbox = Arc::new(Sandbox::new(Bitpanda::new(world(USERS), system_clock()), Store::Memory));
+        let sandbox = Arc::new(Sandbox::new(
+            Bitpanda::new(custody("bench", SECRET, USERS, live_roles), system_clock()),
+            Store::Memory,
+        ));
         tokio::spawn(serve(sandbox, listener));
         let settings = HttpSettings {
             client: ClientSettings {

@@ -1,0 +1,195 @@
+#![allow(dead_code, clippy::unwrap_used, reason = "each benchmark uses a part, and fails by panicking")]
+//! Organisations of any size, and a server that computes each answer only once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::pin::Pin;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rolecall_graphql::Response;
+use rolecall_sandbox::bitpanda::{World, WorldKey, WorldUser};
+use rolecall_sandbox::{AnySandbox, Fault, Headers, Reply, digest};
+
+/// The roles of Bitpanda that people have in turn.
+pub const ROLES: &[&str] = &["CLUSTER_MANAGER", "CLUSTER_OPS", "SIGNER"];
+
+pub fn email(index: usize) -> String {
+    format!("person.number.{index:06}@acme.example")
+}
+
+/// The roles in the file.
+pub fn roles(index: usize) -> Vec<&'static str> {
+    ROLES.iter().enumerate().filter(|(bit, _)| (index >> bit) & 1 == 1).map(|(_, role)| *role).collect()
+}
+
+/// The roles on the platform. One user in ten has others than in the file.
+pub fn live_roles(index: usize) -> Vec<&'static str> {
+    if index.is_multiple_of(10) { vec!["SIGNER", "OLD_ROLE"] } else { roles(index) }
+}
+
+/// An organisation at Bitpanda.
+pub fn custody(organization: &str, secret: &str, users: usize, roles: fn(usize) -> Vec<&'static str>) -> World {
+    let mut world = World::empty(organization);
+    let at: Timestamp = "2025-01-01T00:00:00Z".parse().unwrap();
+    world.users.extend((0..users).map(|index| WorldUser {
+        id: format!("id-{index:06}"),
+        email: email(index),
+        first_name: Some("Person".to_owned()),
+        last_name: Some(format!("Number {index}")),
+        phone: None,
+        roles: roles(index).into_iter().map(str::to_owned).collect(),
+        enabled: true,
+        accepted: true,
+        created_at: at,
+    }));
+    world.keys.push(WorldKey {
+        id: "own".to_owned(),
+        name: "own".to_owned(),
+        roles: BTreeSet::from(["ADMIN".to_owned()]),
+        expires: "2099-01-01T00:00:00Z".parse().unwrap(),
+        enabled: true,
+        digest: digest(secret),
+    });
+    world.switches.page_size = Some(100);
+    world
+}
+
+/// The file of an organisation at Bitpanda.
+pub fn custody_yaml(organization: &str, endpoint: &str, variable: &str, users: usize) -> String {
+    let mut text = format!(
+        "provider: bitpanda\norganization: {organization}\nendpoint: {endpoint}\ncredentials: {{ api_key: {{ env: {variable} }} }}\nown: {{ key: own }}\nusers:\n"
+    );
+    for index in 0..users {
+        let _ = write!(
+            text,
+            "  - email: {}\n    first_name: Person\n    last_name: Number {index}\n    roles: [{}]\n    enabled: true\n",
+            email(index),
+            roles(index).join(", ")
+        );
+    }
+    text
+}
+
+/// A server that computes each answer once: what is measured is rolecall.
+pub struct Rendered {
+    sandbox: Box<dyn AnySandbox>,
+    /// The headers that the sandbox sees, whatever the client sent.
+    headers: Headers,
+    /// Makes the answer to a client of the one that the sandbox computed.
+    adapt: fn(&Headers, Vec<u8>) -> Vec<u8>,
+    /// The time that each request takes, as over the internet.
+    latency: Duration,
+    answers: Mutex<BTreeMap<Vec<u8>, Response>>,
+    requests: AtomicUsize,
+}
+
+impl Rendered {
+    pub fn new(
+        sandbox: impl AnySandbox + 'static,
+        headers: Headers,
+        adapt: fn(&Headers, Vec<u8>) -> Vec<u8>,
+        latency: Duration,
+    ) -> Arc<Self> {
+        let (answers, requests) = (Mutex::default(), AtomicUsize::new(0));
+        Arc::new(Self { sandbox: Box::new(sandbox), headers, adapt, latency, answers, requests })
+    }
+
+    /// Returns the number of requests so far.
+    pub fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Returns the bodies of the requests so far, each once.
+    pub fn bodies(&self) -> Vec<Vec<u8>> {
+        self.answers.lock().unwrap().keys().cloned().collect()
+    }
+
+    /// Serves on a free port of the loopback interface, and returns the endpoint.
+    pub async fn serve(self: &Arc<Self>) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}/graphql", listener.local_addr().unwrap());
+        let server: Arc<dyn AnySandbox> = Arc::<Self>::clone(self);
+        tokio::spawn(rolecall_sandbox::serve(server, listener));
+        endpoint
+    }
+
+    async fn answer(&self, headers: &Headers, body: &[u8]) -> Reply {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        if !self.latency.is_zero() {
+            tokio::time::sleep(self.latency).await;
+        }
+        let known = self.answers.lock().unwrap().get(body).cloned();
+        let answer = match known {
+            Some(answer) => answer,
+            None => match self.sandbox.handle(&self.headers, body).await {
+                Reply::Answer(answer) => answer,
+                Reply::Dropped => return Reply::Dropped,
+            },
+        };
+        self.answers.lock().unwrap().insert(body.to_owned(), answer.clone());
+        Reply::Answer(Response { body: (self.adapt)(headers, answer.body), ..answer })
+    }
+}
+
+impl AnySandbox for Rendered {
+    fn handle<'a>(
+        &'a self,
+        headers: &'a Headers,
+        body: &'a [u8],
+    ) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>> {
+        Box::pin(self.answer(headers, body))
+    }
+
+    fn reset(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn set(&self, _: &[String]) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn add_fault(&self, _: Fault) {}
+}
+
+/// The cost of one run of a program.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cost {
+    pub wall: Duration,
+    /// The time on all cores, to a hundredth of a second. Linux only.
+    pub cpu: Duration,
+    /// The peak memory in MiB. Linux only.
+    pub peak: usize,
+}
+
+/// Runs a program to its end, and returns what it cost and its exit code.
+pub fn measured(command: &mut Command) -> (Cost, Option<i32>) {
+    let (before, started) = (cpu_of_children(), Instant::now());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    loop {
+        // The peak never falls, so the last look shows it.
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
+        peak = kib.map_or(peak, |kib| kib / 1024);
+        if let Some(ended) = child.try_wait().unwrap() {
+            let (wall, cpu) = (started.elapsed(), cpu_of_children().saturating_sub(before));
+            return (Cost { wall, cpu, peak }, ended.code());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Returns the time that all ended children of this process have used.
+fn cpu_of_children() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name of the program is in parentheses, and may have spaces. The unit is a hundredth of a second.
+    let fields: Vec<&str> = stat.rsplit_once(") ").map(|(_, rest)| rest.split(' ').collect()).unwrap_or_default();
+    let ticks = fields.iter().skip(13).take(2).filter_map(|field| field.parse::<u64>().ok()).sum::<u64>();
+    Duration::from_millis(ticks * 10)
+}

@@ -1,0 +1,267 @@
+//! A whole plan beside the least that it can cost: a client that fetches the same pages, parses the same file meanwhile, joins
+//! the two and counts what differs. Both are processes of their own, and take turns.
+//!
+//! `SIZES=1000,100000 cargo bench --bench floor` measures other sizes, `RUNS=30` more runs.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark talks, and fails by panicking")]
+
+mod common;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use common::{Cost, Rendered, custody, custody_yaml, email, live_roles, measured};
+use jiff::Timestamp;
+use reqwest::Client;
+use rolecall_sandbox::bitpanda::Bitpanda;
+use rolecall_sandbox::hive::{Assignment, AuthProvider, Hive, OWN_CREDENTIAL, World, WorldMember, WorldRole};
+use rolecall_sandbox::{Headers, Sandbox, Store, system_clock};
+use serde::Deserialize;
+
+const SECRET: &str = "bench";
+const MEMBER_ROLES: usize = 8;
+
+fn id(number: usize) -> String {
+    format!("00000000-0000-4000-a000-{number:012}")
+}
+
+/// The role of a member of Hive in the file. One member in ten has another one on the platform.
+fn member_role(index: usize) -> usize {
+    index % MEMBER_ROLES
+}
+
+fn hive(members: usize) -> World {
+    let mut world = World::empty("bench");
+    let at: Timestamp = "2025-01-01T00:00:00Z".parse().unwrap();
+    world.roles.extend((0..MEMBER_ROLES).map(|number| WorldRole {
+        id: id(number),
+        name: format!("Role {number}"),
+        description: "About it".to_owned(),
+        locked: false,
+        permissions: vec!["project:describe".to_owned()],
+    }));
+    world.members.extend((0..members).map(|index| WorldMember {
+        user_id: id(1_000_000 + index),
+        email: email(index),
+        display_name: format!("Person {index}"),
+        provider: AuthProvider::Google,
+        role_id: id(if index.is_multiple_of(10) {
+            (member_role(index) + 1) % MEMBER_ROLES
+        } else {
+            member_role(index)
+        }),
+        resources: Assignment::All,
+        created_at: at,
+        provisioned: false,
+    }));
+    world
+}
+
+fn hive_yaml(endpoint: &str, members: usize) -> String {
+    let mut text = format!(
+        "provider: hive\norganization: bench\nendpoint: {endpoint}\ncredentials: {{ token: {{ env: KEY }} }}\nusers:\n"
+    );
+    for index in 0..members {
+        let _ = write!(text, "  - email: {}\n    roles: [Role {}]\n", email(index), member_role(index));
+    }
+    text
+}
+
+/// The parts of the file that the floor looks at.
+#[derive(Deserialize)]
+struct File {
+    users: Vec<FileUser>,
+}
+
+#[derive(Deserialize)]
+struct FileUser {
+    email: String,
+    roles: Vec<String>,
+}
+
+/// The parts of an answer that the floor looks at, of either platform.
+#[derive(Deserialize)]
+struct Answer {
+    data: Data,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Data {
+    organisation_management: Option<Management>,
+    organization: Option<Organization>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Management {
+    list_users: Option<Users>,
+}
+
+#[derive(Deserialize)]
+struct Users {
+    items: Vec<FileUser>,
+}
+
+#[derive(Deserialize)]
+struct Organization {
+    members: Option<Members>,
+}
+
+#[derive(Deserialize)]
+struct Members {
+    edges: Vec<Edge>,
+}
+
+#[derive(Deserialize)]
+struct Edge {
+    node: Member,
+}
+
+#[derive(Deserialize)]
+struct Member {
+    user: Named,
+    role: Named,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    #[serde(alias = "name")]
+    email: String,
+}
+
+impl Answer {
+    fn users(self) -> Vec<FileUser> {
+        let custody = self.data.organisation_management.and_then(|management| management.list_users);
+        let hive = self.data.organization.and_then(|organization| organization.members);
+        let members = hive.into_iter().flat_map(|members| members.edges);
+        let members =
+            members.map(|edge| FileUser { email: edge.node.user.email, roles: vec![edge.node.role.email] });
+        custody.into_iter().flat_map(|users| users.items).chain(members).collect()
+    }
+}
+
+/// Sends the requests of one list, each after the answer to the one before.
+async fn list(client: Client, endpoint: String, bodies: Vec<String>) -> Vec<FileUser> {
+    let mut users = Vec::new();
+    for body in bodies {
+        let request = client.post(&endpoint).header("content-type", "application/json").body(body);
+        let answer = request.send().await.unwrap().bytes().await.unwrap();
+        users.extend(serde_json::from_slice::<Answer>(&answer).unwrap().users());
+    }
+    users
+}
+
+/// Returns how many users differ.
+fn floor(folder: &Path, endpoint: &str) -> usize {
+    let text = std::fs::read_to_string(folder.join("bench.yaml")).unwrap();
+    let parsed = std::thread::spawn(move || serde_yaml::from_str::<File>(&text).unwrap());
+    let mut lists: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for body in std::fs::read_to_string(folder.join("bodies")).unwrap().lines() {
+        // A page begins where the one before ends, and the first page of Hive comes with everything else.
+        let operation = body.split("\"operationName\":\"").nth(1).unwrap().split('"').next().unwrap();
+        let list = if operation == "Organization" { "MembersPage" } else { operation };
+        lists.entry(list.to_owned()).or_default().push(body.to_owned());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let live: HashMap<String, Vec<String>> = runtime.block_on(async {
+        rustls::crypto::ring::default_provider().install_default().unwrap();
+        let client = Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+        let tasks: Vec<_> = lists
+            .into_values()
+            .map(|bodies| tokio::spawn(list(client.clone(), endpoint.to_owned(), bodies)))
+            .collect();
+        let mut live = HashMap::new();
+        for task in tasks {
+            live.extend(task.await.unwrap().into_iter().map(|user| (user.email, user.roles)));
+        }
+        live
+    });
+    parsed.join().unwrap().users.iter().filter(|user| live.get(&user.email) != Some(&user.roles)).count()
+}
+
+fn numbers(variable: &str, default: &[usize]) -> Vec<usize> {
+    let given = std::env::var(variable).ok();
+    given.map_or(default.to_vec(), |text| text.split(',').map(|number| number.parse().unwrap()).collect())
+}
+
+/// Returns the middle of the times, the sum of the CPU times, and the highest peak.
+fn summary(costs: &mut [Cost]) -> Cost {
+    costs.sort_by_key(|cost| cost.wall);
+    Cost {
+        wall: costs[costs.len() / 2].wall,
+        cpu: costs.iter().map(|cost| cost.cpu).sum(),
+        peak: costs.iter().map(|cost| cost.peak).max().unwrap(),
+    }
+}
+
+fn compare(platform: &str, users: usize, runs: usize) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let adapt = |_: &Headers, body: Vec<u8>| body;
+    let server = if platform == "hive" {
+        let headers = Headers::new([("authorization", OWN_CREDENTIAL)]);
+        let sandbox = Sandbox::new(Hive::new(hive(users), system_clock()), Store::Memory);
+        Rendered::new(sandbox, headers, adapt, Duration::ZERO)
+    } else {
+        let world = custody("bench", SECRET, users, live_roles);
+        let sandbox = Sandbox::new(Bitpanda::new(world, system_clock()), Store::Memory);
+        Rendered::new(sandbox, Headers::new([("x-api-key", SECRET)]), adapt, Duration::ZERO)
+    };
+    let endpoint = runtime.block_on(server.serve());
+    let text = if platform == "hive" {
+        hive_yaml(&endpoint, users)
+    } else {
+        custody_yaml("bench", &endpoint, "KEY", users)
+    };
+    std::fs::write(folder.path().join("bench.yaml"), text).unwrap();
+    let plan = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
+        command.args(["plan", "bench.yaml", "--max-removals", "100%"]).current_dir(folder.path()).env_clear();
+        command.env("HOME", folder.path()).env("ROLECALL_ALLOWED_HOSTS", "127.0.0.1").env("KEY", SECRET);
+        let (cost, code) = measured(&mut command);
+        assert_eq!(code, Some(0), "it is planned");
+        cost
+    };
+    plan();
+    let bodies: Vec<String> = server.bodies().into_iter().map(|body| String::from_utf8(body).unwrap()).collect();
+    std::fs::write(folder.path().join("bodies"), bodies.join("\n")).unwrap();
+    let client = || {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let (cost, code) = measured(command.env(FLOOR, &endpoint).current_dir(folder.path()));
+        assert_eq!(code, Some(0), "it finds that one in ten differs");
+        cost
+    };
+    client();
+    let (mut plans, mut clients): (Vec<Cost>, Vec<Cost>) = (0..runs).map(|_| (plan(), client())).unzip();
+    let (plan, client) = (summary(&mut plans), summary(&mut clients));
+    let ratio = |plan: Duration, client: Duration| plan.as_secs_f64() / client.as_secs_f64();
+    println!(
+        "{platform}, {users} users, {} requests: plan {:.0?}, floor {:.0?}: {:.2} times the time, {:.2} times the CPU; {} MiB, floor {} MiB",
+        bodies.len(),
+        plan.wall,
+        client.wall,
+        ratio(plan.wall, client.wall),
+        ratio(plan.cpu, client.cpu),
+        plan.peak,
+        client.peak,
+    );
+}
+
+const FLOOR: &str = "ROLECALL_BENCH_FLOOR";
+
+fn main() -> ExitCode {
+    if let Ok(endpoint) = std::env::var(FLOOR) {
+        let differing = floor(Path::new("."), &endpoint);
+        return if differing > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let runs = numbers("RUNS", &[20])[0];
+    for platform in ["hive", "bitpanda"] {
+        for users in numbers("SIZES", &[1_000, 10_000]) {
+            compare(platform, users, runs);
+        }
+    }
+    ExitCode::SUCCESS
+}
