@@ -22,6 +22,10 @@ pub(super) enum Row<T> {
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Row<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let row = Value::deserialize(deserializer)?;
+        // Keeping track of the place takes most of the time, and only an error needs it.
+        if let Ok(read) = T::deserialize(&row) {
+            return Ok(Self::Read(read));
+        }
         Ok(match serde_path_to_error::deserialize(&row) {
             Ok(read) => Self::Read(read),
             Err(error) => {
