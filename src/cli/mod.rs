@@ -195,7 +195,8 @@ impl Paths {
         if !asserted.is_empty() {
             return (self.load(*commands), None);
         }
-        let (loaded, recheck) = load_heads(&self.paths, commands, self.now(), rolecall_providers::format);
+        let (loaded, recheck) =
+            load_heads(&self.paths, commands, self.now(), rolecall_providers::format, KEPT_WHOLE);
         (Loaded { now: self.now, ..loaded }, Some(recheck))
     }
 
@@ -204,6 +205,9 @@ impl Paths {
         self.now.unwrap_or_else(Timestamp::now)
     }
 }
+
+/// The number of files that are kept as a whole, however many a run has: about as many as are planned at once.
+const KEPT_WHOLE: usize = 4;
 
 /// The shortest time that an option takes, as for `max_age` in files.
 const SHORTEST: SignedDuration = SignedDuration::from_hours(1);

@@ -160,7 +160,7 @@ pub(super) fn load_kept<'f>(
     paths: &[PathBuf],
     mut library: Library<'f>,
     formats: impl Fn(ProviderName) -> &'static Format,
-    keep: impl Fn(&mut LoadedFile),
+    mut keep: impl FnMut(&mut LoadedFile),
 ) -> (Loaded, Library<'f>) {
     let mut loaded = Loaded::default();
     for (path, named) in expand(paths, &mut loaded.findings) {

@@ -20,15 +20,21 @@ pub struct Recheck<'f> {
     formats: fn(ProviderName) -> &'static Format,
 }
 
-/// Reads and checks files as [`load`](super::load) does, and keeps only what a run needs of all files at once.
+/// Reads and checks files as [`load`](super::load) does, and keeps only what a run needs of all files at once. The first
+/// ones, up to the number `whole`, are kept as they are: a few files take little memory, and needn't be read twice.
 pub fn load_heads<'f>(
     paths: &[PathBuf],
     commands: &'f dyn Commands,
     now: Timestamp,
     formats: fn(ProviderName) -> &'static Format,
+    whole: usize,
 ) -> (Loaded, Recheck<'f>) {
-    let (loaded, library) =
-        load_kept(paths, Library::new(&Disk, commands, now), formats, |file| keep_head(file, formats));
+    let mut left = whole;
+    let keep = |file: &mut LoadedFile| match left.checked_sub(1) {
+        Some(fewer) => left = fewer,
+        None => keep_head(file, formats),
+    };
+    let (loaded, library) = load_kept(paths, Library::new(&Disk, commands, now), formats, keep);
     (loaded, Recheck { library: Mutex::new(library), formats })
 }
 
