@@ -1,7 +1,8 @@
 //! A whole plan beside the least that it can cost: a client that fetches the same pages, parses the same file meanwhile, joins
 //! the two and counts what differs. Both are processes of their own, and take turns.
 //!
-//! `SIZES=1000,100000 cargo bench --bench floor` measures other sizes, `RUNS=30` more runs.
+//! `SIZES=1000,100000 cargo bench --bench floor` measures other sizes, `RUNS=30` more runs. With
+//! `PROFILER='valgrind --tool=callgrind --callgrind-out-file=/tmp/plan.out'`, the plans run below a profiler.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark talks, and fails by panicking")]
 
 mod common;
@@ -218,8 +219,15 @@ fn compare(platform: &str, users: usize, runs: usize) {
     };
     std::fs::write(folder.path().join("bench.yaml"), text).unwrap();
     let plan = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
-        command.args(["plan", "bench.yaml", "--max-removals", "100%"]).current_dir(folder.path()).env_clear();
+        let profiler = std::env::var("PROFILER").unwrap_or_default();
+        let words = profiler.split_whitespace().chain([env!("CARGO_BIN_EXE_rolecall")]);
+        let mut command = Command::new("env");
+        command
+            .args(words)
+            .args(["plan", "bench.yaml", "--max-removals", "100%"])
+            .current_dir(folder.path())
+            .env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", folder.path()).env("ROLECALL_ALLOWED_HOSTS", "127.0.0.1").env("KEY", SECRET);
         let (cost, code) = measured(&mut command);
         assert_eq!(code, Some(0), "it is planned");

@@ -19,9 +19,11 @@ const LISTED: usize = 20;
 pub fn findings(findings: &[Finding], sources: &[&Source]) -> String {
     let renderer = Renderer::styled();
     let mut text = String::new();
-    let sources: Vec<Shown<'_>> =
-        sources.iter().map(|source| Shown { source, hidden: source.lines_with_secrets() }).collect();
     let (listed, more) = listed(findings);
+    let is_shown = |source: &&&Source| listed.iter().any(|finding| finding.place.file == source.name);
+    let shown = sources.iter().filter(is_shown);
+    let sources: Vec<Shown<'_>> =
+        shown.map(|source| Shown { source, hidden: source.lines_with_secrets() }).collect();
     for finding in listed {
         text.push_str(&one(finding, &sources, &renderer));
         text.push_str("\n\n");

@@ -34,6 +34,10 @@ pub fn conflicts(source: &Source) -> Vec<Finding> {
 /// different from its content. A name of the platform that has one is written in double quotes, with an escape.
 pub fn characters(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
+    // Nearly every file has only characters that show.
+    if source.text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n')) {
+        return findings;
+    }
     let mut start = 0;
     for (index, line) in source.text.split_inclusive('\n').enumerate() {
         let text = line.strip_suffix('\n').unwrap_or(line);
@@ -133,7 +137,7 @@ fn odd_text(source: &Source, text: &str, mark: Mark) -> Option<Finding> {
         );
     }
     // The check of addresses reports a placeholder itself.
-    if (typed.contains("${") || typed.contains("{{")) && !text.contains('@') {
+    if typed.contains('{') && (typed.contains("${") || typed.contains("{{")) && !text.contains('@') {
         let message = "This is a placeholder of a template, and rolecall doesn't fill it in.";
         return Some(
             Finding::error(Code::InvalidValue, place(), message)

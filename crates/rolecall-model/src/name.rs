@@ -289,6 +289,9 @@ pub fn is_typographic_quote(c: char) -> bool {
 /// Returns the text in lower case and in NFC. A character that isn't ASCII, and whose lower case is, stays as it is:
 /// otherwise two different addresses could become equal (the Kelvin sign `K` would become `k`).
 pub(super) fn fold_case(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     let composed = composed(text);
     let fold = |c: char| {
         let becomes_ascii = !c.is_ascii() && c.to_lowercase().any(|small| small.is_ascii());
@@ -373,10 +376,12 @@ impl Email {
     /// Checks an address that a person typed. White space around it is ignored.
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         let text = text.trim();
-        if text.contains("${") || text.contains("{{") {
+        if text.contains('{') && (text.contains("${") || text.contains("{{")) {
             return Err(EmailError::Placeholder);
         }
-        if text.chars().any(|c| c.is_whitespace() || is_deceptive(c)) {
+        // Most addresses have only ASCII characters, and bytes are compared faster.
+        let is_visible = |byte: u8| byte.is_ascii_graphic();
+        if !text.bytes().all(is_visible) && text.chars().any(|c| c.is_whitespace() || is_deceptive(c)) {
             return Err(EmailError::Space);
         }
         if let Some(quote) = text.chars().find(|c| is_typographic_quote(*c)) {

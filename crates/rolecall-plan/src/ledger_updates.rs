@@ -34,14 +34,17 @@ pub fn ledger_updates(facts: &Facts, live: &Live, rules: &dyn Rules) -> Observed
     let lists_members_only = live.invitations.is_some();
     let invited = live.open_invitations().map(|open| (&open.email, false));
     let members = live.users.items.iter().map(|user| (&user.email, lists_members_only));
-    let shown: BTreeMap<&Email, bool> = invited.chain(members).collect();
+    // Nobody is looked up if the ledger knows no invitation.
+    let asked = !facts.invitations.is_empty();
+    let shown: BTreeMap<&Email, bool> = invited.chain(members).filter(|_| asked).collect();
     let newly_seen = facts.invitations.iter().filter_map(|(email, invitation)| {
         let accepted = *shown.get(email)?;
         let new = !invitation.was_shown() || (accepted && !invitation.was_accepted());
         new.then(|| (email.clone(), accepted))
     });
     let seen = newly_seen.collect();
-    let listed: BTreeSet<&RemoteId> = live.users.items.iter().map(|user| &user.id).collect();
+    let asked = !facts.disables.is_empty();
+    let listed: BTreeSet<&RemoteId> = live.users.items.iter().map(|user| &user.id).filter(|_| asked).collect();
     let (mut vanished, mut readmitted) = (BTreeMap::new(), BTreeMap::new());
     for (id, SentDisable { email, unlisted, .. }) in
         facts.disables.iter().filter(|_| rules.has(Quirk::HidesDisabled))
