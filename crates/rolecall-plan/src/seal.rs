@@ -8,6 +8,7 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -29,10 +30,10 @@ pub fn seal(sealed: &Sealed) -> String {
 
 /// Returns `sha256:` and the hash of a value's canonical JSON.
 pub(super) fn hash(value: &Value) -> String {
-    let mut canonical = String::new();
+    let mut canonical = Vec::new();
     write_canonical(value, &mut canonical);
     let mut text = String::from("sha256:");
-    for byte in Sha256::digest(canonical.as_bytes()) {
+    for byte in Sha256::digest(&canonical) {
         let _ = write!(text, "{byte:02x}");
     }
     text
@@ -55,32 +56,32 @@ pub fn verify(organization: &Value) -> Result<(), SealError> {
 
 /// Writes canonical JSON. It sorts the keys itself, because another crate in the build can make `serde_json` keep
 /// the order of insertion.
-fn write_canonical(value: &Value, out: &mut String) {
+fn write_canonical(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Object(map) => {
-            let mut keys: Vec<&String> = map.keys().collect();
-            keys.sort();
-            out.push('{');
-            for (index, key) in keys.into_iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                out.push_str(&Value::String(key.clone()).to_string());
-                out.push(':');
-                write_canonical(&map[key], out);
+            let mut entries: Vec<(&String, &Value)> = map.iter().collect();
+            entries.sort_by_key(|(name, _)| *name);
+            for (index, (name, value)) in entries.into_iter().enumerate() {
+                out.push(if index > 0 { b',' } else { b'{' });
+                write_json(name, out);
+                out.push(b':');
+                write_canonical(value, out);
             }
-            out.push('}');
+            out.extend_from_slice(if map.is_empty() { b"{}" } else { b"}" });
         }
         Value::Array(items) => {
-            out.push('[');
             for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
+                out.push(if index > 0 { b',' } else { b'[' });
                 write_canonical(item, out);
             }
-            out.push(']');
+            out.extend_from_slice(if items.is_empty() { b"[]" } else { b"]" });
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => out.push_str(&value.to_string()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => write_json(value, out),
     }
+}
+
+/// Writes a value whose JSON has only one form.
+fn write_json(value: &impl Serialize, out: &mut Vec<u8>) {
+    // Memory takes any text, and such a value always has a JSON.
+    let _ = serde_json::to_writer(out, value);
 }
