@@ -51,7 +51,7 @@ impl Interrupts {
         }
         if sent {
             talk(
-                "\nStopped at once. Requests in flight may have taken effect. The ledger has them, and the next apply verifies them\
+                "\nStopped at once. Requests in flight may have taken effect. The ledger has them, and the next apply verifies them \
                  first.\n",
             );
         }

@@ -93,7 +93,7 @@ fn open<'a>(args: &'a PlanArgs, out: &mut Out) -> Result<Session<'a>, Failure> {
 pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure> {
     let session = open(args, out)?;
     if let Some(path) = &args.out {
-        ensure_not_an_input(path, &session.files())?;
+        ensure_not_an_input(path, &session.files().into_iter().chain(args.reports.paths()).collect::<Vec<_>>())?;
         files::check_writable(path)?;
     }
     let (mut plan, mut exit) = session.plan_all(out).await;

@@ -77,7 +77,7 @@ impl Reports {
                 .hint(format!("Choose one of {}.", list_of(&names, "or"))));
         }
         for (index, ReportFile { path, .. }) in self.files.iter().enumerate() {
-            if self.files[..index].iter().any(|other| other.path == *path) {
+            if self.files[..index].iter().any(|other| is_same(&other.path, path)) {
                 return Err(Failure::error(format!("Two `--report` options name the file {}.", path.display()))
                     .hint("Name two files, because one report would overwrite the other."));
             }
@@ -181,10 +181,7 @@ impl MetricsFile {
 
 /// Checks that `path` is not one of the files that the run reads.
 pub(super) fn ensure_not_an_input(path: &Path, inputs: &[&Path]) -> Result<(), Failure> {
-    let is_same = |input: &Path| {
-        path == input || path.canonicalize().is_ok_and(|path| input.canonicalize().is_ok_and(|it| it == path))
-    };
-    if inputs.iter().any(|input| is_same(input)) {
+    if inputs.iter().any(|input| is_same(path, input)) {
         return Err(Failure::error(format!(
             "The file {} has another part in this run, and would be overwritten.",
             path.display()
@@ -192,6 +189,18 @@ pub(super) fn ensure_not_an_input(path: &Path, inputs: &[&Path]) -> Result<(), F
         .hint("Name another file."));
     }
     Ok(())
+}
+
+/// Returns whether two paths lead to the same file, which may not exist yet.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| {
+        let new = || {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            Some(folder.canonicalize().ok()?.join(path.file_name()?))
+        };
+        path.canonicalize().ok().or_else(new)
+    };
+    one == other || real(one).is_some_and(|one| real(other) == Some(one))
 }
 
 /// Writes a report to a file, without colours.

@@ -434,11 +434,13 @@ fn ten_thousand_levels_are_refused() {
         let _ = writeln!(block, "{}a:", " ".repeat(level));
     }
     let (open, close) = ("[".repeat(10_000), "]".repeat(10_000));
-    for (name, text) in [("flow.yaml", format!("a: {open}{close}\n")), ("open.yaml", open), ("block.yaml", block)]
-    {
+    let maps = format!("x-a: {}1{}\n", "{a: ".repeat(24), "}".repeat(24));
+    let flow = format!("a: {open}{close}\n");
+    for (name, text) in [("flow.yaml", flow), ("open.yaml", open), ("block.yaml", block), ("maps.yaml", maps)] {
         env.write(name, text);
         let said = limited(&env, &format!("validate {name}"));
         assert!(said.contains("error[too-complex]") && said.contains("[exit 1]"), "{name}: {said}");
+        assert!(said.contains("nested too deeply: more than 24 levels"), "{name}: {said}");
     }
 }
 

@@ -429,6 +429,8 @@ fn a_report_that_can_not_be_written_or_is_not_there_is_an_error_and_nothing_else
         (&["--report", "github=."], "it is a folder"),
         (&["--report", "json=-"], "`--format json` prints it"),
         (&["--report", "github=x", "--report", "json=x"], "Two `--report` options name the file x."),
+        (&["--report", "github=x", "--report", "json=./x"], "Two `--report` options name the file ./x."),
+        (&["--report", "github=./plan.json"], "would be overwritten"),
         (&["--report", "github=./bitpanda.yaml"], "would be overwritten"),
     ] {
         let said = env.run(&[&["plan", "--sandbox", "bitpanda.yaml", "--out", "plan.json"], wrong].concat());

@@ -167,16 +167,15 @@ fn explain(source: &Source, error: &serde_yaml::Error) -> Finding {
             Finding::error(Code::YamlSyntax, place, "This alias (`*`) has no anchor before it.")
                 .hint("Write `&NAME` before the value that it means. A text that starts with `*` needs quotes.")
         }
+        _ if ["recursion limit", "nesting", "depth"].iter().any(|word| message.to_lowercase().contains(word)) => {
+            let message = format!("The file is nested too deeply: more than {MAX_DEPTH} levels.");
+            Finding::error(Code::TooComplex, place, message)
+                .hint("The format has only a few levels. Check the indentation and the brackets.")
+        }
         _ if message.contains("alias") || message.contains("budget") => {
             Finding::error(Code::TooComplex, place, "The aliases of the file expand to too many values here.")
                 .hint("Use fewer aliases, or write the values out.")
         }
-        _ if message.contains("recursion limit") || message.contains("nesting") => Finding::error(
-            Code::TooComplex,
-            place,
-            format!("The file is nested too deeply: {}.", message.trim_end_matches('.')),
-        )
-        .hint("The format has only a few levels. Check the indentation and the brackets."),
         _ if message.contains("tab") => Finding::error(Code::YamlSyntax, place, sentence(&message))
             .hint("YAML is indented with spaces. Replace the tab."),
         _ if message.contains("merge keys") => {

@@ -70,7 +70,9 @@ impl Recheck<'_> {
             let place = Place::start_of(file.source.name.clone());
             Box::new(
                 Finding::error(Code::UnreadableFile, place, "The file has changed since this run began.")
-                    .hint("Run again."),
+                    .hint("Run again.")
+                    // A link in its place may lead to somebody's secret.
+                    .without_source(),
             )
         };
         let source = reread(&file.path).filter(|source| Some(hash(source)) == file.hash).ok_or_else(changed)?;
