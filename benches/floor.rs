@@ -2,7 +2,7 @@
 //! the two and counts what differs. Both are processes of their own, and take turns.
 //!
 //! `SIZES=1000,100000 cargo bench --bench floor` measures other sizes, `RUNS=30` more runs. With
-//! `PROFILER='valgrind --tool=callgrind --callgrind-out-file=/tmp/plan.out'`, the plans run below a profiler.
+//! `PROFILER="valgrind --tool=callgrind --callgrind-out-file=$PWD/plan.out"`, the plans run below a profiler.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark talks, and fails by panicking")]
 
 mod common;

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{custody, custody_yaml, email, live_roles, roles};
+use common::{custody, custody_yaml, email, live_roles, peak_memory, roles};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use jiff::Timestamp;
 use rolecall_config::{Answers, Source, check_source, load};
@@ -300,13 +300,6 @@ fn over_http(criterion: &mut Criterion) {
 
 const PEAK: &str = "ROLECALL_BENCH_PEAK";
 
-/// The most memory that this process ever held, in MiB. Linux only.
-fn peak() -> Option<usize> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse::<usize>().ok().map(|kib| kib / 1024)
-}
-
 /// Memory has to be measured in a process of its own, since its peak never falls.
 fn memory() {
     for &users in SIZES {
@@ -333,7 +326,7 @@ fn main() {
         if what == "plan" {
             assert!(!planned(&desired(&yaml(users)), &live).sealed.changes.is_empty());
         }
-        println!("{}", peak().unwrap_or_default());
+        println!("{}", peak_memory("/proc/self/status").unwrap_or_default());
         return;
     }
     let mut criterion = Criterion::default().configure_from_args();

@@ -173,16 +173,20 @@ pub fn measured(command: &mut Command) -> (Cost, Option<i32>) {
     let mut peak = 0;
     loop {
         // The peak never falls, so the last look shows it.
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
-        peak = kib.map_or(peak, |kib| kib / 1024);
+        peak = peak_memory(&status).unwrap_or(peak);
         if let Some(ended) = child.try_wait().unwrap() {
             let (wall, cpu) = (started.elapsed(), cpu_of_children().saturating_sub(before));
             return (Cost { wall, cpu, peak }, ended.code());
         }
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Returns the most memory that a process ever held, in MiB, from its status. Linux only.
+pub fn peak_memory(status: &str) -> Option<usize> {
+    let text = std::fs::read_to_string(status).ok()?;
+    let kib = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.split_whitespace().next()?;
+    kib.parse::<usize>().ok().map(|kib| kib / 1024)
 }
 
 /// Returns the time that all ended children of this process have used.
