@@ -6,7 +6,7 @@ use serde_yaml::granit_parser::{self, Event, Parser};
 use super::node::{Located, Node};
 use super::redact::is_credential;
 use super::source::{Mark, Source};
-use rolecall_model::{Code, Finding, Span, deceptive, is_odd_space, is_typographic_quote};
+use rolecall_model::{Code, Finding, Span, deceptive, has_placeholder, is_odd_space, is_typographic_quote};
 
 /// The beginnings of the lines by which git marks a conflict.
 const CONFLICT: &[&str] = &["<<<<<<< ", "||||||| ", ">>>>>>> "];
@@ -137,7 +137,7 @@ fn odd_text(source: &Source, text: &str, mark: Mark) -> Option<Finding> {
         );
     }
     // The check of addresses reports a placeholder itself.
-    if typed.contains('{') && (typed.contains("${") || typed.contains("{{")) && !text.contains('@') {
+    if has_placeholder(typed) && !text.contains('@') {
         let message = "This is a placeholder of a template, and rolecall doesn't fill it in.";
         return Some(
             Finding::error(Code::InvalidValue, place(), message)

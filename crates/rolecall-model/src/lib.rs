@@ -61,7 +61,8 @@ pub use live::{
 };
 pub use name::{
     Email, EmailError, KeyName, MAX_NAME, NameError, Permission, ProviderName, RemoteId, RoleName, Slug, TeamName,
-    check_name, composed, deceptive, is_deceptive, is_odd_space, is_plain_address, is_typographic_quote,
+    check_name, composed, deceptive, has_placeholder, is_deceptive, is_odd_space, is_plain_address,
+    is_typographic_quote,
 };
 pub use origin::{Comparison, DeletedBy, Deletion, DiffLine, LastInSync, Origin, OriginKind, Together};
 pub use outcome::Outcome;

@@ -281,6 +281,12 @@ pub enum EmailError {
     Long,
 }
 
+/// Returns whether a text has a placeholder that a template fills in: `${…}` or `{{…}}`.
+pub fn has_placeholder(text: &str) -> bool {
+    // Most texts have no brace, and one byte is found faster than two.
+    text.contains('{') && (text.contains("${") || text.contains("{{"))
+}
+
 /// Returns whether a character is a typographic quotation mark, which word processors put in place of a straight one.
 pub fn is_typographic_quote(c: char) -> bool {
     matches!(c, '\u{2018}'..='\u{201f}' | '\u{2039}' | '\u{203a}' | '«' | '»')
@@ -376,7 +382,7 @@ impl Email {
     /// Checks an address that a person typed. White space around it is ignored.
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         let text = text.trim();
-        if text.contains('{') && (text.contains("${") || text.contains("{{")) {
+        if has_placeholder(text) {
             return Err(EmailError::Placeholder);
         }
         // Most addresses have only ASCII characters, and bytes are compared faster.
