@@ -651,6 +651,7 @@ fn syntax_that_nothing_acts_on_is_an_error() {
     assert!(hive("users: !!set {}").contains("The format has no tags"));
     assert!(hive("roles: [{ name: !!str Dev, absent: true }]").contains("no findings"));
     assert!(hive("users: *nope").contains("This alias (`*`) has no anchor"));
+    assert!(hive("users: &all [*all]").contains("This alias (`*`) stands inside of the value"));
     let conflict = hive("<<<<<<< HEAD\nusers: []\n=======\nkeys: []\n>>>>>>> branch");
     assert!(conflict.contains("A merge left a conflict here") && conflict.contains("2 errors"), "{conflict}");
     for placeholder in ["\"${ROLE}\"", "\"{{ role }}\"", "{{ role }}"] {
@@ -814,6 +815,24 @@ fn every_finding_is_documented() {
         book.lines().filter_map(|line| line.strip_prefix("## `")).map(|line| line.trim_end_matches('`')).collect();
     let codes: Vec<&str> = rolecall_model::Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(explained, codes);
+}
+
+/// A number may stand behind an alias, and a wrong one is shown with the place where quotes help.
+#[test]
+fn an_alias_means_the_number_of_its_anchor() {
+    let hive = |body: &str| validate(format!("{}{body}\n", crate::support::hive::HEAD));
+    let said = hive("x-most: &most 3\nguardrails: { max_removals: *most }");
+    assert!(said.contains("no findings"), "{said}");
+    let said = hive("x-name: &name 12\nusers: [{ email: a@x.example, roles: [*name] }]");
+    assert!(said.contains("Expected text, found the number `12`"), "{said}");
+    assert!(said.contains("hint: Put the value in quotes where `&name` stands."), "{said}");
+}
+
+/// Lines of a list of people are shown, even if nobody could read as far as the field that says so.
+#[test]
+fn a_list_of_people_is_known_before_it_can_be_read() {
+    let said = validate("people:\n  - { name: [\nkind: people\n");
+    assert!(!said.contains("The file isn't YAML") && said.contains("  - { name: ["), "{said}");
 }
 
 #[test]

@@ -134,15 +134,11 @@ impl<'a> Decoder<'a> {
 
     /// Describes the value for a message: as it was typed, or by its type.
     fn shown(self) -> String {
-        let typed = self.source.slice(self.at.mark);
+        let typed = self.at.typed(self.source);
         match &self.at.node {
             _ if self.secret => "a value that isn't shown".to_owned(),
-            Node::Null => "nothing".to_owned(),
-            Node::List(_) => "a list".to_owned(),
-            Node::Map(_) => "a mapping".to_owned(),
-            Node::Bool(value) if typed.is_empty() => format!("`{value}`"),
-            Node::Text(text) => quote(text),
-            Node::Bool(_) | Node::Number => quote(typed),
+            Node::Null | Node::List(_) | Node::Map(_) => typed,
+            Node::Text(_) | Node::Bool(_) | Node::Number(_) => quote(&typed),
         }
     }
 
@@ -160,25 +156,29 @@ impl<'a> Decoder<'a> {
         let found = match &self.at.node {
             _ if self.secret => shown,
             Node::Bool(_) => format!("{shown}, which YAML reads as a truth value"),
-            Node::Number => format!("the number {shown}"),
+            Node::Number(_) => format!("the number {shown}"),
             Node::Text(_) => format!("the text {shown}"),
             Node::Null | Node::List(_) | Node::Map(_) => shown,
         };
         let finding = self.finding(Code::WrongType, format!("Expected {expected}, found {found}."));
-        let typed = self.source.slice(self.at.mark);
         let hint = match (&self.at.node, expected) {
             (Node::Map(_), _) if self.starts_with("{{") => {
                 Some("This is a placeholder of a template. Write the value itself.".to_owned())
             }
-            (Node::Bool(_) | Node::Number, "text") if !self.secret => {
-                Some(format!("Put it in quotes: \"{}\"", typed.chars().take(80).collect::<String>()))
+            (Node::Bool(_) | Node::Number(_), "text") if !self.secret => {
+                let typed: String = self.at.typed(self.source).chars().take(80).collect();
+                let anchor = self.source.slice(self.at.mark).strip_prefix('*');
+                Some(match anchor {
+                    Some(anchor) => format!("Put the value in quotes where `&{anchor}` stands."),
+                    None => format!("Put it in quotes: \"{typed}\""),
+                })
             }
-            (Node::Bool(_) | Node::Text(_) | Node::Number, "true or false") => {
+            (Node::Bool(_) | Node::Text(_) | Node::Number(_), "true or false") => {
                 Some("Write `true` or `false`, without quotes.".to_owned())
             }
             (Node::Null, "a list") => Some("Write the list, such as `[ … ]`, or remove the field.".to_owned()),
             (Node::Null, _) => Some("Write a value, or remove the field.".to_owned()),
-            (Node::Text(_) | Node::Number, "a list") => Some("Put it in brackets: `[ … ]`.".to_owned()),
+            (Node::Text(_) | Node::Number(_), "a list") => Some("Put it in brackets: `[ … ]`.".to_owned()),
             (_, "a mapping") => Some("Write its fields: `{ name: value, … }`.".to_owned()),
             (_, "a whole number") => Some(format!("Write only digits, for a number up to {}.", u32::MAX)),
             _ => None,
@@ -291,10 +291,10 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
             Node::Text(text) => visitor.visit_str(text).map_err(|error| self.record(error)),
             Node::Map(_) => self.deserialize_map(visitor),
             Node::List(_) => self.deserialize_seq(visitor),
-            Node::Number if let Ok(number) = self.source.slice(self.at.mark).parse::<u64>() => {
+            Node::Number(text) if let Ok(number) = text.parse::<u64>() => {
                 visitor.visit_u64(number).map_err(|error| self.wrong_type_of(error))
             }
-            Node::Null | Node::Bool(_) | Node::Number => {
+            Node::Null | Node::Bool(_) | Node::Number(_) => {
                 Err(self.wrong_type_of(DecodeError::invalid_type(Unexpected::Unit, &visitor)))
             }
         }
@@ -329,17 +329,19 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     }
 
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        let typed = self.source.slice(self.at.mark);
-        match (&self.at.node, typed.parse()) {
-            (Node::Number, Ok(number)) => visitor.visit_u64(number).map_err(|error| self.record(error)),
+        match &self.at.node {
+            Node::Number(text) if let Ok(number) = text.parse() => {
+                visitor.visit_u64(number).map_err(|error| self.record(error))
+            }
             _ => Err(self.wrong_type("a whole number")),
         }
     }
 
     fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        let typed = self.source.slice(self.at.mark);
-        match (&self.at.node, typed.parse::<u32>()) {
-            (Node::Number, Ok(number)) => visitor.visit_u32(number).map_err(|error| self.record(error)),
+        match &self.at.node {
+            Node::Number(text) if let Ok(number) = text.parse() => {
+                visitor.visit_u32(number).map_err(|error| self.record(error))
+            }
             _ => Err(self.wrong_type("a whole number")),
         }
     }
@@ -422,7 +424,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
                 };
                 visitor.visit_enum(Tagged { name, value }).map_err(|error| self.record(error))
             }
-            Node::Null | Node::Bool(_) | Node::Number | Node::List(_) => {
+            Node::Null | Node::Bool(_) | Node::Number(_) | Node::List(_) => {
                 Err(self.wrong_type(&list_of(variants, "or")))
             }
         }

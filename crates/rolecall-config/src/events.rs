@@ -107,7 +107,7 @@ impl<'t, E: Iterator<Item = Result<(Event<'t>, EventSpan), ScanError>>> Builder<
         self.nodes_left = self.nodes_left.checked_sub(1)?;
         value.mark = mark;
         match &mut value.node {
-            Node::Null | Node::Bool(_) | Node::Number | Node::Text(_) => Some(()),
+            Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) => Some(()),
             Node::List(_) | Node::Map(_) if depth >= MAX_DEPTH => None,
             Node::List(items) => items.iter_mut().try_for_each(|item| self.replay(item, mark, depth + 1)),
             Node::Map(entries) => entries.iter_mut().try_for_each(|(key, value)| {
@@ -136,7 +136,7 @@ pub fn plain(text: &str) -> Option<Node> {
     }
     match text {
         "" | "~" => Some(Node::Null),
-        _ => (is_integer(text) || is_float(text)).then_some(Node::Number),
+        _ => (is_integer(text) || is_float(text)).then(|| Node::Number(text.to_owned())),
     }
 }
 

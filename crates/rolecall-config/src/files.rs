@@ -70,7 +70,7 @@ impl Loaded {
             checked = check_file(&path, &source, library, &formats);
         }
         findings.append(&mut checked.findings);
-        if !source.is_whole && !names_provider(&source.text) {
+        if !source.is_whole && !is_ours(&source.text) {
             findings = findings.into_iter().map(Finding::without_source).collect();
         }
         findings.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
@@ -313,14 +313,16 @@ fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Returns whether a top-level line names one of the providers. Before that is known, the file may be anything,
-/// and no line of it is shown.
-pub(super) fn names_provider(text: &str) -> bool {
-    providers(text).any(|rest| {
-        let value = rest.trim_start_matches([':', ' ', '"', '\'']);
-        let end = value.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(value.len());
-        ProviderName::parse(&value[..end]).is_some()
-    })
+/// Returns whether a top-level line names one of the providers, or says that the file lists people. Before that is known,
+/// the file may be anything, and no line of it is shown.
+pub(super) fn is_ours(text: &str) -> bool {
+    let lists_people = |line: &str| line.strip_prefix("kind:").is_some_and(|kind| kind.trim() == "people");
+    text.lines().any(lists_people)
+        || providers(text).any(|rest| {
+            let value = rest.trim_start_matches([':', ' ', '"', '\'']);
+            let end = value.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(value.len());
+            ProviderName::parse(&value[..end]).is_some()
+        })
 }
 
 /// Returns whether a text seems to have a top-level field `provider`. The YAML isn't parsed, because a folder may

@@ -103,12 +103,8 @@ fn check_file(
     formats: impl Fn(ProviderName) -> &'static Format,
 ) -> Checked {
     let mut findings = Vec::new();
-    let mut known = Known {
-        secrets: Vec::new(),
-        is_ours: files::names_provider(&source.text),
-        included: Vec::new(),
-        rendered: None,
-    };
+    let mut known =
+        Known { secrets: Vec::new(), is_ours: files::is_ours(&source.text), included: Vec::new(), rendered: None };
     let desired = check_tree(path, source, library, formats, &mut findings, &mut known);
     let Known { secrets, is_ours, included, rendered } = known;
     let of = |finding: &Finding| {
@@ -247,7 +243,7 @@ fn provider_of(source: &Source, root: &Located, findings: &mut Vec<Finding>) -> 
             );
             return None;
         }
-        Node::Bool(_) | Node::Number | Node::Text(_) | Node::List(_) => {
+        Node::Bool(_) | Node::Number(_) | Node::Text(_) | Node::List(_) => {
             findings.push(
                 Finding::error(Code::WrongType, source.place(root.mark), "The file isn't a mapping of fields.")
                     .hint(format!("Start with `provider: …`, which is {known_list}.")),

@@ -14,7 +14,7 @@ use serde_yaml::Spanned;
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 
 use super::events;
-use super::source::{Mark, Source};
+use super::source::{Mark, Source, Sources};
 use rolecall_model::{Code, Finding, Span, sentence};
 
 /// A value and its place.
@@ -46,7 +46,7 @@ impl Located {
     pub fn fields(&self) -> &[(Self, Self)] {
         match &self.node {
             Node::Map(entries) => entries,
-            Node::Null | Node::Bool(_) | Node::Number | Node::Text(_) | Node::List(_) => &[],
+            Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) | Node::List(_) => &[],
         }
     }
 
@@ -60,7 +60,21 @@ impl Located {
     pub fn text(&self) -> Option<&str> {
         match &self.node {
             Node::Text(text) => Some(text),
-            Node::Null | Node::Bool(_) | Node::Number | Node::List(_) | Node::Map(_) => None,
+            Node::Null | Node::Bool(_) | Node::Number(_) | Node::List(_) | Node::Map(_) => None,
+        }
+    }
+
+    /// Returns the value as it stands in the file, or its type if it is a list or a mapping. An alias shows the value that
+    /// it stands for.
+    pub fn typed(&self, sources: Sources<'_>) -> String {
+        let typed = sources.slice(self.mark);
+        match &self.node {
+            Node::Null => "nothing".to_owned(),
+            Node::List(_) => "a list".to_owned(),
+            Node::Map(_) => "a mapping".to_owned(),
+            Node::Bool(value) if typed.is_empty() || typed.starts_with('*') => value.to_string(),
+            Node::Bool(_) => typed.to_owned(),
+            Node::Number(text) | Node::Text(text) => text.clone(),
         }
     }
 
@@ -70,13 +84,12 @@ impl Located {
     }
 }
 
-/// A YAML value. A number has no value here, because the decoder reads it from the text of the file: the format
-/// has no floats.
+/// A YAML value. A number is kept as it was typed: the format has no floats.
 #[derive(Clone, Debug)]
 pub enum Node {
     Null,
     Bool(bool),
-    Number,
+    Number(String),
     Text(String),
     List(Vec<Located>),
     /// The entries in the order of the file. A key may occur twice; the decoder reports it.
@@ -102,9 +115,7 @@ fn explained(source: &Source) -> Result<Located, Finding> {
     match serde_yaml::from_str_with_options::<Spanned<Node>>(&source.text, options(source.text.len())) {
         Ok(root) => {
             let mut root = located(root);
-            if source.number > 0 {
-                set_file(&mut root, source.number);
-            }
+            complete(&mut root, source);
             Ok(root)
         }
         Err(error) => Err(explain(source, &error)),
@@ -163,6 +174,10 @@ fn explain(source: &Source, error: &serde_yaml::Error) -> Finding {
                 .hint("A file describes one organisation. Put the other one into a separate file.")
         }
         // Some errors are wrapped in others, so they are recognised by their text.
+        _ if message.to_lowercase().contains("recursi") && !message.contains("limit") => {
+            Finding::error(Code::YamlSyntax, place, "This alias (`*`) stands inside of the value that it means.")
+                .hint("Write the value out. A text that starts with `*` needs quotes.")
+        }
         _ if message.contains("unknown anchor") => {
             Finding::error(Code::YamlSyntax, place, "This alias (`*`) has no anchor before it.")
                 .hint("Write `&NAME` before the value that it means. A text that starts with `*` needs quotes.")
@@ -204,15 +219,21 @@ fn located(spanned: Spanned<Node>) -> Located {
     Located { node: value, mark }
 }
 
-/// Sets the file of every mark in a tree.
-fn set_file(located: &mut Located, file: u32) {
-    located.mark.file = file;
+/// Sets what serde doesn't tell: the file of every mark in a tree, and how each number is typed.
+fn complete(located: &mut Located, source: &Source) {
+    located.mark.file = source.number;
     match &mut located.node {
-        Node::Null | Node::Bool(_) | Node::Number | Node::Text(_) => {}
-        Node::List(items) => items.iter_mut().for_each(|item| set_file(item, file)),
+        Node::Number(text) => {
+            let typed = source.slice(located.mark.span);
+            if !typed.starts_with('*') {
+                typed.clone_into(text);
+            }
+        }
+        Node::Null | Node::Bool(_) | Node::Text(_) => {}
+        Node::List(items) => items.iter_mut().for_each(|item| complete(item, source)),
         Node::Map(entries) => entries.iter_mut().for_each(|(key, value)| {
-            set_file(key, file);
-            set_file(value, file);
+            complete(key, source);
+            complete(value, source);
         }),
     }
 }
@@ -236,24 +257,24 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Ok(Node::Bool(value))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Node, E> {
-        Ok(Node::Number)
+    fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
+        Ok(Node::Number(value.to_string()))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Node, E> {
-        Ok(Node::Number)
+    fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
+        Ok(Node::Number(value.to_string()))
     }
 
-    fn visit_i128<E>(self, _: i128) -> Result<Node, E> {
-        Ok(Node::Number)
+    fn visit_i128<E>(self, value: i128) -> Result<Node, E> {
+        Ok(Node::Number(value.to_string()))
     }
 
-    fn visit_u128<E>(self, _: u128) -> Result<Node, E> {
-        Ok(Node::Number)
+    fn visit_u128<E>(self, value: u128) -> Result<Node, E> {
+        Ok(Node::Number(value.to_string()))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
-        Ok(Node::Number)
+    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
+        Ok(Node::Number(value.to_string()))
     }
 
     fn visit_unit<E>(self) -> Result<Node, E> {

@@ -55,7 +55,7 @@ fn collect(located: &Located, found: &mut Vec<String>) {
             collect(key, found);
             collect(value, found);
         }),
-        Node::Null | Node::Bool(_) | Node::Number => {}
+        Node::Null | Node::Bool(_) | Node::Number(_) => {}
     }
 }
 

@@ -115,7 +115,7 @@ pub fn texts(source: &Source, root: &Located, findings: &mut Vec<Finding>) {
                 }
             }
         }
-        Node::Null | Node::Bool(_) | Node::Number => {}
+        Node::Null | Node::Bool(_) | Node::Number(_) => {}
     }
 }
 

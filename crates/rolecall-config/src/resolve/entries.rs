@@ -89,15 +89,17 @@ pub fn take_note(entry: &mut Located, sources: Sources<'_>, findings: &mut Vec<F
 
 /// Removes the field `until` of an entry.
 pub fn take_until(entry: &mut Located, sources: Sources<'_>, findings: &mut Vec<Finding>) -> Option<Date> {
-    number_as_text(entry, "until", sources);
+    number_as_text(entry, "until");
     let text = taken_text(entry, "until", sources, findings)?;
     until(Field { mark: text.mark, value: text.text().map(|text| UntilText(text.to_owned())) }, sources, findings)
 }
 
 /// Turns a number into its digits, so that the check of the text can say how the value is written.
-pub fn number_as_text(entry: &mut Located, name: &str, sources: Sources<'_>) {
-    if let Some(value) = entry.field_mut(name).filter(|value| matches!(value.node, Node::Number)) {
-        value.node = Node::Text(sources.slice(value.mark).to_owned());
+pub fn number_as_text(entry: &mut Located, name: &str) {
+    if let Some(Located { node, .. }) = entry.field_mut(name)
+        && let Node::Number(digits) = node
+    {
+        *node = Node::Text(std::mem::take(digits));
     }
 }
 
@@ -115,8 +117,8 @@ pub fn taken_text(
     let message = format!("`{name}` is not a text.");
     let finding = Finding::error(Code::WrongType, sources.place(value.mark), message);
     findings.push(finding.hint(match value.node {
-        Node::Bool(_) | Node::Number => {
-            format!("Write it in quotes: `{name}: \"{}\"`.", sources.slice(value.mark))
+        Node::Bool(_) | Node::Number(_) => {
+            format!("Write it in quotes: `{name}: \"{}\"`.", value.typed(sources))
         }
         _ => format!("Write a text after `{name}:`, or leave the field out."),
     }));

@@ -476,7 +476,7 @@ fn has_entries(root: &mut Located, source: &Source, findings: &mut Vec<Finding>)
             });
             true
         }
-        Node::Null | Node::Bool(_) | Node::Number | Node::Text(_) | Node::Map(_) => {
+        Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) | Node::Map(_) => {
             let message = format!("`{}` is not a list.", key.text().unwrap_or_default());
             refuse(section.mark, message, "Write a list of entries, or leave the field out.");
             false

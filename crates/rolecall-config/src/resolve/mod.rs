@@ -144,7 +144,7 @@ pub fn common_fields(name: &str, fields: &[&str]) -> &'static [&'static str] {
 fn items<'a>(root: &'a mut Located, section: &str) -> Option<&'a mut Vec<Located>> {
     match &mut root.field_mut(section)?.node {
         Node::List(items) => Some(items),
-        Node::Null | Node::Bool(_) | Node::Number | Node::Text(_) | Node::Map(_) => None,
+        Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) | Node::Map(_) => None,
     }
 }
 

@@ -91,7 +91,7 @@ impl Writer<'_> {
                     }
                 }
             }
-            Node::Null | Node::Bool(_) | Node::Number | Node::Text(_) => {}
+            Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) => {}
         }
     }
 
@@ -116,10 +116,7 @@ impl Writer<'_> {
     fn on_one_line(&self, value: &Located) -> Option<Yaml> {
         Some(match &value.node {
             Node::Bool(value) => Yaml::Bool(*value),
-            Node::Number => match self.sources.slice(value.mark).parse() {
-                Ok(number) => Yaml::Number(number),
-                Err(_) => Yaml::text(self.sources.slice(value.mark)),
-            },
+            Node::Number(text) => text.parse().map_or_else(|_| Yaml::text(text), Yaml::Number),
             Node::Text(text) => Yaml::text(text),
             Node::List(items) => {
                 let line = |item: &Located| (item.mark.file, item.mark.line);

@@ -46,7 +46,7 @@ impl Taker<'_> {
 
     /// Removes a field with a length of time such as `90d` or `36h`.
     fn length(&mut self, name: &str) -> Option<Length> {
-        number_as_text(self.entry, name, self.sources);
+        number_as_text(self.entry, name);
         let text = taken_text(self.entry, name, self.sources, self.findings)?;
         let typed = text.text()?;
         let found = length_of_time(typed);
@@ -68,7 +68,7 @@ impl Taker<'_> {
             Some("reviewed") => false,
             Some("automatically") => true,
             _ => {
-                let message = format!("{} is no way to rotate.", quote(self.sources.slice(rotate.mark)));
+                let message = format!("{} is no way to rotate.", quote(&rotate.typed(self.sources)));
                 self.error(rotate.mark, message, "Write `automatically` or `reviewed`.");
                 false
             }

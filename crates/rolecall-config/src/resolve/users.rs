@@ -225,7 +225,7 @@ impl Resolver<'_> {
                 parts.extend(date.map(|date| (ending(name, value.text()), date)));
                 !date.is_some_and(|date| date.is_past(self.now))
             }),
-            Node::Null | Node::Bool(_) | Node::Number | Node::Text(_) => {}
+            Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) => {}
         }
     }
 
@@ -528,7 +528,7 @@ fn teams_of(entry: &Located) -> BTreeMap<TeamName, Option<RoleName>> {
 fn roles_of(entry: &Located) -> BTreeSet<RoleName> {
     let roles = entry.field("roles").and_then(|roles| match &roles.node {
         Node::List(roles) => Some(roles),
-        Node::Null | Node::Bool(_) | Node::Number | Node::Text(_) | Node::Map(_) => None,
+        Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) | Node::Map(_) => None,
     });
     roles.into_iter().flatten().filter_map(|role| role.text().map(RoleName::seen)).collect()
 }
