@@ -61,6 +61,18 @@ fn a_field_gets_another_value_and_its_line_keeps_the_rest() {
             "users:\n  - email: a\n    roles: [Four]\n    enabled: true\n",
         ),
         Case(
+            "no name stays, but the comment above them does",
+            "users:\n  - email: a\n    roles:\n      # By the board.\n      - One # first\n      - Two\n    enabled: true\n",
+            vec![set(0, "roles", names(&["Four", "Five"]))],
+            "users:\n  - email: a\n    roles:\n      # By the board.\n      - Four\n      - Five\n    enabled: true\n",
+        ),
+        Case(
+            "no name stays in brackets, but a comment does",
+            "users:\n  - email: a\n    roles: [\n      # By the board.\n      One, # first\n      Two,\n    ]\n",
+            vec![set(0, "roles", names(&["Four", "Five"]))],
+            "users:\n  - email: a\n    roles: [\n      # By the board.\n      Four, Five\n    ]\n",
+        ),
+        Case(
             "a truth value",
             "users:\n  - { email: a, enabled: true } # x\n",
             vec![set(0, "enabled", Yaml::Bool(false))],

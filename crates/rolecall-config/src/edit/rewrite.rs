@@ -354,7 +354,7 @@ impl<'t> Rewrite<'t> {
         Ok(vec![Replacement { start: node.start, end: node.end, new }])
     }
 
-    /// Removes and adds items of a list. Returns `None` if no item stays.
+    /// Removes and adds items of a list. Returns `None` if the list can be replaced, because no item and no comment stays.
     fn items(
         &self,
         (key, node): (Option<&Node>, &Node),
@@ -371,7 +371,11 @@ impl<'t> Rewrite<'t> {
             |item: &Meaning| owed.get_mut(item).filter(|left| **left > 0).map(|left| *left -= 1).is_some();
         let removed: BTreeSet<usize> =
             present.iter().enumerate().filter(|(_, item)| !take(item)).map(|(at, _)| at).collect();
-        let Some(last) = (0..items.len()).rev().find(|at| !removed.contains(at)) else { return Ok(None) };
+        let last = (0..items.len()).rev().find(|at| !removed.contains(at));
+        let has_comment = self.text.get(node.start..self.line_after(node.end)).is_some_and(|text| text.contains('#'));
+        if last.is_none() && (new.is_empty() || items.is_empty() || !has_comment) {
+            return Ok(None);
+        }
         if let Some(anchor) = removed.iter().find_map(|at| self.tree.used_elsewhere(&items[*at])) {
             return Err(in_use(anchor));
         }
@@ -381,7 +385,7 @@ impl<'t> Rewrite<'t> {
         let spans: Vec<(usize, usize)> = items.iter().map(|item| (item.start, item.end)).collect();
         let mut replaced = Vec::new();
         if flow {
-            let added = if added.is_empty() { BTreeMap::new() } else { BTreeMap::from([(Some(last), added)]) };
+            let added = if added.is_empty() { BTreeMap::new() } else { BTreeMap::from([(last, added)]) };
             self.flow(node.value_start + 1, &Items { spans: &spans, removed: &removed, added }, &mut replaced);
             return Ok(Some(replaced));
         }
@@ -394,6 +398,7 @@ impl<'t> Rewrite<'t> {
             };
             replaced.push(self.item_removal(dashes[at], items[at].end, floor, dashes.get(at + 1).copied()));
         }
+        let last = last.unwrap_or(items.len() - 1);
         let indent = self.column(dashes[last]);
         for new in added {
             replaced.push(self.line(self.line_after(spans[last].1), &format!("{:indent$}- {new}\n", "")));
