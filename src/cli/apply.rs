@@ -96,7 +96,7 @@ fn parallelism_help() -> String {
         ProviderName::ALL.iter().map(|name| (rolecall_providers::of(*name).traffic().parallelism, name));
     let defaults: Vec<String> = defaults.map(|(number, name)| format!("{number} for {name}")).collect();
     format!(
-        "Send at most this many requests with mutations at once. With 1, each mutation is a request of its own. By default it is {}",
+        "Send at most this many requests with mutations at once, up to 64. With 1, each mutation is a request of its own. By default it is {}",
         defaults.join(", ")
     )
 }

@@ -120,13 +120,18 @@ impl ConnectionPool {
     /// the limit.
     pub fn estimate(&self, cache: &Cache, requests: usize, quota: Quota) -> String {
         let before = self.expect(cache, requests, quota);
-        let minutes = (before + requests).saturating_sub(1) / quota.requests.max(1);
+        let windows = (before + requests).saturating_sub(1) / quota.requests.max(1);
+        // The sandbox has short minutes.
+        let (minutes, unit) = match quota.window.as_secs() {
+            seconds @ ..60 => (windows * usize::try_from(seconds).unwrap_or(60) / 60, "second"),
+            60.. => (windows, "minute"),
+        };
         let time = if minutes == 0 || requests == 0 {
             "less than a minute".to_owned()
         } else {
             format!("about {minutes} to {} min", minutes + 1)
         };
-        format!("about {}, {time} at {} a minute", plural(requests, "request"), quota.requests)
+        format!("about {}, {time} at {} a {unit}", plural(requests, "request"), quota.requests)
     }
 
     /// Announces requests to a platform with a rate limit. Returns how many earlier requests still count against

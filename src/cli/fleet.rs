@@ -16,7 +16,7 @@ use rolecall_plan::{Fleet, OrganizationName};
 /// The option of every verb that reads many organisations.
 #[derive(Clone, Debug, Args)]
 pub(super) struct AtOnce {
-    /// Read at most this many organisations at once. Those that share a rate limit or a credential are read one after the
+    /// Read at most this many organisations at once, up to 64. Those that share a rate limit or a credential are read one after the
     /// other.
     #[arg(
         long,
@@ -32,7 +32,7 @@ pub(super) struct AtOnce {
 /// The option of every verb that can handle a part of the organisations.
 #[derive(Clone, Debug, Args)]
 pub(super) struct ShardOption {
-    /// Handle the organisations of machine I of N only, such as 2/4. With `auto`, CI_NODE_INDEX and CI_NODE_TOTAL say it;
+    /// Handle the organisations of machine I of N only, such as 2/4. N is at most 1,000. With `auto`, CI_NODE_INDEX and CI_NODE_TOTAL say it;
     /// with auto/N, JOB_COMPLETION_INDEX or CI_NODE_INDEX does. All files are still checked.
     #[arg(long, value_name = "I/N", value_hint = ValueHint::Other, help_heading = WHICH_ORGANIZATIONS)]
     shard: Option<ShardSource>,
