@@ -50,6 +50,8 @@ pub(super) struct Connected {
     world: Option<String>,
     pub ledger: LedgerHome,
     pub deliveries: Deliveries,
+    /// This machine's part of the rate limit, if the platform has one.
+    pub quota: Option<Quota>,
     /// The cache between runs, for platforms with a rate limit.
     pub cache: Option<Cache>,
     /// A digest of the endpoint and of everything that is sent with each request. On platforms whose requests
@@ -277,6 +279,7 @@ impl ConnectionConfig<'_> {
             world,
             ledger,
             deliveries,
+            quota,
             cache,
             credential_fingerprint,
             platform,

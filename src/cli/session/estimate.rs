@@ -17,10 +17,8 @@ impl Session<'_> {
         let mut connections: BTreeMap<([u8; 32], [u8; 32]), usize> = BTreeMap::new();
         let mut platforms: BTreeMap<[u8; 32], (usize, Quota)> = BTreeMap::new();
         for organization in organizations {
-            let Connected { provider, credential_fingerprint, platform, .. } = &*organization.connected;
-            let Some(quota) = provider.budget(organization.desired).map(|quota| self.pool.share(quota)) else {
-                continue;
-            };
+            let Connected { provider, credential_fingerprint, platform, quota, .. } = &*organization.connected;
+            let Some(quota) = *quota else { continue };
             let Some((once, each)) = provider.requests_to_read(organization.desired) else { continue };
             let requests = connections.entry((*platform, *credential_fingerprint)).or_insert(0);
             *requests = (*requests).max(once) + each;
@@ -47,10 +45,8 @@ impl Session<'_> {
 
     /// Prints how long sending and verifying will take, if a rate limit determines it.
     pub fn estimate_apply(&self, organization: &Organization<'_>, mutations: usize, out: &Out) {
-        let Connected { provider, cache, .. } = &*organization.connected;
-        let Some(quota) = provider.budget(organization.desired).map(|quota| self.pool.share(quota)) else {
-            return;
-        };
+        let Connected { provider, quota, cache, .. } = &*organization.connected;
+        let Some(quota) = *quota else { return };
         let Some((_, read)) = provider.requests_to_read(organization.desired) else { return };
         let Some(cache) = cache else { return };
         let what = report::plural(mutations, "mutation");
