@@ -26,8 +26,8 @@ use crate::report::{self, Applied, Format, Outcomes, Subject};
 use rolecall_engine::apply::{Apply, Found, Step, record_nothing_sent, record_observed};
 use rolecall_engine::ledger::{Ledger, LedgerHome};
 use rolecall_model::{
-    Action, Address, Change, Desired, Kind, Live, OrganizationPlan, Plan, ProviderName, Sealed, ShardedVerb,
-    Unread, list_of,
+    Action, Address, Change, Desired, Kind, Live, OrganizationPlan, Plan, ProviderName, RemoteId, Sealed,
+    ShardedVerb, Unread, list_of,
 };
 use rolecall_plan::{Approval, ApprovalProgress, Selection, renamed, resume, seal};
 
@@ -146,10 +146,11 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
     if args.plan.is_none() || exit == Exit::Done {
         exit = exit.and(run.organizations(&organizations).await?);
     }
+    run.add_untouched(exit);
     run.print_endings();
     run.out.talk(&undo::missing(args.undo_out.as_deref()).unwrap_or_default());
     let mut outcomes = Outcomes::new(GENERATOR, run.applied);
-    outcomes.shard = session.part().run(ShardedVerb::Apply, exit);
+    outcomes.shard = session.shard_run(ShardedVerb::Apply, exit);
     let reported = if args.reports.format == Format::Text {
         // The text was printed while the run went on.
         args.reports.save(Subject::Outcomes(&outcomes))
@@ -203,6 +204,18 @@ impl Run<'_> {
         }
     }
 
+    /// Adds the outcome of each organisation that the run never got to, because it was interrupted or can't reach another one.
+    fn add_untouched(&mut self, exit: Exit) {
+        let exit = if self.interrupts.shutdown.is_requested() { Exit::Interrupted } else { exit };
+        for Desired { provider, organization, .. } in self.session.selected() {
+            if self.applied.iter().all(|other| !is_of(other, *provider, organization)) {
+                let untouched = nothing_yet(*provider, organization.value.clone());
+                let ending = "nothing was sent".to_owned();
+                self.applied.push(Applied { exit: exit as u8, ending, ..untouched });
+            }
+        }
+    }
+
     /// Prints the progress of the run: to stdout if the format is text, otherwise to stderr.
     fn print(&mut self, text: &str) {
         if self.args.reports.format == Format::Text {
@@ -220,9 +233,8 @@ impl Run<'_> {
         }
         let mut text = format!("\n{}\n", report::plural(selected.len(), "organisation"));
         for Desired { provider, organization, .. } in selected {
-            let is_same =
-                |applied: &&Applied| applied.provider == *provider && applied.organization == **organization;
-            let ending = self.applied.iter().find(is_same).map_or("nothing was sent", |applied| &*applied.ending);
+            let applied = self.applied.iter().find(|applied| is_of(applied, *provider, organization));
+            let ending = applied.map_or("", |applied| &*applied.ending);
             let _ = writeln!(text, "  {ending:16}  {provider} {}", report::clean(&organization.value));
         }
         self.print(&text);
@@ -501,6 +513,10 @@ impl Run<'_> {
         self.note(|applied| (applied.plan, applied.report) = (Some(plan.clone()), Some(report)));
         Ok(exit)
     }
+}
+
+fn is_of(applied: &Applied, provider: ProviderName, organization: &RemoteId) -> bool {
+    (applied.provider, &applied.organization) == (provider, organization)
 }
 
 fn addresses(sealed: &Sealed) -> BTreeSet<Address> {

@@ -72,7 +72,7 @@ pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failu
         exit = exit.and(Exit::Error);
     }
     exit = exit.and(report_silence(&plan, out));
-    plan.shard = session.part().run(ShardedVerb::Drift, exit);
+    plan.shard = session.shard_run(ShardedVerb::Drift, exit);
     let now = Timestamp::now();
     // If one report fails, the others are still written.
     let mut written = vec![args.reports.write(Subject::Drift(&plan), out)];

@@ -5,12 +5,12 @@ use std::str::FromStr;
 
 use clap::{Args, ValueHint};
 
-use super::exit::{Exit, Failure};
+use super::exit::Failure;
 use super::out::Out;
 use super::session::AT_ONCE;
 use super::{CONNECTION, WHICH_ORGANIZATIONS};
 use crate::report;
-use rolecall_model::{Desired, Shard, ShardRun, ShardedVerb};
+use rolecall_model::{Desired, Shard};
 use rolecall_plan::{Fleet, OrganizationName};
 
 /// The option of every verb that reads many organisations.
@@ -69,17 +69,16 @@ const COMPLETION_INDEX: &str = "JOB_COMPLETION_INDEX";
 /// The part of all organisations that a run handles.
 #[derive(Default)]
 pub(super) struct Part {
-    sharded: Option<Sharded>,
-}
-
-struct Sharded {
-    shard: Shard,
-    fleet: Fleet,
-    names: BTreeSet<OrganizationName>,
+    sharded: Option<(Shard, BTreeSet<OrganizationName>)>,
 }
 
 fn name(desired: &Desired) -> OrganizationName {
     (desired.provider, desired.organization.value.clone())
+}
+
+/// Returns these organisations in the order in which shards divide them.
+pub(super) fn fleet<'a>(all: impl IntoIterator<Item = &'a Desired>) -> Fleet {
+    Fleet::of(all.into_iter().map(name))
 }
 
 impl ShardOption {
@@ -101,11 +100,11 @@ impl ShardOption {
             tell_unsharded(all.len(), out);
             return Ok(Part::default());
         };
-        let fleet = Fleet::of(all.iter().map(|desired| name(desired)));
+        let fleet = fleet(all.iter().copied());
         let names = fleet.part(shard);
         let organizations = report::plural(fleet.organizations(), "organisation");
         out.talk(&format!("This is {shard}, with {} of {organizations}.\n", names.len()));
-        Ok(Part { sharded: Some(Sharded { shard, fleet, names }) })
+        Ok(Part { sharded: Some((shard, names)) })
     }
 }
 
@@ -145,22 +144,11 @@ fn of_environment(of: Option<usize>, variable: impl Fn(&str) -> Option<String>) 
 
 impl Part {
     pub fn has(&self, desired: &Desired) -> bool {
-        self.sharded.as_ref().is_none_or(|sharded| sharded.names.contains(&name(desired)))
+        self.sharded.as_ref().is_none_or(|(_, names)| names.contains(&name(desired)))
     }
 
     pub fn shard(&self) -> Option<Shard> {
-        self.sharded.as_ref().map(|sharded| sharded.shard)
-    }
-
-    /// Returns what `merge` needs to know about this run. `None` if it has all organisations.
-    pub fn run(&self, verb: ShardedVerb, exit: Exit) -> Option<ShardRun> {
-        self.sharded.as_ref().map(|Sharded { shard, fleet, .. }| ShardRun {
-            shard: *shard,
-            verb,
-            exit: exit as u8,
-            organizations: fleet.organizations(),
-            fleet: fleet.digest(),
-        })
+        self.sharded.as_ref().map(|(shard, _)| *shard)
     }
 }
 

@@ -106,7 +106,7 @@ pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure
             exit = exit.and(Exit::Differences);
         }
     }
-    plan.shard = session.part().run(ShardedVerb::Plan, exit);
+    plan.shard = session.shard_run(ShardedVerb::Plan, exit);
     let mut written = vec![args.reports.write(Subject::Plan(&plan), out)];
     if args.show_mutations && args.reports.format == Format::Text {
         out.result(&format!("\n{}", report::mutations(&plan)));

@@ -14,7 +14,7 @@ use super::base::Base;
 use super::connect::{connect, sandbox};
 use super::connection_pool::ConnectionPool;
 use super::exit::{Exit, Failure};
-use super::fleet::{AtOnce, Part, ShardOption, in_lanes};
+use super::fleet::{AtOnce, Part, ShardOption, fleet, in_lanes};
 use super::ledger::LedgerPlace;
 use super::organization::Organization;
 use super::out::Out;
@@ -25,7 +25,7 @@ use rolecall_config::{Loaded, LoadedFile, Recheck, Source, Version};
 use rolecall_engine::ledger::{Ledger, ReadLedger};
 use rolecall_model::{
     Address, Code, Desired, Facts, Finding, Inventory, Kind, Live, OrganizationPlan, Placed, Plan, Quirk,
-    RemoteId, Unread, Warning, list_of,
+    RemoteId, ShardRun, ShardedVerb, Unread, Warning, list_of,
 };
 use rolecall_plan::{MaxSilence, wrong_organization};
 
@@ -205,6 +205,21 @@ impl<'a> Session<'a> {
     /// Returns the organisations that this run handles.
     pub fn part(&self) -> &Part {
         &self.part
+    }
+
+    /// Returns what `merge` needs to know about this run. `None` if it has all organisations.
+    pub fn shard_run(&self, verb: ShardedVerb, exit: Exit) -> Option<ShardRun> {
+        let shard = self.part.shard()?;
+        let is_selected = |desired: &&Desired| self.selected.of(desired).is_some();
+        let reported = fleet(self.desired().into_iter().filter(is_selected));
+        Some(ShardRun {
+            shard,
+            verb,
+            exit: exit as u8,
+            organizations: reported.organizations(),
+            fleet: reported.digest(),
+            files: self.loaded.digest(),
+        })
     }
 
     /// Restricts the session to the selected part of each plan.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::outcomes::Outcomes;
 use super::style::{called, clean, first};
 use rolecall_model::{Plan, ProviderName, RemoteId, ShardRun, ShardedVerb};
+use rolecall_plan::Fleet;
 
 /// The report of one shard.
 #[derive(Clone, Debug)]
@@ -120,6 +121,7 @@ pub fn merge(reports: Vec<(String, ShardReport)>) -> Result<Option<Merged>, Unme
     others.iter().try_for_each(|other| check_pair(first, other))?;
     check_numbers(&named)?;
     check_organizations(&named)?;
+    check_complete(first.2, &named)?;
     let exits = named.iter().map(|(_, _, run)| run.exit).collect();
     let joined = reports.into_iter().map(|(_, report)| report).reduce(|mut all, report| {
         all.join(report);
@@ -128,7 +130,7 @@ pub fn merge(reports: Vec<(String, ShardReport)>) -> Result<Option<Merged>, Unme
     Ok(joined.map(|report| Merged { report: report.in_order(), verb, exits }))
 }
 
-/// Checks that two reports are of one verb and of one set of organisations, and were written by one version.
+/// Checks that two reports are of one verb and of the same files, and were written by one version.
 fn check_pair(
     (file, report, run): &Named<'_>,
     (other_file, other_report, other): &Named<'_>,
@@ -168,6 +170,9 @@ fn check_pair(
             RUN_AGAIN,
         ));
     }
+    if run.files != other.files {
+        return Err(no(format!("The shards of {file} and {other_file} read different files."), RUN_AGAIN));
+    }
     Ok(())
 }
 
@@ -206,4 +211,21 @@ fn check_organizations(named: &[Named<'_>]) -> Result<(), Unmergeable> {
         }
     }
     Ok(())
+}
+
+/// Checks that the reports have all organisations that the shards divide, and no others.
+fn check_complete(run: &ShardRun, named: &[Named<'_>]) -> Result<(), Unmergeable> {
+    let all = named.iter().flat_map(|(_, report, _)| report.organizations());
+    let fleet = Fleet::of(all.map(|(provider, organization)| (provider, organization.clone())));
+    if (fleet.organizations(), &fleet.digest()) == (run.organizations, &run.fleet) {
+        return Ok(());
+    }
+    let counted = named.iter().map(|(file, report, _)| format!("{file}: {}", report.organizations().len()));
+    let message = format!(
+        "The reports don't have the organisations that the shards divide. There are {}, and the reports have {} ({}).",
+        run.organizations,
+        fleet.organizations(),
+        first(counted, 10, |count| count)
+    );
+    Err(no(message, "Merge the reports as rolecall wrote them, or run all shards again."))
 }

@@ -174,12 +174,15 @@ fn several_organisations_are_each_reported_by_name() {
     );
 }
 
-/// Creates a folder with two organisations. Reading the first is fast, reading the second is slow.
+/// Reading takes long.
 #[cfg(unix)]
-fn two_organisations() -> (Env, Vec<crate::support::cli::Server>) {
+const SLOW: &[&str] = &["--fault", "latency=20000@members"];
+
+/// Creates a folder with two organisations. `more`: options of the server of the second.
+fn two_organisations(more: &[&str]) -> (Env, Vec<crate::support::cli::Server>) {
     let (mut env, bitpanda) = served(ProviderName::Bitpanda, &[]);
     env.write("a/1.yaml", env.read("file.yaml"));
-    let hive = env.serve_example(ProviderName::Hive, &["--fault", "latency=20000@members"]);
+    let hive = env.serve_example(ProviderName::Hive, more);
     let [(_, token)] = (rolecall_sandbox::definition(ProviderName::Hive).own_credentials)()[..] else {
         panic!("one token")
     };
@@ -188,10 +191,28 @@ fn two_organisations() -> (Env, Vec<crate::support::cli::Server>) {
     (env, vec![bitpanda, hive])
 }
 
+/// An approved plan needs every organisation. If one can't be connected to, the report also names the others.
+#[test]
+fn an_organisation_that_the_run_never_got_to_is_in_the_report() {
+    let (mut env, _servers) = two_organisations(&[]);
+    assert_eq!(env.run(&["plan", "a", "--out", "plan.json"]).code, 0);
+    env.set("HIVE_TOKEN", "");
+    let said = env.run(&["apply", "a", "--plan", "plan.json", "--report", "json=1.json", "--shard", "1/1"]);
+    assert!(said.code == 1 && said.stdout.contains("nothing was sent  bitpanda"), "{}", said.all());
+    let said = env.run(&["merge", "1.json", "--format", "json"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    let outcomes: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let told = |index: usize| {
+        let organization = &outcomes["organizations"][index];
+        (organization["provider"].as_str().unwrap(), organization["ending"].as_str().unwrap())
+    };
+    assert_eq!([told(0), told(1)], [("bitpanda", "nothing was sent"), ("hive", "error")]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_ctrl_c_between_two_organisations_tells_of_both_and_is_no_success() {
-    let (env, _servers) = two_organisations();
+    let (env, _servers) = two_organisations(SLOW);
     let mut child = env
         .command()
         .args(["apply", "--auto-approve", "a"])

@@ -78,9 +78,11 @@ fn the_plans_and_applies_of_shards_are_those_of_one_run() {
     failed(&env.run(&["merge", "1.json", "plan.json"]), "plan.json isn't the report of a shard");
     failed(&env.run(&["merge", "access/hive.yaml"]), "access/hive.yaml is not a report of plan, drift or apply");
     failed(&env.run(&["merge", "1.json", "2.json", "--report", "json=1.json"]), "would be overwritten");
-    let edits: [(&str, Value, &str); 6] = [
+    let edits: [(&str, Value, &str); 8] = [
         ("/shard/of", json!(3), "1.json is of shard 1 of 2, and edited.json of shard 2 of 3."),
         ("/shard/fleet", json!("sha256:00"), "1.json and edited.json divide different organisations"),
+        ("/shard/files", json!("sha256:00"), "The shards of 1.json and edited.json read different files."),
+        ("/organizations", json!([]), "There are 3, and the reports have 2 (1.json: 2, edited.json: 0)."),
         ("/generator", json!("rolecall/9.9.9"), "edited.json by rolecall/9.9.9"),
         ("/format_version", json!("3.0"), "plan format `3.0`"),
         ("/organizations", json_of(&env, "1.json")["organizations"].clone(), "Both 1.json and edited.json have "),
@@ -94,6 +96,31 @@ fn the_plans_and_applies_of_shards_are_those_of_one_run() {
     }
     env.write("edited.json", r#"{ "format_version": "1.0", "findings": [] }"#);
     failed(&env.run(&["merge", "edited.json"]), "edited.json has findings, so its shard had no plan");
+}
+
+#[test]
+fn shards_of_different_files_or_targets_are_not_merged() {
+    let env = fleet();
+    let plan = |shard: &str, more: &[&str]| {
+        let report = format!("json={shard}.json");
+        let shard = format!("{shard}/2");
+        env.run(&[&["plan", "access", "--sandbox", "--shard", &shard, "--report", &report], more].concat())
+    };
+    let merge = || env.run(&["merge", "1.json", "2.json", "--format", "json"]);
+    // With a target, the reports have only its organisation. All shards need the same target.
+    let target = ["--target", "hive:acme//user/*"];
+    assert_eq!((plan("1", &target).code, plan("2", &target).code), (0, 0));
+    let merged = merge();
+    let joined: Value = serde_json::from_str(&merged.stdout).unwrap();
+    assert_eq!(joined["organizations"].as_array().unwrap().len(), 1, "{}", merged.all());
+    assert_eq!(plan("2", &[]).code, 0);
+    failed(&merge(), "divide different organisations, 1 and 3 of them");
+    // The organisations are the same, and one of them has another text.
+    assert_eq!(plan("1", &[]).code, 0);
+    assert_eq!(merge().code, 0);
+    env.write("access/hive.yaml", format!("{}# changed\n", env.read("access/hive.yaml")));
+    assert_eq!(plan("1", &[]).code, 0);
+    failed(&merge(), "The shards of 1.json and 2.json read different files.");
 }
 
 #[test]
@@ -196,6 +223,7 @@ fn a_file_whose_head_is_kept_is_read_again_as_it_was() {
     assert!(loaded(4).0.files.iter().all(|file| file.hash.is_none()), "a few files are read once");
     let (heads, recheck) = loaded(0);
     assert_eq!((heads.findings.len(), heads.files.len()), (all.findings.len(), all.files.len()));
+    assert_eq!(heads.digest(), all.digest());
     let mut read_again = 0;
     for (file, head) in all.files.iter().zip(&heads.files) {
         let (Some(desired), Some(kept)) = (&file.desired, &head.desired) else { panic!("{:?}", all.findings) };
@@ -212,4 +240,8 @@ fn a_file_whose_head_is_kept_is_read_again_as_it_was() {
         read_again += 1;
     }
     assert!(read_again >= 2, "no head was kept");
+    // An included file counts, too, and where the folder is doesn't.
+    let changed = loaded(0).0.digest();
+    env.write("people.yaml", format!("{}# changed\n", env.read("people.yaml")));
+    assert!(changed != heads.digest() && loaded(0).0.digest() != changed);
 }

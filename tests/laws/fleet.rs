@@ -96,6 +96,7 @@ proptest! {
                 exit: u8::try_from(shard.number).unwrap(),
                 organizations: fleet.organizations(),
                 fleet: fleet.digest(),
+                files: "sha256:law".to_owned(),
             });
             plan
         }).collect();

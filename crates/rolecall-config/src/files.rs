@@ -1,9 +1,11 @@
 //! Loads the files that the command line names, with all their findings.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
 use super::{
     Answers, Checked, Commands, Disk, Files, Format, Library, Source, Version, accounts, check_file, check_source,
@@ -37,7 +39,7 @@ pub struct LoadedFile {
     /// The file with everything resolved, if the run writes it.
     pub rendered: Option<String>,
     /// The hash of its text, if only its head is kept: see [`Recheck`](super::Recheck).
-    pub hash: Option<u64>,
+    pub hash: Option<[u8; 32]>,
 }
 
 impl Loaded {
@@ -103,6 +105,25 @@ impl Loaded {
             .iter()
             .filter_map(|number| self.included.get(usize::try_from(*number).ok()?.checked_sub(1)?));
         Some(Version { source, included: included.collect(), desired })
+    }
+
+    /// Returns `sha256:` and the hash of the texts of all files, by which two runs see that they read the same. Neither the
+    /// paths nor the order of the files count, but which of them include which.
+    pub fn digest(&self) -> String {
+        let included: Vec<[u8; 32]> = self.included.iter().map(Source::hash).collect();
+        let of_file = |file: &LoadedFile| {
+            let number = |number: &u32| included.get(usize::try_from(*number).ok()?.checked_sub(1)?);
+            let own = file.hash.unwrap_or_else(|| file.source.hash());
+            let all = std::iter::once(&own).chain(file.includes.iter().filter_map(number));
+            all.fold(Sha256::new(), |hash, one| hash.chain_update(one)).finalize()
+        };
+        let mut files: Vec<_> = self.files.iter().map(of_file).collect();
+        files.sort();
+        let mut text = String::from("sha256:");
+        for byte in Sha256::digest(files.concat()) {
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
     }
 
     /// Returns the paths of all files of a run: those that it was given, and those that they include.

@@ -4,7 +4,6 @@
 //! run. Of each, only the head, the keys, the roles and the teams are kept. [`Recheck::whole`] reads a file again and returns
 //! all of it. The files that they include are kept, because many files include the same ones.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -45,17 +44,11 @@ fn keep_head(file: &mut LoadedFile, formats: fn(ProviderName) -> &'static Format
     if formats(desired.provider).rules.has(Quirk::SharedAccounts) || !file.path.is_file() {
         return;
     }
-    file.hash = Some(hash(&file.source));
+    file.hash = Some(file.source.hash());
     file.source.text = String::new();
     desired.users = Vec::new();
     (desired.notes, desired.memberships) = Default::default();
     (desired.endings, desired.people) = Default::default();
-}
-
-fn hash(source: &Source) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    source.text.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// Reads the text of a file again.
@@ -75,7 +68,7 @@ impl Recheck<'_> {
                     .without_source(),
             )
         };
-        let source = reread(&file.path).filter(|source| Some(hash(source)) == file.hash).ok_or_else(changed)?;
+        let source = reread(&file.path).filter(|source| Some(source.hash()) == file.hash).ok_or_else(changed)?;
         let mut library = self.library.lock().unwrap_or_else(PoisonError::into_inner);
         let Checked { desired, .. } = check_file(&file.path, &source, &mut library, self.formats);
         desired.ok_or_else(changed)

@@ -6,6 +6,8 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
+
 use super::files::unreadable;
 use rolecall_model::{Code, Finding, Place, Span};
 
@@ -94,6 +96,11 @@ impl Source {
     /// Creates a source from a text that isn't in a file. `name` is used in places.
     pub fn inline(name: &str, text: impl Into<String>) -> Self {
         Self { name: name.into(), text: text.into(), number: 0, is_whole: true, is_data: false }
+    }
+
+    /// Returns the SHA-256 of its text.
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(&self.text).into()
     }
 
     pub fn start(&self) -> Place {

@@ -80,8 +80,10 @@ pub struct ShardRun {
     pub verb: ShardedVerb,
     /// The exit code of the run, before its reports were written.
     pub exit: u8,
-    /// The number of organisations that all shards have together.
+    /// The number of organisations that the reports of all shards have together.
     pub organizations: usize,
-    /// `sha256:` and the hash of the names of all these organisations. Shards that read the same files have the same.
+    /// `sha256:` and the hash of the names of all these organisations.
     pub fleet: String,
+    /// `sha256:` and the hash of the texts of all files. Shards that read the same files have the same.
+    pub files: String,
 }

@@ -46,7 +46,7 @@ impl Fleet {
         part.map(|(_, (_, name))| name.clone()).collect()
     }
 
-    /// Returns `sha256:` and the hash of all names, by which two runs see that they divide the same organisations.
+    /// Returns `sha256:` and the hash of all names, by which two runs see that they have the same organisations.
     pub fn digest(&self) -> String {
         let names = self.order.iter().map(|(_, (provider, organization))| format!("{provider}:{organization}"));
         hash(&names.collect::<Vec<_>>().into())
