@@ -38,7 +38,7 @@ pub(super) fn write_text(path: &Path, text: &str, readers: Readers) -> Result<()
     Pending::new(path, text, readers)?.commit()
 }
 
-/// Checks that a file can be written.
+/// Checks that a file can be written. A pipe or a device shows that only when it is written.
 pub(super) fn check_writable(path: &Path) -> Result<(), Failure> {
     Pending::new(path, "", Readers::Owner).map(drop)
 }
@@ -52,8 +52,9 @@ pub(super) struct Pending<'a> {
 enum Place<'a> {
     /// A temporary file in the folder of the target, and the path of the target.
     Beside(NamedTempFile, PathBuf),
-    /// A pipe or a device, and the text for it.
-    Special(File, &'a str),
+    /// The text for a pipe or a device. It is opened only for that text, because the reader of a pipe that is closed again
+    /// takes that for its end.
+    Special(&'a str),
 }
 
 impl<'a> Pending<'a> {
@@ -66,10 +67,7 @@ impl<'a> Pending<'a> {
                     path.display()
                 )));
             }
-            Ok(meta) if !meta.is_file() => {
-                let special = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
-                return Ok(Self { path, place: Place::Special(special, text) });
-            }
+            Ok(meta) if !meta.is_file() => return Ok(Self { path, place: Place::Special(text) }),
             Ok(_) => path.canonicalize().map_err(failed)?,
             Err(_) => path.to_owned(),
         };
@@ -82,7 +80,10 @@ impl<'a> Pending<'a> {
     pub fn commit(self) -> Result<(), Failure> {
         let written = match self.place {
             Place::Beside(new, target) => new.persist(target).map(drop).map_err(|why| why.error),
-            Place::Special(mut special, text) => special.write_all(text.as_bytes()),
+            Place::Special(text) => std::fs::OpenOptions::new()
+                .write(true)
+                .open(self.path)
+                .and_then(|mut special| special.write_all(text.as_bytes())),
         };
         written.map_err(|why| unwritable(self.path, &why))
     }

@@ -174,7 +174,7 @@ impl MetricsFile {
     /// Writes the metrics that are made from those of the previous run.
     pub fn write(&self, metrics: impl FnOnce(&str) -> String) -> Result<(), Failure> {
         let Some(path) = &self.metrics_file else { return Ok(()) };
-        let before = if path.exists() { files::read_text(path)? } else { String::new() };
+        let before = if path.is_file() { files::read_text(path)? } else { String::new() };
         write_text(path, &metrics(&before), Readers::Everybody)
     }
 }

@@ -433,3 +433,23 @@ fn a_membership_that_went_with_a_team_that_rolecall_deleted_is_not_said_to_be_an
     assert!(said.stdout.contains("user/sam@acme.example"), "{}", said.stdout);
     assert!(!said.stdout.contains("not by rolecall"), "{}", said.stdout);
 }
+
+/// A reader of a pipe gets the whole report once, whether the pipe has a name or a number.
+#[cfg(unix)]
+#[test]
+fn reports_and_metrics_go_into_pipes() {
+    let env = Env::with_example();
+    let script = r#"mkfifo report metrics || exit 9
+        cat report > report.json & cat metrics > metrics.prom &
+        { timeout 30 "$0" "$@" --report html=/dev/fd/3 3>&1 > text; echo $? > code; } | cat > report.html
+        wait; exit "$(cat code)""#;
+    let said = env.run_within(
+        script,
+        &["drift", "--sandbox", "bitpanda.yaml", "--report", "json=report", "--metrics-file", "metrics"],
+    );
+    assert_eq!(said.code, 2, "{}", said.all());
+    let report: serde_json::Value = serde_json::from_str(&env.read("report.json")).unwrap();
+    assert_eq!(report["organizations"][0]["sealed"]["identity"]["provider"], "bitpanda");
+    assert!(env.read("report.html").ends_with("</html>\n") && env.read("text").contains("key/ci-pipeline"));
+    assert!(env.read("metrics.prom").contains("rolecall_differences{"));
+}
