@@ -100,6 +100,7 @@ pub(super) async fn init(args: &InitArgs, out: &mut Out) -> Result<Exit, Failure
         _ => None,
     };
     let chosen = chosen(args, out)?;
+    chosen.ci.map_or(Ok(()), Ci::ensure_remote)?;
     let known = existing(&folder, out)?;
     let (file, exit) = match described(&known, &chosen) {
         Some(file) if file.is_filled => (file, Exit::Done),

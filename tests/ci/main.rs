@@ -5,6 +5,7 @@
 mod action;
 mod fleets;
 mod pipelines;
+mod remotes;
 mod runner;
 mod setup;
 mod setup_gitlab;

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{CODE_OWNERS, Ci, Environment, OPEN, Reads, Setup, Step};
-use crate::report::{Check, Topic};
-use host::host;
+use super::host::{GITHUB, Place};
+use super::{CODE_OWNERS, COMMIT, Ci, Environment, OPEN, Reads, Setup, Step};
+use crate::report::Check;
 
 /// `gh` replaces the two placeholders by those of the repository in the current folder.
 const REPOSITORY: &str = "repos/{owner}/{repo}";
@@ -78,23 +78,25 @@ pub(super) fn lines_of(names: &BTreeSet<String>) -> Vec<String> {
 
 /// Asks GitHub what is set up.
 pub(super) fn checks(setup: &Setup) -> Vec<Check> {
-    match host() {
-        Ok(None) => checks::checks(setup),
-        Ok(Some(host)) => checks::checks(setup).into_iter().map(|check| host.check(check)).collect(),
-        Err(why) => vec![Check::unknown(Topic::Ci, why).hint(
-            "No credential goes to a host that isn't the remote's. Unset the variable, or correct the remote.",
-        )],
+    let checks = checks::checks(setup);
+    match place().host {
+        None => checks,
+        Some(host) => checks.into_iter().map(|check| host::check(&host, check)).collect(),
     }
 }
 
 /// Returns everything that a person sets up, in order.
 pub(super) fn steps(setup: &Setup) -> Vec<Step> {
     let mut steps = steps_of(setup);
-    let Ok(Some(host)) = host() else { return steps };
+    let Some(host) = place().host else { return steps };
     for command in steps.iter_mut().flat_map(|step| &mut step.commands) {
-        *command = host.command(command);
+        *command = host::command(&host, command);
     }
     steps
+}
+
+fn place() -> Place {
+    GITHUB.place().unwrap_or_default()
 }
 
 fn steps_of(setup: &Setup) -> Vec<Step> {
@@ -126,17 +128,19 @@ fn steps_of(setup: &Setup) -> Vec<Step> {
     steps
 }
 
-/// Returns the commands that make the repository, in the organisation of the team, which has to have write access.
+/// Returns the commands that push to the remote, or make the repository in the organisation of the team. The team has to
+/// have write access.
 fn publish(setup: &Setup) -> Vec<String> {
     let (organization, team) = match (setup.team(), setup.person()) {
         (Some(team), _) => (team.0, Some(team.1)),
         (None, Some(person)) => (person, None),
         (None, None) => ("ORGANISATION", Some("TEAM")),
     };
-    let mut commands = vec![
-        "git add --all && git commit --message 'Access as code' && git branch --move --force main".to_owned(),
-        format!("gh repo create '{organization}/access' --private --source . --push"),
-    ];
+    let push = match place().remote {
+        Some(remote) => remote.push(),
+        None => format!("gh repo create '{organization}/access' --private --source . --push"),
+    };
+    let mut commands = vec![COMMIT.to_owned(), push];
     commands.extend(team.map(|team| {
         format!("gh api --silent --method PUT 'orgs/{{owner}}/teams/{team}/{REPOSITORY}' -f permission=push")
     }));

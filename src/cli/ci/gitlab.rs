@@ -4,7 +4,8 @@ mod checks;
 
 use serde_json::json;
 
-use super::{CODE_OWNERS, Environment, OPEN, Reads, Setup, Step};
+use super::host::{GITLAB, Place, Remote};
+use super::{CODE_OWNERS, COMMIT, Environment, OPEN, Reads, Setup, Step};
 
 pub(super) use checks::checks;
 
@@ -80,7 +81,7 @@ pub(super) fn steps(setup: &Setup) -> Vec<Step> {
         });
     }
     steps.push(Step {
-        why: "Publish three projects: the files, the pipeline, and a mirror of rolecall, which the pipeline includes. On your own server, its host comes instead of gitlab.com.",
+        why: "Publish three projects: the files, the pipeline, and a mirror of rolecall, which the pipeline includes.",
         commands: [publish_files(setup), publish_pipeline(setup), mirror(&format!("{}/rolecall", group(setup)))].concat(),
     });
     steps.push(Step {
@@ -110,18 +111,25 @@ pub(super) fn steps(setup: &Setup) -> Vec<Step> {
     steps
 }
 
+fn place() -> Place {
+    GITLAB.place().unwrap_or_default()
+}
+
+/// Returns the address of a project at the server of the remote, or at the one that a variable names.
 fn address(path: &str) -> String {
-    format!("git@gitlab.com:{path}.git")
+    let Place { host, remote, .. } = place();
+    let host = host.as_deref().unwrap_or(GITLAB.default_host());
+    remote.and_then(|remote| remote.address_of(path)).unwrap_or_else(|| format!("git@{host}:{path}.git"))
 }
 
 /// GitLab makes a private project when somebody pushes to one that isn't there.
 fn publish_files(setup: &Setup) -> Vec<String> {
-    let files = address(&format!("{}/access", group(setup)));
-    vec![
-        "mv access-ci ../access-ci".to_owned(),
-        "git add --all && git commit --message 'Access as code' && git branch --move --force main".to_owned(),
-        format!("git remote add origin {files} && git push --set-upstream origin main"),
-    ]
+    let add = || {
+        let files = address(&format!("{}/access", group(setup)));
+        format!("git remote add origin {files} && git push --set-upstream origin main")
+    };
+    let push = place().remote.map_or_else(add, Remote::push);
+    vec!["mv access-ci ../access-ci".to_owned(), COMMIT.to_owned(), push]
 }
 
 fn publish_pipeline(setup: &Setup) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 mod github;
 mod gitlab;
+mod host;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,7 +15,9 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use super::about;
+use super::exit::Failure;
 use crate::report::{Check, Topic, clean};
+use host::System;
 use rolecall_model::{Credential, Desired, Endpoint, Quirk};
 
 /// The folder that the files in `examples/ci` name.
@@ -25,6 +28,9 @@ const LEDGER_TOKEN: &str = "ROLECALL_LEDGER_TOKEN";
 
 /// The file that names who has to approve a change of the files and the workflows.
 pub(super) const CODE_OWNERS: &str = "CODEOWNERS";
+
+/// The command that commits everything on the main branch.
+const COMMIT: &str = "git add --all && git commit --message 'Access as code' && git branch --move main";
 
 /// A CI system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -241,12 +247,38 @@ impl Ci {
         }
     }
 
+    fn system(self) -> &'static System {
+        match self {
+            Self::Github => &host::GITHUB,
+            Self::Gitlab => &host::GITLAB,
+        }
+    }
+
+    /// Fails if the remotes of this folder are at another CI system, or not where a variable says.
+    pub fn ensure_remote(self) -> Result<(), Failure> {
+        let refused = self.system().place().err();
+        refused.map_or(Ok(()), |it| Err(Failure::error(format!("{} Nothing was made.", it.says)).hint(it.hint)))
+    }
+
     /// Asks the CI system what is set up.
     pub fn checks(self, setup: &Setup) -> Vec<Check> {
-        match self {
+        let program = self.system().program;
+        let place = match self.system().place() {
+            Ok(place) => place,
+            Err(refused) => {
+                return vec![no(format!("{} Nothing was asked.", refused.says), refused.hint, Vec::new())];
+            }
+        };
+        let login = match place.host.filter(|host| host != self.system().default_host()) {
+            Some(host) => format!("`{program} auth login --hostname {host}`"),
+            None => format!("`{program} auth login`"),
+        };
+        let checks = match self {
             Self::Github => github::checks(setup),
             Self::Gitlab => gitlab::checks(setup),
-        }
+        };
+        let mended = |hint: String| hint.replace(&format!("`{program} auth login`"), &login);
+        checks.into_iter().map(|check| Check { hint: check.hint.map(mended), ..check }).collect()
     }
 }
 

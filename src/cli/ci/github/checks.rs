@@ -7,10 +7,10 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
 use super::super::{Asked, Environment, kept_at, no, setting, yes};
-use super::host::{REMOTES, ask};
+use super::host::ask;
 use super::{
     CODE_OWNERS, Ci, ENVIRONMENTS, LEDGER, LEDGER_KEY, LEDGER_RULES, MORE, REPOSITORY, Setup, ledger_key,
-    lines_of, make, missing_secrets, needed, protect_ledger, protect_main, publish, store,
+    lines_of, make, missing_secrets, needed, place, protect_ledger, protect_main, publish, store,
 };
 use crate::report::{Check, Topic, clean, first};
 use rolecall_model::list_of;
@@ -380,7 +380,7 @@ fn bypassing<'r>(rules: impl Iterator<Item = &'r Value>) -> Result<Option<BTreeS
 
 /// Returns that there is no repository, or that GitHub doesn't show it.
 fn unpublished(setup: &Setup) -> Check {
-    if !REMOTES.is_empty() {
+    if place().remote.is_some() {
         let says = "GitHub shows no repository for the remote of this folder.";
         return no(
             says,

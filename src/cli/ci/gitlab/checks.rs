@@ -6,9 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::super::host::GITLAB;
 use super::super::{Asked, Environment, Setup, ask_with, kept_at, no, page, yes};
 use super::{
-    APPLY, ENVIRONMENTS, LEDGER, PROJECT, REPORT, TOKEN, Token, approvals, encoded, make_token, mirror,
+    APPLY, ENVIRONMENTS, LEDGER, PROJECT, REPORT, TOKEN, Token, approvals, encoded, make_token, mirror, place,
     protect_environments, protect_ledger, protect_main, publish_files, publish_pipeline, schedule, settings,
     store,
 };
@@ -16,7 +17,7 @@ use crate::report::{Check, Topic, clean};
 use rolecall_model::list_of;
 
 fn ask(path: &str) -> Asked {
-    ask_with("glab", path, |_| ())
+    ask_with(GITLAB.program, path, |_| ())
 }
 
 fn ask_of(path: &str) -> Asked {
@@ -41,10 +42,7 @@ fn list(path: &str, what: &str) -> Result<Vec<Value>, Box<Check>> {
 pub(in super::super) fn checks(setup: &Setup) -> Vec<Check> {
     let project = match ask(PROJECT) {
         Asked::Found(project) => project,
-        Asked::Missing => {
-            let publish = [publish_files(setup), publish_pipeline(setup)].concat();
-            return vec![no("GitLab has no project for this folder.", "Publish it.", publish)];
-        }
+        Asked::Missing => return vec![unpublished(setup)],
         Asked::Hidden(why) => return vec![hidden("this project", &why)],
     };
     let text = |name: &str| clean(project[name].as_str().unwrap_or_default());
@@ -66,6 +64,17 @@ pub(in super::super) fn checks(setup: &Setup) -> Vec<Check> {
     checks.push(of_schedule());
     checks.push(of_order(&project));
     checks
+}
+
+/// Returns that there is no project, or that GitLab doesn't show it.
+fn unpublished(setup: &Setup) -> Check {
+    let publish = [publish_files(setup), publish_pipeline(setup)].concat();
+    if place().remote.is_none() {
+        return no("GitLab has no project for this folder.", "Publish it.", publish);
+    }
+    let hint = "Publish it. If it is there, check the address of the remote, and whether you may see the project: \
+        `glab repo view`.";
+    no("GitLab shows no project for the remote of this folder.", hint, publish)
 }
 
 /// Returns whether a setting of the project is as it has to be. Older servers don't show all.
