@@ -25,6 +25,8 @@ const GH: &str = r#"echo "[$GH_HOST]" "$@" >>"$HOME/calls"
 const GLAB: &str = r#"echo "[$GITLAB_HOST]" "$@" >>"$HOME/calls"
 "#;
 const NOT_FOUND: &str = "echo 'HTTP 404' >&2; exit 1";
+const SIGNED_OUT: &str =
+    "printf '\\n   ERROR  \\n\\n  None of the remotes is known.\\n  Please sign in.\\n\\n  More\\n' >&2; exit 1";
 
 impl Folder {
     fn new(ci: &'static str, remotes: &[&str], variables: &[(&str, &str)]) -> Self {
@@ -273,5 +275,29 @@ fn another_host_than_that_of_the_remote_is_refused_before_anything_is_made_or_as
             doctor.says
         );
         assert!(doctor.says.contains(hint), "{hint}: {}", doctor.says);
+    }
+}
+
+#[test]
+fn a_system_that_cannot_be_asked_is_in_the_way() {
+    for (ci, program, page) in
+        [("github", "gh", "https://cli.github.com"), ("gitlab", "glab", "https://docs.gitlab.com/cli")]
+    {
+        let folder = Folder::new(ci, &[SSH], &[]);
+        let sign_in = format!("`{program} auth login --hostname code.acme.example`");
+        folder.program(program, SIGNED_OUT);
+        let doctor = folder.doctor();
+        assert!(doctor.says.contains("None of the remotes is known. Please sign in."), "{}", doctor.says);
+        assert!(doctor.code == 1 && doctor.says.contains(&sign_in), "{}", doctor.says);
+
+        std::fs::remove_file(folder.env.path("programs").join(program)).unwrap();
+        let doctor = folder.doctor();
+        assert!(doctor.says.contains(&format!("The program `{program}` isn't installed")), "{}", doctor.says);
+        assert!(
+            doctor.code == 1 && doctor.says.contains(page) && doctor.says.contains(&sign_in),
+            "{}",
+            doctor.says
+        );
+        assert!(folder.init().stdout.contains(page));
     }
 }

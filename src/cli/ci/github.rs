@@ -107,7 +107,10 @@ fn steps_of(setup: &Setup) -> Vec<Step> {
             commands: vec![format!("printf '* @ORGANISATION/TEAM\\n' >{CODE_OWNERS}")],
         });
     }
-    steps.push(Step { why: "Publish the repository, with `main` as its main branch.", commands: publish(setup) });
+    steps.push(Step {
+        why: "Publish the repository, with `main` as its main branch. This needs `gh`, signed in: https://cli.github.com.",
+        commands: publish(setup),
+    });
     steps.push(Step {
         why: "Make the environments: only `main` may use them, and `rolecall-review` has reviewers.",
         commands: make(setup, ENVIRONMENTS.iter()),

@@ -81,7 +81,7 @@ pub(super) fn steps(setup: &Setup) -> Vec<Step> {
         });
     }
     steps.push(Step {
-        why: "Publish three projects: the files, the pipeline, and a mirror of rolecall, which the pipeline includes.",
+        why: "Publish three projects: the files, the pipeline, and a mirror of rolecall, which the pipeline includes. This needs `glab`, signed in: https://docs.gitlab.com/cli.",
         commands: [publish_files(setup), publish_pipeline(setup), mirror(&format!("{}/rolecall", group(setup)))].concat(),
     });
     steps.push(Step {

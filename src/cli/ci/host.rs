@@ -13,6 +13,8 @@ use rolecall_model::{list_of, sentence};
 pub(super) struct System {
     pub name: &'static str,
     pub program: &'static str,
+    /// The page that says how to install the program.
+    pub page: &'static str,
     /// The vendor's own domains. The first one is the host if nothing names another one.
     domains: &'static [&'static str],
     /// The variables that name the host, by priority.
@@ -28,6 +30,7 @@ pub(super) struct System {
 pub(super) static GITHUB: System = System {
     name: "GitHub",
     program: "gh",
+    page: "https://cli.github.com",
     domains: &["github.com", "ghe.com"],
     variables: &["GH_HOST", "GITHUB_API_URL"],
     preferred: ["upstream", "github", "origin"],
@@ -37,6 +40,7 @@ pub(super) static GITHUB: System = System {
 pub(super) static GITLAB: System = System {
     name: "GitLab",
     program: "glab",
+    page: "https://docs.gitlab.com/cli/",
     domains: &["gitlab.com"],
     variables: &["GITLAB_HOST", "GITLAB_URI", "GL_HOST"],
     preferred: ["upstream", "gitlab", "origin"],

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::about;
 use super::exit::Failure;
-use crate::report::{Check, Topic, clean};
+use crate::report::{Answer, Check, Topic, clean};
 use host::System;
 use rolecall_model::{Credential, Desired, Endpoint, Quirk};
 
@@ -260,9 +260,9 @@ impl Ci {
         refused.map_or(Ok(()), |it| Err(Failure::error(format!("{} Nothing was made.", it.says)).hint(it.hint)))
     }
 
-    /// Asks the CI system what is set up.
+    /// Asks the CI system what is set up. If it can't be asked at all, this is in the way.
     pub fn checks(self, setup: &Setup) -> Vec<Check> {
-        let program = self.system().program;
+        let System { name, program, page, .. } = self.system();
         let place = match self.system().place() {
             Ok(place) => place,
             Err(refused) => {
@@ -273,6 +273,10 @@ impl Ci {
             Some(host) => format!("`{program} auth login --hostname {host}`"),
             None => format!("`{program} auth login`"),
         };
+        if which::which(program).is_err() {
+            let says = format!("The program `{program}` isn't installed, so {name} can't be asked.");
+            return vec![no(says, format!("Install it from {page}, and sign in: {login}."), Vec::new())];
+        }
         let checks = match self {
             Self::Github => github::checks(setup),
             Self::Gitlab => gitlab::checks(setup),
@@ -362,11 +366,33 @@ fn ask_with(program: &str, path: &str, prepare: impl FnOnce(&mut Command)) -> As
     match serde_json::from_slice(&said.stdout) {
         Ok(answer) if said.status.success() => Asked::Found(answer),
         _ if error.contains("HTTP 404") || error.contains("404 Not Found") => Asked::Missing,
-        _ => {
-            let nothing = format!("`{program}` gave an answer that isn't JSON");
-            Asked::Hidden(error.lines().next().unwrap_or(&nothing).trim().to_owned())
-        }
+        _ => Asked::Hidden(
+            first_of(&error).unwrap_or_else(|| format!("`{program}` gave an answer that isn't JSON")),
+        ),
     }
+}
+
+/// Returns the first message of an error. `glab` breaks it into lines, below a title.
+fn first_of(error: &str) -> Option<String> {
+    let mut lines = error.lines().map(str::trim).skip_while(|line| line.is_empty());
+    match lines.next()? {
+        "ERROR" => {
+            let lines: Vec<&str> =
+                lines.skip_while(|line| line.is_empty()).take_while(|line| !line.is_empty()).collect();
+            Some(lines.join(" "))
+        }
+        line => Some(line.to_owned()),
+    }
+}
+
+/// Returns whether a program says that this folder has no remote, or is no repository.
+fn has_no_remote(why: &str) -> bool {
+    why.contains("no git remotes") || why.contains("not a git repository")
+}
+
+/// Returns the check of an answer without which nothing else can be asked.
+fn unasked(check: Check) -> Check {
+    Check { answer: Answer::No, ..check }
 }
 
 fn yes(says: impl Into<String>) -> Check {

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use super::super::{Asked, Environment, kept_at, no, setting, yes};
+use super::super::{Asked, Environment, has_no_remote, kept_at, no, setting, unasked, yes};
 use super::host::ask;
 use super::{
     CODE_OWNERS, Ci, ENVIRONMENTS, LEDGER, LEDGER_KEY, LEDGER_RULES, MORE, REPOSITORY, Setup, ledger_key,
@@ -30,8 +30,8 @@ pub fn checks(setup: &Setup) -> Vec<Check> {
     let repository = match ask(REPOSITORY) {
         Asked::Found(repository) => repository,
         Asked::Missing => return vec![unpublished(setup)],
-        Asked::Hidden(why) if why.contains("no git remotes") => return vec![unpublished(setup)],
-        Asked::Hidden(why) => return vec![hidden("this repository", &why)],
+        Asked::Hidden(why) if has_no_remote(&why) => return vec![unpublished(setup)],
+        Asked::Hidden(why) => return vec![unasked(hidden("this repository", &why))],
     };
     let name = clean(repository["full_name"].as_str().unwrap_or_default());
     let branch = repository["default_branch"].as_str().unwrap_or_default();

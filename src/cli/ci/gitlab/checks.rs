@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::super::host::GITLAB;
-use super::super::{Asked, Environment, Setup, ask_with, kept_at, no, page, yes};
+use super::super::{Asked, Environment, Setup, ask_with, has_no_remote, kept_at, no, page, unasked, yes};
 use super::{
     APPLY, ENVIRONMENTS, LEDGER, PROJECT, REPORT, TOKEN, Token, approvals, encoded, make_token, mirror, place,
     protect_environments, protect_ledger, protect_main, publish_files, publish_pipeline, schedule, settings,
@@ -43,7 +43,8 @@ pub(in super::super) fn checks(setup: &Setup) -> Vec<Check> {
     let project = match ask(PROJECT) {
         Asked::Found(project) => project,
         Asked::Missing => return vec![unpublished(setup)],
-        Asked::Hidden(why) => return vec![hidden("this project", &why)],
+        Asked::Hidden(why) if has_no_remote(&why) => return vec![unpublished(setup)],
+        Asked::Hidden(why) => return vec![unasked(hidden("this project", &why))],
     };
     let text = |name: &str| clean(project[name].as_str().unwrap_or_default());
     let mut checks = vec![yes(format!(
