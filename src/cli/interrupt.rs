@@ -46,6 +46,7 @@ impl Interrupts {
         let first = !self.shutdown.request();
         let sent = self.has_sent();
         if first && sent {
+            traces::interrupt();
             talk("\nStopping after the requests in flight. Press Ctrl-C again to stop at once.\n");
             return;
         }
@@ -59,8 +60,9 @@ impl Interrupts {
         if !sent {
             release_locks();
         }
-        traces::abandon();
-        std::process::exit(Exit::interrupted(sent) as i32);
+        let exit = Exit::interrupted(sent);
+        traces::abandon(exit);
+        std::process::exit(exit as i32);
     }
 
     pub fn begin_sending(&self) {

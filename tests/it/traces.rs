@@ -404,6 +404,65 @@ mod sent {
         assert_eq!(collector.take().len(), 2);
     }
 
+    /// A collector counts what it rejects, in the form of the request.
+    #[test]
+    fn spans_that_the_collector_rejects_cost_one_warning() {
+        const JSON: &[u8] =
+            br#"{"partialSuccess":{"rejectedSpans":"2","errorMessage":"too old: collector-token."}}"#;
+        const BINARY: &[u8] = b"\x0a\x1d\x08\x02\x12\x19too old: collector-token.";
+        for (protocol, answer) in [("http/json", JSON), ("http/protobuf", BINARY)] {
+            let (mut env, collector) = (Env::with_example(), Receiver::saying(&[200], answer));
+            let plain = env.run(PLAN);
+            env.set("OTEL_EXPORTER_OTLP_PROTOCOL", protocol);
+            env.set("OTEL_EXPORTER_OTLP_HEADERS", "authorization=collector-token");
+            let said = env.run(&[PLAN, &["--otlp", &collector.url]].concat());
+            assert_eq!((said.code, &said.stdout), (plain.code, &plain.stdout));
+            let warnings: Vec<&str> = said.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
+            let [warning] = warnings[..] else { panic!("{}", said.stderr) };
+            assert!(warning.starts_with("warning: 2 of "), "{warning}");
+            let why = "it rejected them: too old: [redacted]. Nothing else is affected.";
+            assert!(warning.contains(why) && warning.contains(&collector.url), "{warning}");
+        }
+        // Nothing is rejected.
+        for answer in [&b"{}"[..], br#"{"partialSuccess":{"rejectedSpans":0}}"#, b"ok", b"\x0a\x00"] {
+            let collector = Receiver::saying(&[200], answer);
+            let said = Env::with_example().run(&[PLAN, &["--otlp", &collector.url]].concat());
+            assert!(!said.stderr.contains("warning: "), "{}", said.stderr);
+        }
+    }
+
+    /// Starts rolecall, sends it these signals once it has said something, and returns the spans.
+    #[cfg(unix)]
+    fn interrupted(env: &mut Env, args: &[&str], once: &str, signals: &[&str], code: i32) -> Vec<Span> {
+        let collector = Receiver::answering(&[200]);
+        env.set("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json");
+        let mut command = env.command();
+        command.args([args, &["-v", "file.yaml", "--otlp", &collector.url]].concat());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+        let mut text = String::new();
+        while !text.contains(once) && std::io::BufRead::read_line(&mut stderr, &mut text).unwrap() > 0 {}
+        for signal in signals {
+            // The request after the one that was answered is sent.
+            std::thread::sleep(Duration::from_millis(500));
+            std::process::Command::new("kill").args([*signal, &child.id().to_string()]).status().unwrap();
+        }
+        let _ = std::io::Read::read_to_string(&mut stderr, &mut text);
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{text}");
+        let spans = spans(&collector.take());
+        let root = checked_tree(&spans, args[0]);
+        assert_eq!((root.get("process.exit.code"), root.failed), (&*code.to_string(), true), "{root:?}");
+        // Every span above one that was open was open.
+        for span in spans.iter().filter(|span| span.has(INTERRUPTED)) {
+            let parent = spans.iter().find(|parent| parent.id == span.parent);
+            assert!(parent.is_none_or(|parent| parent.has(INTERRUPTED)), "{span:?}");
+        }
+        spans
+    }
+
+    #[cfg(unix)]
+    const INTERRUPTED: &str = "rolecall.interrupted";
+
     #[cfg(unix)]
     #[test]
     fn an_interrupted_run_sends_what_it_has_with_the_spans_that_are_open() {
@@ -412,23 +471,34 @@ mod sent {
             [(&["plan"][..], "-INT", 130), (&["plan"], "-TERM", 143), (apply, "-TERM", 130)]
         {
             let (mut env, _server) = served(ProviderName::Hive, &["--fault", "latency=20000@members"]);
-            let collector = Receiver::answering(&[200]);
-            env.set("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json");
-            let args = [verb, &["-v", "file.yaml", "--otlp", &collector.url]].concat();
-            let mut child = env.command().args(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-            let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
-            let mut text = String::new();
-            while !text.contains(" INFO read ") && std::io::BufRead::read_line(&mut stderr, &mut text).unwrap() > 0
-            {
-            }
-            std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
-            assert_eq!(child.wait().unwrap().code(), Some(code), "{text}");
-            let spans = spans(&collector.take());
-            let root = checked_tree(&spans, verb[0]);
-            // An apply may end by itself before its process does.
-            assert!(root.has("rolecall.interrupted") || root.get("process.exit.code") == "130", "{root:?}");
-            assert_eq!(with(&spans, TASK).len(), 1);
-            assert!(!with(&spans, REQUEST).is_empty());
+            let spans = interrupted(&mut env, verb, " INFO read ", &[signal], code);
+            let open = with(&spans, INTERRUPTED);
+            assert_eq!(open.iter().filter(|span| span.has(TASK)).count(), 1);
+            // The request that was in flight has a span, too.
+            let [request] = open.iter().filter(|span| span.has(REQUEST)).collect::<Vec<_>>()[..] else {
+                panic!("{open:#?}")
+            };
+            assert!(!request.has("http.response.status_code"), "{request:?}");
+            assert!(with(&spans, REQUEST).iter().any(|span| !span.has(INTERRUPTED)), "one was answered");
+        }
+    }
+
+    /// After the first interrupt, the run waits for the requests in flight. The second one ends it at once.
+    #[cfg(unix)]
+    #[test]
+    fn an_apply_marks_the_spans_that_an_interrupt_finds_open() {
+        let apply = &["apply", "--auto-approve"][..];
+        for (latency, signals, is_answered) in [("3000", &["-INT"][..], true), ("30000", &["-INT", "-INT"], false)]
+        {
+            let fault = format!("latency={latency}@updateUser");
+            let (mut env, _server) = served(ProviderName::Bitpanda, &["--fault", &fault]);
+            let spans = interrupted(&mut env, apply, " INFO wrote ", signals, 5);
+            let open = with(&spans, INTERRUPTED);
+            assert!(open.iter().any(|span| span.has("rolecall.verb")), "{open:#?}");
+            let requests: Vec<_> = open.iter().filter(|span| span.has(REQUEST)).collect();
+            assert!(!requests.is_empty() && open.iter().any(|span| span.has(MUTATION)), "{open:#?}");
+            assert!(requests.iter().all(|span| span.has("http.response.status_code") == is_answered));
+            assert!(with(&spans, MUTATION).iter().any(|span| !span.has(INTERRUPTED)), "one was done");
         }
     }
 
@@ -462,12 +532,18 @@ mod sent {
         env.set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &format!("{}/as-it-is", collector.url));
         assert_eq!(env.run(&[PLAN, &["--otlp", "env"]].concat()).code, 0);
         assert_eq!(collector.take()[0].path, "/as-it-is");
+        for path in ["", "/", "/v1/traces", "/v1/traces/"] {
+            assert_eq!(env.run(&[PLAN, &["--otlp", &format!("{}{path}", collector.url)]].concat()).code, 0);
+            assert_eq!(collector.take()[0].path, "/v1/traces");
+        }
         let refused = |url: &str| {
             let said = env.run(&[PLAN, &["--otlp", url]].concat());
             assert_eq!((said.code, &*said.stdout), (1, ""), "{}", said.all());
             said.stderr
         };
-        assert!(refused("http://collector.example:4318").contains("unencrypted to collector.example"));
+        let stderr = refused("http://collector.example:4318");
+        let unencrypted = "the headers of OTEL_EXPORTER_OTLP_HEADERS unencrypted to collector.example";
+        assert!(stderr.contains(unencrypted) && stderr.contains("The URL of `--otlp` can't"), "{stderr}");
         for url in ["https://user:secret@collector.example", "https://collector.example/?key=secret"] {
             let stderr = refused(url);
             assert!(stderr.contains("messages show this URL") && !stderr.contains("secret"), "{stderr}");
@@ -475,5 +551,51 @@ mod sent {
         assert!(refused("localhost:4318").contains("neither https:// nor http://"));
         let said = Env::with_example().run(&[PLAN, &["--otlp", "env"]].concat());
         assert!(said.stderr.contains("nor OTEL_EXPORTER_OTLP_ENDPOINT is set"), "{}", said.all());
+    }
+
+    #[test]
+    fn a_variable_with_a_wrong_value_is_named() {
+        let mut env = Env::with_example();
+        env.write("none.pem", "nothing");
+        let mut wrong = |name: &str, value: &str, url: &str| {
+            env.set(name, value);
+            let said = env.run(&[PLAN, &["--otlp", url]].concat());
+            env.set(name, "");
+            assert_eq!((said.code, &*said.stdout), (1, ""), "{}", said.all());
+            let first = said.stderr.lines().next().unwrap_or_default();
+            assert!(first.contains(name), "{name}: {}", said.stderr);
+        };
+        for value in ["localhost:4318", "no URL", "https://collector.example/?key=x"] {
+            wrong("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value, "env");
+            wrong("OTEL_EXPORTER_OTLP_ENDPOINT", value, "env");
+        }
+        for file in ["missing.pem", "none.pem"] {
+            wrong("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", file, "https://collector.example");
+            wrong("OTEL_EXPORTER_OTLP_CERTIFICATE", file, "https://collector.example");
+        }
+    }
+
+    #[test]
+    fn headers_that_can_not_be_sent_cost_one_warning_and_none_replaces_our_own() {
+        let (mut env, collector) = (Env::with_example(), Receiver::answering(&[200]));
+        env.set("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json");
+        let value = "x-one = 1%2B1 ,secret-2,secret 3=x,x-four=secret%0A4,x-five=,Content-Type=secret/6,x-seven=7";
+        env.set("OTEL_EXPORTER_OTLP_HEADERS", value);
+        let said = env.run(&[PLAN, &["--otlp", &collector.url]].concat());
+        let warnings: Vec<&str> = said.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
+        assert_eq!(
+            warnings,
+            [
+                "warning: Some headers of OTEL_EXPORTER_OTLP_HEADERS are not sent to the collector: number 2 has no `=`, \
+              number 3 has no valid name, number 4 has no valid value, number 5 has no value, \
+              number 6 is one that rolecall sets itself."
+            ]
+        );
+        assert!(said.code == 0 && !said.stderr.contains("secret"), "{}", said.all());
+        let headers = &collector.take()[0].headers;
+        for header in ["x-one: 1+1", "x-seven: 7", "content-type: application/json"] {
+            assert!(headers.contains(&header.to_owned()), "{header}: {headers:?}");
+        }
+        assert!(headers.iter().all(|header| !header.contains("secret")), "{headers:?}");
     }
 }

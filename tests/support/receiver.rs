@@ -23,6 +23,11 @@ pub struct Received {
 impl Receiver {
     /// Starts a server that answers with these statuses in order, then always with the last one.
     pub fn answering(statuses: &'static [u16]) -> Self {
+        Self::saying(statuses, b"")
+    }
+
+    /// Starts a server like [`Receiver::answering`] whose answers have this body.
+    pub fn saying(statuses: &'static [u16], says: &'static [u8]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (sender, requests) = channel();
@@ -44,14 +49,19 @@ impl Receiver {
                 stream.read_exact(&mut body).unwrap();
                 let status = statuses.get(index).or(statuses.last()).unwrap();
                 let location = if (300..400).contains(status) { "location: /elsewhere\r\n" } else { "" };
-                let answer =
-                    format!("HTTP/1.1 {status} X\r\n{location}content-length: 0\r\nconnection: close\r\n\r\n");
+                let length = says.len();
+                let answer = format!(
+                    "HTTP/1.1 {status} X\r\n{location}content-length: {length}\r\nconnection: close\r\n\r\n"
+                );
                 let path = first.split(' ').nth(1).unwrap().to_owned();
                 // It is there before the sender knows that it has arrived.
-                if sender.send(Received { path, headers, body: String::from_utf8(body).unwrap() }).is_err() {
+                if sender
+                    .send(Received { path, headers, body: String::from_utf8_lossy(&body).into_owned() })
+                    .is_err()
+                {
                     break;
                 }
-                stream.get_mut().write_all(answer.as_bytes()).unwrap();
+                stream.get_mut().write_all(&[answer.as_bytes(), says].concat()).unwrap();
             }
         });
         Self { url, requests }

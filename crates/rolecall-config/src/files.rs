@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest, Sha256};
 
 use super::{
     Answers, Checked, Commands, Disk, Files, Format, Library, Source, Version, accounts, check_file, check_source,
@@ -115,7 +115,7 @@ impl Loaded {
             let number = |number: &u32| included.get(usize::try_from(*number).ok()?.checked_sub(1)?);
             let own = file.hash.unwrap_or_else(|| file.source.hash());
             let all = std::iter::once(&own).chain(file.includes.iter().filter_map(number));
-            all.fold(Sha256::new(), |hash, one| hash.chain_update(one)).finalize()
+            all.fold(Sha256::new(), Digest::chain_update).finalize()
         };
         let mut files: Vec<_> = self.files.iter().map(of_file).collect();
         files.sort();

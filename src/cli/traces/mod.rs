@@ -70,8 +70,14 @@ pub(super) fn finish(root: Span, exit: Exit) {
     otlp::flush();
 }
 
-/// Ends the spans that are still open, and waits like [`finish`]. The process ends right after it.
-pub(super) fn abandon() {
+/// Marks the spans that are open at an interrupt, after which the run ends by itself.
+pub(super) fn interrupt() {
+    otlp::interrupt(None);
+}
+
+/// Ends the spans that are still open, and waits like [`finish`]. The process ends right after it, with this code.
+pub(super) fn abandon(exit: Exit) {
+    otlp::interrupt(Some(exit as i32));
     otlp::flush();
 }
 
@@ -93,6 +99,8 @@ mod otlp {
     }
 
     pub(super) fn continue_trace(_: &Span) {}
+
+    pub(super) fn interrupt(_: Option<i32>) {}
 
     pub(super) fn flush() {}
 
