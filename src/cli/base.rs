@@ -229,7 +229,7 @@ impl Base {
         comparison.deletions = found.deletions;
         for deletion in comparison.deletions.iter_mut().filter(|deletion| deletion.by.is_explicit()) {
             // A line with the name is surely the entry's own. The one of a group's member may have another name.
-            let has_name = |line: &&DiffLine| line.text.contains(&deletion.address.name);
+            let has_name = |line: &&DiffLine| line.text.contains(deletion.address.name.as_str());
             let is_named = deletion.lines.iter().any(|line| has_name(&line));
             let mut own = deletion.lines.iter().filter(|line| !is_named || has_name(line));
             if self

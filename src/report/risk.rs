@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use super::outline::mails;
 use super::style::{capitalised, plural};
 use rolecall_model::{
-    AccessChange, Action, Address, Cause, Change, Comparison, Completeness, Entity, FirstInvitation, Hold,
-    HoldClass, HolderKey, Kind, Limited, OrganizationPlan, OriginKind, Plan, Privilege,
+    AccessChange, Action, Address, Cause, Change, Comparison, Completeness, EcoString, Entity, FirstInvitation,
+    Hold, HoldClass, HolderKey, Kind, Limited, OrganizationPlan, OriginKind, Plan, Privilege,
 };
 
 /// The effect of a plan on the access of a person or a key, the most important one first.
@@ -71,7 +71,7 @@ pub(super) fn reaches(plan: &OrganizationPlan) -> BTreeMap<HolderKey, Option<Rea
     let mut reaches: BTreeMap<HolderKey, Option<Reach>> =
         touched.into_iter().map(|(holder, touch)| (holder, touch.reach(plan))).collect();
     for first in first_invitations(plan) {
-        let newcomer = reaches.entry((Kind::User, first.email.key().to_owned())).or_default();
+        let newcomer = reaches.entry((Kind::User, first.email.key().into())).or_default();
         *newcomer = newcomer.or(Some(Reach::Gets));
     }
     reaches
@@ -85,7 +85,7 @@ pub(super) fn first_invitations(plan: &OrganizationPlan) -> impl Iterator<Item =
 
 /// Returns the risk of these plans in one line: what apply would do to people and keys, and what else is out of line.
 pub(super) fn risk<'a>(plans: impl IntoIterator<Item = &'a OrganizationPlan>) -> String {
-    let mut touched: BTreeMap<(Kind, Reach), BTreeSet<(usize, String)>> = BTreeMap::new();
+    let mut touched: BTreeMap<(Kind, Reach), BTreeSet<(usize, EcoString)>> = BTreeMap::new();
     let mut notes = Vec::new();
     let (mut refused, mut incomplete) = (BTreeSet::new(), BTreeSet::new());
     let plans: Vec<&OrganizationPlan> = plans.into_iter().collect();

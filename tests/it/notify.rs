@@ -316,7 +316,8 @@ fn many(organizations: usize) -> Plan {
     let change = one.sealed.changes.remove(0);
     for number in 0..300 {
         let mut change = change.clone();
-        change.address.name = format!("<!channel> & @here *{number}* <https://evil.example|{}>", "x&".repeat(150));
+        change.address.name =
+            format!("<!channel> & @here *{number}* <https://evil.example|{}>", "x&".repeat(150)).into();
         one.sealed.changes.push(change);
     }
     let last = one.sealed.changes[299].address.clone();

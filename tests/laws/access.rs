@@ -59,7 +59,7 @@ pub fn who_has_what_is_what_the_platform_says<P: Lawful>(world: &P::World, file:
     }
     let mut expected: Vec<_> = expected.into_iter().map(|(email, may)| (email, in_one_form(&may))).collect();
     expected.sort();
-    let may = |user: &Holder| (user.address.name.clone(), in_one_form(&P::shown(world, &found, user)));
+    let may = |user: &Holder| (user.address.name.to_string(), in_one_form(&P::shown(world, &found, user)));
     let mut shown: Vec<(String, BTreeSet<String>)> = of_kind(&found, Kind::User).map(may).collect();
     shown.sort();
     prop_assert_eq!(&shown, &expected);
@@ -70,7 +70,8 @@ pub fn who_has_what_is_what_the_platform_says<P: Lawful>(world: &P::World, file:
     }
     let mut invited = P::invited(world);
     invited.sort();
-    let shown: Vec<String> = of_kind(&found, Kind::Invitation).map(|holder| holder.address.name.clone()).collect();
+    let shown: Vec<String> =
+        of_kind(&found, Kind::Invitation).map(|holder| holder.address.name.to_string()).collect();
     prop_assert_eq!(shown, invited);
     let working = of_kind(&found, Kind::Key).filter(|key| key.status != Status::Disabled).count();
     let unreadable = found.unreadable.iter().filter(|row| row.address.kind == Kind::Key).count();

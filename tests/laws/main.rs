@@ -559,7 +559,7 @@ fn a_broken_list_proves_nothing<P: Lawful>(mut world: P::World, file: &FileBody,
     let live = rig.read().unwrap();
     let mut listed: BTreeSet<String> = live.users.items.iter().map(|user| user.email.key().to_owned()).collect();
     // A row that can't be read is listed, and the plan says so.
-    listed.extend(live.unreadable.iter().map(|row| row.address.name.clone()));
+    listed.extend(live.unreadable.iter().map(|row| row.address.name.to_string()));
     if live.users.completeness == Completeness::Proven {
         prop_assert!(there.is_subset(&listed), "proven complete, and lacks {:?}", there.difference(&listed));
     }
@@ -660,14 +660,14 @@ fn what_moves_after_a_run_was_so_then<P: Lawful>(mut world: P::World, file: &Fil
         return Ok(());
     }
     let open_holds = settled.sealed.holds.iter().filter(|hold| hold.class != HoldClass::Ignored);
-    let open: BTreeSet<&String> = open_holds
+    let open: BTreeSet<&str> = open_holds
         .map(|hold| &hold.address)
         .chain(settled.sealed.changes.iter().map(|change| &change.address))
-        .map(|address| &address.name)
+        .map(|address| address.name.as_str())
         .collect();
     for change in moved.differences().filter(|change| change.cause != Cause::NeededByAnother) {
         let is_known = moved.last_in_sync.contains_key(&change.address);
-        prop_assert!(is_known || open.contains(&change.address.name), "{:#?}", change);
+        prop_assert!(is_known || open.contains(change.address.name.as_str()), "{:#?}", change);
     }
     for (address, last) in &moved.last_in_sync {
         let differs =
@@ -675,7 +675,7 @@ fn what_moves_after_a_run_was_so_then<P: Lawful>(mut world: P::World, file: &Fil
         prop_assert!(differs && last.run == "run-1", "{}", address);
         // Of what was open, only the values that the run wrote are known.
         let was_written = first.sealed.changes.iter().any(|change| change.address.name == address.name);
-        prop_assert!(was_written || !open.contains(&address.name), "{}", address);
+        prop_assert!(was_written || !open.contains(address.name.as_str()), "{}", address);
     }
     Ok(())
 }

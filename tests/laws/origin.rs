@@ -133,7 +133,7 @@ pub fn the_origin_is_that_of_an_oracle<P: Lawful>(
         || format!("edited {edited:?}, moved {moved:?}\n{base_text}\n{head_text}\n{:#?}", plan.sealed.changes);
     for change in &plan.sealed.changes {
         let origin = &comparison.changes[&change.address];
-        let name = change.address.name.to_lowercase();
+        let name = change.address.name.as_str().to_lowercase();
         let (edited_here, moved_here) = (edited.contains(&name), moved.contains(&name));
         match origin.is {
             OriginKind::Asked => {
@@ -173,7 +173,7 @@ pub fn the_origin_is_that_of_an_oracle<P: Lawful>(
         }
     }
     let deleted: BTreeSet<String> =
-        found.deletions.iter().map(|deletion| deletion.address.name.to_lowercase()).collect();
+        found.deletions.iter().map(|deletion| deletion.address.name.as_str().to_lowercase()).collect();
     prop_assert!(deleted.is_subset(&edited), "{:?} {}", found.deletions, situation());
     for deletion in &found.deletions {
         prop_assert!(matches!(deletion.by, DeletedBy::Entry | DeletedBy::Renamed { .. }), "{:?}", deletion);

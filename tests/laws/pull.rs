@@ -85,7 +85,7 @@ pub fn what_is_pulled_is_in_sync<P: Lawful>(
         let lower = line.to_lowercase();
         let is_pulled = |(address, pull): (&Address, &Pulls)| {
             *pull != Pulls::Added
-                && (lower.contains(&address.name.to_lowercase()) || address.kind == Kind::Organization)
+                && (lower.contains(address.name.to_lowercase().as_str()) || address.kind == Kind::Organization)
         };
         let is_list = line.ends_with("# nobody") || line.contains("# of ");
         prop_assert!(is_list || done.iter().any(is_pulled), "{:?} is gone\n{}", line, after);

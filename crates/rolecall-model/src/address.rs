@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use ecow::EcoString;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -63,13 +64,13 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
     pub kind: Kind,
-    pub name: String,
+    pub name: EcoString,
     pub id: Option<RemoteId>,
 }
 
 /// A person or a key: [`Kind::User`] or [`Kind::Key`], and the name. A person is the same as a member and as somebody
 /// who is invited. A row without a name is known by its id.
-pub type HolderKey = (Kind, String);
+pub type HolderKey = (Kind, EcoString);
 
 impl Address {
     /// Returns the address of the entry that lists the entity: an invitation belongs to the entry of the user.
@@ -86,39 +87,39 @@ impl Address {
             Kind::Key => Kind::Key,
             Kind::Organization | Kind::Team | Kind::Role => return None,
         };
-        let name = if self.name.is_empty() { self.to_string() } else { self.name.clone() };
+        let name = if self.name.is_empty() { self.to_string().into() } else { self.name.clone() };
         Some((kind, name))
     }
 
     pub fn organization() -> Self {
-        Self { kind: Kind::Organization, name: String::new(), id: None }
+        Self { kind: Kind::Organization, name: EcoString::new(), id: None }
     }
 
     pub fn team(name: &TeamName) -> Self {
-        Self { kind: Kind::Team, name: composed(name.as_str()).into_owned(), id: None }
+        Self { kind: Kind::Team, name: name.composed(), id: None }
     }
 
     pub fn user(email: &Email) -> Self {
-        Self { kind: Kind::User, name: email.key().to_owned(), id: None }
+        Self { kind: Kind::User, name: email.key.clone(), id: None }
     }
 
     /// Returns the address of the invitation that was sent to this email address.
     pub fn invitation(email: &Email) -> Self {
-        Self { kind: Kind::Invitation, name: email.key().to_owned(), id: None }
+        Self { kind: Kind::Invitation, name: email.key.clone(), id: None }
     }
 
     pub fn role(name: &RoleName) -> Self {
-        Self { kind: Kind::Role, name: composed(name.as_str()).into_owned(), id: None }
+        Self { kind: Kind::Role, name: name.composed(), id: None }
     }
 
     pub fn key(name: &KeyName) -> Self {
-        Self { kind: Kind::Key, name: composed(name.as_str()).into_owned(), id: None }
+        Self { kind: Kind::Key, name: name.composed(), id: None }
     }
 
     /// Returns the address `kind/*`, which stands for all entities of a kind. It is used when they can't be
     /// listed.
     pub fn every(kind: Kind) -> Self {
-        Self { kind, name: "*".to_owned(), id: None }
+        Self { kind, name: EcoString::inline("*"), id: None }
     }
 
     /// Returns the same address with the id, if there is one. The id selects one of several entities with the same
@@ -144,12 +145,15 @@ impl fmt::Display for Address {
         }
         // `#` separates the name from the id, so a `#` in a name is written as `%23`. `%` is written as `%25`, so
         // that the name can be read back.
-        let name = name.replace('%', "%25").replace('#', "%23");
-        let text = match id {
-            Some(id) => format!("{}/{name}#{id}", kind.as_str()),
-            None => format!("{}/{name}", kind.as_str()),
-        };
-        f.pad(&text)
+        let is_plain = !name.contains(['%', '#']);
+        let name = if is_plain { name.clone() } else { name.replace("%", "%25").replace("#", "%23") };
+        let kind = kind.as_str();
+        match id {
+            // Nearly every address is written as it is.
+            None if f.width().is_none() && f.precision().is_none() => write!(f, "{kind}/{name}"),
+            Some(id) => f.pad(&format!("{kind}/{name}#{id}")),
+            None => f.pad(&format!("{kind}/{name}")),
+        }
     }
 }
 
@@ -189,8 +193,8 @@ impl Address {
         };
         let name = name.replace("%23", "#").replace("%25", "%");
         let name = match kind {
-            Kind::User | Kind::Invitation => fold_case(&name),
-            Kind::Organization | Kind::Team | Kind::Role | Kind::Key => composed(&name).into_owned(),
+            Kind::User | Kind::Invitation => fold_case(&name).into(),
+            Kind::Organization | Kind::Team | Kind::Role | Kind::Key => EcoString::from(composed(&name)),
         };
         // Ledgers of format 1 call a member's invitation `user/NAME#invitation`. If there were several, they call
         // each `user/NAME#invitation:SPELLING`.

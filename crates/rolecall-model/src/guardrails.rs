@@ -245,7 +245,7 @@ impl FromStr for Pattern {
         let address: Address = text.parse()?;
         // A typing error would protect nobody. A `*` may stand for any part of an address. An address with an id is that
         // of a live entity, which may have any name.
-        let name = address.name.replace('*', "x");
+        let name = address.name.replace("*", "x");
         let is_email = matches!(address.kind, Kind::User | Kind::Invitation) && address.id.is_none();
         if is_email && (name.contains('@') || name == address.name) {
             Email::parse(&name).map_err(|why| format!("the email address {why}"))?;

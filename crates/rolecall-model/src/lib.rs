@@ -41,6 +41,8 @@ pub use change::{
     Action, Cause, Change, Effect, LoweredMutation, Mutation, Reference, Stage, expiry_after, fill_expiries,
     id_of, number_of, reference,
 };
+pub use ecow::EcoString;
+
 pub use desired::{
     Allowance, Credential, Delivery, Desired, DesiredKey, DesiredOrganization, DesiredProject, DesiredResources,
     DesiredRole, DesiredTarget, DesiredTeam, DesiredUser, DirectorySource, Endpoint, Manage, PeopleDirectory,

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use rolecall_model::{Address, Email, Expiry, Kind, RemoteId, RoleName, UnreadableRow};
 
@@ -21,11 +22,12 @@ pub(super) enum Row<T> {
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Row<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let row = Value::deserialize(deserializer)?;
+        let row = Box::<RawValue>::deserialize(deserializer)?;
         // Keeping track of the place takes most of the time, and only an error needs it.
-        if let Ok(read) = T::deserialize(&row) {
+        if let Ok(read) = serde_json::from_str(row.get()) {
             return Ok(Self::Read(read));
         }
+        let row: Value = serde_json::from_str(row.get()).map_err(D::Error::custom)?;
         Ok(match serde_path_to_error::deserialize(&row) {
             Ok(read) => Self::Read(read),
             Err(error) => {
@@ -117,7 +119,7 @@ fn unreadable(row: &Value, number: usize, fields: &Fields, why: String) -> Unrea
         (Kind::User | Kind::Invitation, name) => Email::seen(&name).key().to_owned(),
         (_, name) => name,
     };
-    UnreadableRow { address: Address { kind: fields.kind, name, id }, why, roles }
+    UnreadableRow { address: Address { kind: fields.kind, name: name.into(), id }, why, roles }
 }
 
 /// Returns the ids of the rows that can't be read.
@@ -151,9 +153,9 @@ pub(super) struct Mail(pub Email);
 impl<'de> Deserialize<'de> for Mail {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Text(text) = Text::deserialize(deserializer)?;
-        Email::parse(&text).map_err(|_| D::Error::custom(NO_ADDRESS))?;
+        let email = Email::parse(&text).map_err(|_| D::Error::custom(NO_ADDRESS))?;
         // It is sent as the platform spells it.
-        Ok(Self(Email::seen(&text)))
+        Ok(Self(if email.as_str() == text { email } else { Email::seen(&text) }))
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{AccessReport, InOrganization, LISTED, is_unmanaged, lines, organization, remarks, since, stated};
 use crate::report::markdown::{code, prose};
-use rolecall_model::{Kind, Unread};
+use rolecall_model::{Email, Kind, Unread};
 use rolecall_plan::access::Holder;
 
 /// Writes the whole report.
@@ -58,7 +58,7 @@ fn push_table(text: &mut String, heading: &str, held: &[InOrganization<'_>]) {
         "| {heading} | organisation | status | access | stated by | since |\n|---|---|---|---|---|---|"
     );
     for (access, holder) in held {
-        let subject = holder.person().map_or_else(|| holder.address.name.clone(), |email| email.key().to_owned());
+        let subject = holder.person().map_or(holder.address.name.as_str(), Email::key);
         let status = if holder.privileged {
             format!("{}, **privileged**", holder.status.as_str())
         } else {

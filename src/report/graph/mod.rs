@@ -213,12 +213,12 @@ impl Cluster {
                 _ => None,
             });
             let others: Vec<String> = holders.flatten().filter(is_other).map(ToString::to_string).collect();
-            let mut drawn = self.roles.range((change.address.name.clone(), Vec::new())..);
+            let mut drawn = self.roles.range((change.address.name.to_string(), Vec::new())..);
             let is_drawn = drawn.next().is_some_and(|((role, _), _)| *role == change.address.name);
             if is_drawn && others.is_empty() {
                 continue;
             }
-            let to = self.role(&(change.address.name.clone(), Vec::new()), plan);
+            let to = self.role(&(change.address.name.to_string(), Vec::new()), plan);
             for names in together(&others) {
                 let from = self.add(Node::of(Shape::Holder, Mark::Stays, [names, "holds the role".to_owned()]));
                 self.edges.push(Edge { from, to, mark: Mark::Stays });
@@ -232,7 +232,7 @@ impl Cluster {
             return *node;
         }
         let (role, parts) = held;
-        let address = Address { kind: Kind::Role, name: role.clone(), id: None };
+        let address = Address { kind: Kind::Role, name: role.into(), id: None };
         let change = plan.change(&address);
         let lines = change.map(|change| changes_of(change, plan)).unwrap_or_default();
         let mark = change.map_or(Mark::Stays, |change| Mark::of(change.action));

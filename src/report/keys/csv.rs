@@ -50,7 +50,7 @@ fn unreadable_cells(organization: &Keys, found: &Unreadable) -> [String; COLUMNS
     let known = [
         ("provider", organization.identity.provider.to_string()),
         ("organization", organization.identity.organization.to_string()),
-        ("name", found.address.name.clone()),
+        ("name", found.address.name.to_string()),
         ("id", found.address.id.as_ref().map(ToString::to_string).unwrap_or_default()),
         ("stage", UNREADABLE.to_owned()),
         ("details", format!("{UNREADABLE}: {}", found.why)),

@@ -372,7 +372,8 @@ impl<'t> Rewrite<'t> {
         let removed: BTreeSet<usize> =
             present.iter().enumerate().filter(|(_, item)| !take(item)).map(|(at, _)| at).collect();
         let last = (0..items.len()).rev().find(|at| !removed.contains(at));
-        let has_comment = self.text.get(node.start..self.line_after(node.end)).is_some_and(|text| text.contains('#'));
+        let has_comment =
+            self.text.get(node.start..self.line_after(node.end)).is_some_and(|text| text.contains('#'));
         if last.is_none() && (new.is_empty() || items.is_empty() || !has_comment) {
             return Ok(None);
         }

@@ -31,8 +31,8 @@ use super::import::{self, ImportInput};
 use super::write::{Fields, Flow, Item, Yaml, absent};
 use super::{Format, Source};
 use rolecall_model::{
-    AccountField, Address, Change, Desired, EndingAccess, Entity, Finding, Kind, Live, LiveKey, OrganizationPlan,
-    Pattern, RemoteId, Seen, User,
+    AccountField, Address, Change, Desired, EcoString, EndingAccess, Entity, Finding, Kind, Live, LiveKey,
+    OrganizationPlan, Pattern, RemoteId, Seen, User,
 };
 
 /// The input from which a file is pulled.
@@ -96,7 +96,7 @@ pub enum Pull {
 pub type Check<'a> = dyn Fn(&str) -> Result<(Desired, OrganizationPlan), Vec<Finding>> + 'a;
 
 /// The entries that an import would write, by the kind and the name of their entities.
-type LiveEntries = BTreeMap<(Kind, String), Vec<(Address, Fields)>>;
+type LiveEntries = BTreeMap<(Kind, EcoString), Vec<(Address, Fields)>>;
 
 /// The number of rounds after which an entry that still differs is left as it was. Roles can decide what a file says
 /// about teams, so one round isn't always enough.

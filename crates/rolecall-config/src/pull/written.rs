@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::edit::{Meaning, WrittenFields, entries};
-use rolecall_model::{Address, Email, KeyName, Kind, RoleName, TeamName};
+use rolecall_model::{Address, EcoString, Email, KeyName, Kind, RoleName, TeamName};
 
 /// The kinds and names of the entries of files.
-pub type Stated = BTreeSet<(Kind, String)>;
+pub type Stated = BTreeSet<(Kind, EcoString)>;
 
 /// Returns the kinds and names of the entries that a file has.
 pub fn stated(text: &str) -> Stated {
@@ -18,7 +18,7 @@ pub fn stated(text: &str) -> Stated {
 #[derive(Default)]
 pub(super) struct Written {
     pub entries: BTreeMap<Kind, Vec<WrittenFields>>,
-    pub positions: BTreeMap<(Kind, String), Vec<usize>>,
+    pub positions: BTreeMap<(Kind, EcoString), Vec<usize>>,
 }
 
 /// Reads the entries of these kinds.
@@ -37,7 +37,7 @@ pub(super) fn written(text: &str, kinds: impl Iterator<Item = Kind>) -> Written 
 }
 
 /// Returns the name of an entry as its address has it.
-fn name_of(kind: Kind, entry: &WrittenFields) -> Option<String> {
+fn name_of(kind: Kind, entry: &WrittenFields) -> Option<EcoString> {
     let text = |field: &str| entry.get(field).and_then(Meaning::as_text);
     let address = match kind {
         Kind::Organization => Address::organization(),

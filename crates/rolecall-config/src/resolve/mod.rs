@@ -32,8 +32,8 @@ use entries::{Date, take_note, take_until};
 use groups::{Roster, absentees};
 use people::PeopleFile;
 use rolecall_model::{
-    Address, Code, Email, Ending, EndingAccess, Finding, KeyName, PeopleDirectory, PersonGroups, ProviderName,
-    RemoteId, RoleName, Rotation, Rules, Span, TeamName,
+    Address, Code, EcoString, Email, Ending, EndingAccess, Finding, KeyName, PeopleDirectory, PersonGroups,
+    ProviderName, RemoteId, RoleName, Rotation, Rules, Span, TeamName,
 };
 use rotation::take_rotation;
 
@@ -175,7 +175,7 @@ struct Resolver<'a> {
     now: Timestamp,
     roster: &'a Roster<'a>,
     /// The teams that have ended, by their names.
-    ended_teams: BTreeMap<String, Date>,
+    ended_teams: BTreeMap<EcoString, Date>,
     /// The user of the credential, whose access never ends.
     own_user: Option<Email>,
     findings: &'a mut Vec<Finding>,

@@ -283,7 +283,7 @@ impl<'a> Search<'a> {
             return Some(*line);
         }
         // Only lines with the name are sure to be those of the entry.
-        content.iter().find(|line| line.contains(&address.name))?;
+        content.iter().find(|line| line.contains(address.name.as_str()))?;
         let starts = self.positions.get(content.first()?)?;
         let is_here = |start: &&usize| {
             let lines = self.lines.get(**start..).unwrap_or_default();

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Differences, LINES, Part, Version};
-use rolecall_model::{Address, DeletedBy, Deletion, Desired, DiffLine, PersonGroups};
+use rolecall_model::{Address, DeletedBy, Deletion, Desired, DiffLine, EcoString, PersonGroups};
 
 /// A part of the files that several entities come from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,7 +107,7 @@ impl SharedDifferences {
 }
 
 /// Returns the names of the users whom the files list, with those who must be absent or without.
-fn listed(desired: &Desired, absent_too: bool) -> BTreeSet<String> {
+fn listed(desired: &Desired, absent_too: bool) -> BTreeSet<EcoString> {
     let users = desired.users.iter().filter(|user| absent_too || !user.absent);
     users.map(|user| Address::user(&user.email).name).collect()
 }

@@ -52,11 +52,11 @@ pub(super) fn promotion_dependencies(admins: &Admins, nodes: &mut [Node<'_>]) {
 /// A key whose secret isn't known to be in any target may go first ([`keys::go_first`]).
 pub(super) fn key_dependencies(input: &PlanInput<'_>, nodes: &mut [Node<'_>]) {
     let is_key = |node: &Node<'_>| node.change.entity().is_some_and(|entity| entity.key().is_some());
-    let new_keys: Vec<(usize, String)> = nodes
+    let new_keys: Vec<(usize, &str)> = nodes
         .iter()
         .enumerate()
         .filter(|(_, node)| node.change.action == Action::Create && is_key(node))
-        .map(|(index, node)| (index, node.change.address.name.clone()))
+        .map(|(index, node)| (index, node.change.address.name.as_str()))
         .collect();
     let lost = indices(nodes, |node| node.change.retires_lost_key());
     let id = |node: &Node<'_>| node.change.before.as_ref().and_then(Entity::id).cloned();

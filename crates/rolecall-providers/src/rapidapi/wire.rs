@@ -1,7 +1,10 @@
 //! The forms of the platform's answers. Every field may be null. A row that lacks what the model needs is an
 //! unread [`Row`].
 
-use serde::de::DeserializeOwned;
+use std::fmt;
+
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{DeserializeOwned, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -262,15 +265,41 @@ pub(super) struct Users {
     pub users: Option<UserList>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub(super) enum UserList {
-    Connection {
-        nodes: Option<Vec<Row<WireUser>>>,
-        #[serde(rename = "totalCount")]
-        total: Option<Count>,
-    },
+    Connection(UserConnection),
     List(Vec<Row<WireUser>>),
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct UserConnection {
+    pub nodes: Option<Vec<Row<WireUser>>>,
+    #[serde(rename = "totalCount")]
+    pub total: Option<Count>,
+}
+
+impl<'de> Deserialize<'de> for UserList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = UserList;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list or a connection")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, rows: A) -> Result<UserList, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(rows)).map(UserList::List)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<UserList, A::Error> {
+                UserConnection::deserialize(MapAccessDeserializer::new(fields)).map(UserList::Connection)
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// The answer to an introspection. Some servers refuse it with null, and without an error.

@@ -400,7 +400,7 @@ async fn read_non_members(
         let answer: wire::Users = reader.query(query, variables).await.map_err(failed(query))?;
         let (listed, total) = match answer.users.ok_or_else(|| missing(query, "users"))? {
             wire::UserList::List(users) => (users, None),
-            wire::UserList::Connection { nodes, total } => {
+            wire::UserList::Connection(wire::UserConnection { nodes, total }) => {
                 (nodes.ok_or_else(|| missing(query, "users.nodes"))?, total)
             }
         };
