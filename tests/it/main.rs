@@ -31,6 +31,7 @@ mod init;
 mod keys;
 mod keys_program;
 mod killed;
+mod latency;
 mod layout;
 mod ledger;
 mod ledger_store;

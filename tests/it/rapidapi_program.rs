@@ -267,7 +267,9 @@ fn a_read_goes_on_after_an_answer_that_was_none() {
         assert_eq!((second.code, requests(&second)), (0, 1), "{fault} {}", second.all());
     }
     // Nothing is stored if nothing was read.
-    let (env, server) = hub(&thirty(), &["--fault", "status=500@__schema"]);
+    let failing = ["__schema", "activeUser", "roles", "organizations"].map(|field| format!("status=500@{field}"));
+    let faults: Vec<&str> = failing.iter().flat_map(|fault| ["--fault", fault]).collect();
+    let (env, server) = hub(&thirty(), &faults);
     env.write("one.yaml", file(&server, "org-00", body));
     let said = env.run(&["plan", "one.yaml"]);
     assert_ne!(said.code, 0);

@@ -195,6 +195,16 @@ impl CallError {
         }
     }
 
+    /// Returns whether the platform may answer the same query for fewer rows: it refused this one, or gave up on it.
+    pub fn may_ask_for_too_much(&self) -> bool {
+        match self {
+            Self::GraphQl(errors) => !errors.is_rate_limit(),
+            Self::Status { status, .. } => matches!(status, 400 | 413 | 422 | 504),
+            Self::Transport(error) => matches!(error, TransportError::TooLarge(_)),
+            _ => false,
+        }
+    }
+
     /// Returns whether the server says that it doesn't answer questions about its schema. Every other error leaves
     /// the question open.
     pub fn refuses_introspection(&self) -> bool {

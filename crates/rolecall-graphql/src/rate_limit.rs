@@ -27,15 +27,18 @@ pub struct RateLimitTransport {
     quota: Quota,
     budget: Arc<dyn Budget>,
     on_wait: OnWait,
+    /// The request that waits for the limit. Others wait behind it, so that a wait is told once.
+    queue: tokio::sync::Mutex<()>,
 }
 
 impl RateLimitTransport {
     pub fn new(inner: Arc<dyn Transport>, quota: Quota, budget: Arc<dyn Budget>, on_wait: OnWait) -> Self {
-        Self { inner, quota, budget, on_wait }
+        Self { inner, quota, budget, on_wait, queue: tokio::sync::Mutex::default() }
     }
 
     /// Waits until another request is within the limit, and counts it.
     async fn admit(&self) -> Ticket {
+        let _turn = self.queue.lock().await;
         loop {
             let wait = match self.budget.take(self.quota) {
                 Ok(ticket) => return ticket,

@@ -58,9 +58,11 @@ pub struct Reader {
 }
 
 /// Answers and errors that don't change within a run, by the key of their request. Readers of one platform may
-/// share them.
+/// share them. A second request for the same waits for the answer to the first.
 #[derive(Clone, Default)]
-pub struct RunCache(Arc<Mutex<BTreeMap<String, Result<Value, CallError>>>>);
+pub struct RunCache(Arc<Mutex<BTreeMap<String, Slot>>>);
+
+type Slot = Arc<tokio::sync::Mutex<Option<Result<Value, CallError>>>>;
 
 /// Returns a text that is the same for two requests only if they ask for the same.
 fn cache_key(query: &Query, variables: &Value) -> String {
@@ -76,12 +78,8 @@ impl RunCache {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
-    fn get(&self, key: &str) -> Option<Result<Value, CallError>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
-    }
-
-    fn insert(&self, key: String, answer: Result<Value, CallError>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, answer);
+    fn slot(&self, key: String) -> Slot {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone()
     }
 }
 
@@ -131,21 +129,7 @@ impl Reader {
 
     /// Sends a query only if the response cache has no answer to it, for facts that rarely change.
     pub async fn query_cached<T: DeserializeOwned>(&self, query: &Query) -> Result<T, CallError> {
-        let key = cache_key(query, &no_variables());
-        let Some(cache) = self.response_cache.as_ref().filter(|_| self.run_cache.get(&key).is_none()) else {
-            return self.query_once(query).await;
-        };
-        if let Some(answer) = cache.get(query.name)
-            && let Ok(value) = decode(&answer, &self.redactor)
-        {
-            self.run_cache.insert(key, Ok(answer));
-            return Ok(value);
-        }
-        let value = self.query_once(query).await?;
-        if let Some(Ok(answer)) = self.run_cache.get(&key) {
-            cache.put(query.name, &answer);
-        }
-        Ok(value)
+        self.once(query, no_variables(), self.response_cache.as_deref()).await
     }
 
     /// Forgets the cached answer to a query, because it is out of date.
@@ -162,18 +146,38 @@ impl Reader {
         query: &Query,
         variables: Value,
     ) -> Result<T, CallError> {
-        let key = cache_key(query, &variables);
-        if let Some(answer) = self.run_cache.get(&key) {
-            return decode(&answer?, &self.redactor);
+        self.once(query, variables, None).await
+    }
+
+    /// Returns the answer of this run, or else that of the cache, or else the platform's.
+    async fn once<T: DeserializeOwned>(
+        &self,
+        query: &Query,
+        variables: Value,
+        cache: Option<&dyn ResponseCache>,
+    ) -> Result<T, CallError> {
+        let slot = self.run_cache.slot(cache_key(query, &variables));
+        let mut known = slot.lock().await;
+        if let Some(answer) = &*known {
+            return decode(answer.as_ref().map_err(CallError::clone)?, &self.redactor);
+        }
+        if let Some(answer) = cache.and_then(|cache| cache.get(query.name))
+            && let Ok(value) = decode(&answer, &self.redactor)
+        {
+            *known = Some(Ok(answer));
+            return Ok(value);
         }
         match self.query_checkpointed(query, variables).await {
             Ok((answer, value)) => {
-                self.run_cache.insert(key, Ok(answer));
+                if let Some(cache) = cache {
+                    cache.put(query.name, &answer);
+                }
+                *known = Some(Ok(answer));
                 Ok(value)
             }
             Err(error) => {
                 if !error.is_unreachable_or_refused() {
-                    self.run_cache.insert(key, Err(error.clone()));
+                    *known = Some(Err(error.clone()));
                 }
                 Err(error)
             }

@@ -20,7 +20,10 @@ use rolecall_model::{
     Seen, UnreadableRow,
 };
 
-/// The number of users that one page asks for, if the list has pages.
+/// The number of users that a page asks for, if the list has pages. No page of the vendor says how many it may have.
+const LARGE_PAGE: usize = 1_000;
+
+/// The number of users that a page asks for if the platform allows no larger one.
 const PAGE: usize = 100;
 
 pub(super) async fn read(reader: &Reader) -> Result<Live, ReadError> {
@@ -173,10 +176,15 @@ fn is_paged(types: &[IntrospectedType]) -> bool {
 async fn read_pages(reader: &Reader, organization: &RemoteId) -> Result<UserRows, ReadError> {
     let query = &LIST_USERS_PAGE;
     let (mut rows, mut cursors) = (UserRows::default(), Cursors::default());
-    let mut token: Option<String> = None;
+    let (mut token, mut size): (Option<String>, _) = (None, LARGE_PAGE);
     loop {
-        let variables = json!({ "limit": PAGE, "nextToken": token });
-        let answer: ListUsers = reader.query(query, variables).await.map_err(failed(query))?;
+        let answer: ListUsers = match reader.query(query, json!({ "limit": size, "nextToken": token })).await {
+            Err(error) if size == LARGE_PAGE && error.may_ask_for_too_much() => {
+                size = PAGE;
+                continue;
+            }
+            answer => answer.map_err(failed(query))?,
+        };
         let (id, mut list) = unwrap_users(answer, query)?;
         if id != *organization {
             return Err(missing(query, "the same organisation on every page"));

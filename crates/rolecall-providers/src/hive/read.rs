@@ -23,61 +23,48 @@ use super::wire::{
     PermissionGroup, WireInvitation, WireMember, WirePermission, WireProject, WireRole, WireToken,
 };
 use super::{ReadError, USED};
-use rolecall_graphql::{CallError, GraphQlError, Query, Reader, TransportError};
+use rolecall_graphql::{CallError, GraphQlError, Query, Reader};
 use rolecall_model::{
     AccountStatus, Action, Catalogue, Completeness, Desired, Gap, KeyName, Kind, KnownPermission, Level, Listing,
     Live, LiveInvitation, LiveKey, LiveRole, LiveUser, Permission, Project, Projects, Reach, ReadOnly, RemoteId,
     Resources, RoleName, Slug, UnreadableRow,
 };
 
-/// The number of members that one page asks for.
-const MEMBERS: usize = 1_000;
-
-/// A page size that is larger than any organisation.
+/// A page size that is larger than any organisation. Some releases have broken cursors, so one page asks for all members.
+/// The cursors are followed only if the server limits the size of a page.
 const ALL_MEMBERS: usize = 1_000_000;
+
+/// The number of members that a page asks for if all of them are too many for one answer.
+const MEMBERS: usize = 1_000;
 
 /// The most roles that the server lists. The list has no further pages.
 const ROLES: usize = 50;
 
 pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, ReadError> {
     let requests_before = reader.requests();
-    let server = features(reader).await?;
-    let (features, read_only) = server.unzip();
+    // Every known release shows the type of projects, so the query needn't wait for the features.
+    let (server, first) = tokio::join!(features(reader), read_first(reader, &ORGANIZATION, desired));
+    let (features, read_only) = server?.unzip();
     let has_project_type = features.as_ref().is_some_and(|features| features.contains(PROJECT_TYPE));
-    let query = if has_project_type { &ORGANIZATION } else { &ORGANIZATION_WITHOUT_TYPE };
-    let keys = desired.reads_keys();
-    let variables = |keys: bool| {
-        json!({
-            "organization": { "bySelector": { "organizationSlug": *desired.organization } },
-            "members": MEMBERS,
-            "keys": keys,
-            "invitations": true,
-        })
+    let First { organization: found, unreadable_invitations, page } = match first {
+        Err(_) if !has_project_type => read_first(reader, &ORGANIZATION_WITHOUT_TYPE, desired).await?,
+        first => first?,
     };
-    let (found, unreadable_invitations) = match read_organization(reader, query, variables(keys)).await {
-        // Without the permission for tokens, the whole answer is empty. A credential that lacks more is refused again.
-        Err(refused) if keys && refused.is_refused_credential() => {
-            read_organization(reader, query, variables(false)).await.map_err(|_| refused)?
-        }
-        found => found?,
-    };
-    let hides_tokens = keys && found.access_tokens.is_none();
+    let hides_tokens = desired.reads_keys() && found.access_tokens.is_none();
     let reference = json!({ "byId": found.id });
     let known = features.clone().unwrap_or_default();
     let may_modify = found.invitations.is_some() || unreadable_invitations.is_some();
-    let mut unreadable = Vec::new();
-    let (members, completeness) =
-        read_members(reader, &reference, found.members, &found.owner.user.id, &mut unreadable)
-            .instrument(list_span("users"))
-            .await?;
-    let invitations = match unreadable_invitations {
-        Some(why) => unlisted("invitations", why),
-        None => read_invitations(reader, &reference, found.invitations, &mut unreadable).await?,
-    };
-    let tokens = match found.access_tokens {
-        Some(first) => Some(read_tokens(reader, &reference, first, &mut unreadable).await?),
-        None => hides_tokens.then(|| hidden("keys", "access tokens", ACCESS_TOKEN_MODIFY)),
-    };
+    // Each answer is awaited, even if another one fails, so that the error is the same in every run.
+    let (members, invitations, tokens) = tokio::join!(
+        read_members(reader, &reference, found.members, &found.owner.user.id, page).instrument(list_span("users")),
+        read_invitations(reader, &reference, found.invitations, unreadable_invitations),
+        read_tokens(reader, &reference, found.access_tokens, hides_tokens)
+    );
+    let (members, completeness, mut unreadable) = members?;
+    let (invitations, unread) = invitations?;
+    unreadable.extend(unread);
+    let (tokens, unread) = tokens?;
+    unreadable.extend(unread);
     let roles = Roles::combine(found.member_roles, &members, &invitations.items, &mut unreadable);
     came_along("roles", &roles.listing);
     let users = members.into_iter().map(|member| into_user(member, &roles));
@@ -87,7 +74,7 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     let assigned = users.items.iter().filter_map(|user| user.resources.as_ref());
     let granted = tokens.iter().flat_map(|list| &list.items).filter_map(|key| key.resources.as_ref());
     let projects = projects(found.projects, assigned.chain(granted));
-    let mut gaps = gaps(features.is_none(), keys, &projects);
+    let mut gaps = gaps(features.is_none(), desired.reads_keys(), &projects);
     gaps.extend(roles.gap());
     // The platform hides the list of invitations only for this reason.
     gaps.extend((!may_modify).then(|| {
@@ -134,6 +121,51 @@ async fn query_organization<T: DeserializeOwned>(
     let found: Found<T> =
         reader.query(query, variables).await.map_err(|error| ReadError::Call { operation, error })?;
     found.organization.ok_or_else(|| ReadError::Missing { operation, field: "organization".to_owned() })
+}
+
+/// The answer with the first page of every list.
+struct First {
+    organization: Organization,
+    /// The reason why the invitations can't be read, if they can't.
+    unreadable_invitations: Option<String>,
+    /// The number of members that a page asks for.
+    page: usize,
+}
+
+/// Reads the first page of every list. If all members are too many for one answer, asks for fewer.
+async fn read_first(reader: &Reader, query: &Query, desired: &Desired) -> Result<First, ReadError> {
+    match read_permitted(reader, query, desired, ALL_MEMBERS).await {
+        Err(ReadError::Call { error, .. }) if error.may_ask_for_too_much() => {
+            read_permitted(reader, query, desired, MEMBERS).await
+        }
+        first => first,
+    }
+}
+
+/// Reads the first page of every list that the credential may see.
+async fn read_permitted(
+    reader: &Reader,
+    query: &Query,
+    desired: &Desired,
+    page: usize,
+) -> Result<First, ReadError> {
+    let keys = desired.reads_keys();
+    let variables = |keys: bool| {
+        json!({
+            "organization": { "bySelector": { "organizationSlug": *desired.organization } },
+            "members": page,
+            "keys": keys,
+            "invitations": true,
+        })
+    };
+    let (organization, unreadable_invitations) = match read_organization(reader, query, variables(keys)).await {
+        // Without the permission for tokens, the whole answer is empty. A credential that lacks more is refused again.
+        Err(refused) if keys && refused.is_refused_credential() => {
+            read_organization(reader, query, variables(false)).await.map_err(|_| refused)?
+        }
+        found => found?,
+    };
+    Ok(First { organization, unreadable_invitations, page })
 }
 
 /// Reads an organisation. If the server fails on its invitations, reads everything else, and returns why the
@@ -203,30 +235,19 @@ async fn read_members(
     organization: &Value,
     first: Page<WireMember>,
     owner: &str,
-    unreadable: &mut Vec<UnreadableRow>,
-) -> Result<(Vec<WireMember>, Completeness), ReadError> {
-    let read_page = |first: usize, after: Option<String>| async move {
-        let variables = json!({ "organization": organization, "first": first, "after": after });
+    page: usize,
+) -> Result<(Vec<WireMember>, Completeness, Vec<UnreadableRow>), ReadError> {
+    let read_page = |after: String| async move {
+        let variables = json!({ "organization": organization, "first": page, "after": after });
         query_organization::<MembersPage>(reader, &MEMBERS_PAGE, variables).await.map(|found| found.members)
     };
-    // Some releases have broken cursors, so one page asks for all members. The cursors are followed only if the
-    // server limits the size of a page, or if that page is too large to read.
-    let unlimited = first.page_info.has_next_page && first.edges.len() >= MEMBERS;
-    let all = if unlimited { Some(read_page(ALL_MEMBERS, None).await) } else { None };
-    let collected = match all {
-        Some(Err(ReadError::Call { error: CallError::Transport(TransportError::TooLarge(_)), .. })) | None => {
-            follow(first, &MEMBER, |after| read_page(MEMBERS, Some(after))).await?
-        }
-        Some(all) => follow(all?, &MEMBER, |after| read_page(ALL_MEMBERS, Some(after))).await?,
-    };
-    let gap = gap_in_members(&collected, owner);
-    unreadable.extend(collected.unread);
-    let completeness = match gap {
+    let collected = follow(first, &MEMBER, read_page).await?;
+    let completeness = match gap_in_members(&collected, owner) {
         Some(why) => Completeness::Broken { why },
         None => completeness_of(collected.pages.len()),
     };
     record_list(&Span::current(), collected.pages.len(), collected.items.len(), &completeness);
-    Ok((collected.items, completeness))
+    Ok((collected.items, completeness, collected.unread))
 }
 
 /// Returns a list that the platform shows only with a permission.
@@ -245,9 +266,14 @@ async fn read_invitations(
     reader: &Reader,
     organization: &Value,
     first: Option<Page<WireInvitation>>,
-    unreadable: &mut Vec<UnreadableRow>,
-) -> Result<Listing<WireInvitation>, ReadError> {
-    let Some(first) = first else { return Ok(hidden("invitations", "invitations", MEMBER_MODIFY)) };
+    unreadable: Option<String>,
+) -> Result<Read<WireInvitation>, ReadError> {
+    if let Some(why) = unreadable {
+        return Ok((unlisted("invitations", why), Vec::new()));
+    }
+    let Some(first) = first else {
+        return Ok((hidden("invitations", "invitations", MEMBER_MODIFY), Vec::new()));
+    };
     let page = |after: String| async move {
         let variables = json!({ "organization": organization, "after": after });
         let found: InvitationsPage = query_organization(reader, &INVITATIONS_PAGE, variables).await?;
@@ -257,15 +283,19 @@ async fn read_invitations(
     let list = list_span("invitations");
     let collected = follow(first, &INVITATION, page).instrument(list.clone()).await?;
     let email = |invitation: &WireInvitation| invitation.email.0.as_str().to_owned();
-    Ok(listing(collected, email, ("invitations", &list), unreadable))
+    Ok(listing(collected, email, ("invitations", &list)))
 }
 
+/// Reads the access tokens, or returns nothing if the file has none.
 async fn read_tokens(
     reader: &Reader,
     organization: &Value,
-    first: Page<WireToken>,
-    unreadable: &mut Vec<UnreadableRow>,
-) -> Result<Listing<LiveKey>, ReadError> {
+    first: Option<Page<WireToken>>,
+    hides_tokens: bool,
+) -> Result<(Option<Listing<LiveKey>>, Vec<UnreadableRow>), ReadError> {
+    let Some(first) = first else {
+        return Ok((hides_tokens.then(|| hidden("keys", "access tokens", ACCESS_TOKEN_MODIFY)), Vec::new()));
+    };
     let page = |after: String| async move {
         let variables = json!({ "organization": organization, "after": after });
         let found: AccessTokensPage = query_organization(reader, &ACCESS_TOKENS_PAGE, variables).await?;
@@ -273,22 +303,19 @@ async fn read_tokens(
     };
     let list = list_span("keys");
     let collected = follow(first, &TOKEN, page).instrument(list.clone()).await?;
-    let Listing { items, completeness } =
-        listing(collected, |token| token.id.0.clone(), ("access tokens", &list), unreadable);
+    let (Listing { items, completeness }, unread) =
+        listing(collected, |token| token.id.0.clone(), ("access tokens", &list));
     let mut items: Vec<LiveKey> = items.into_iter().map(into_key).collect();
     items.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(Listing { items, completeness })
+    Ok((Some(Listing { items, completeness }), unread))
 }
 
+/// A list, and its rows that can't be read.
+type Read<T> = (Listing<T>, Vec<UnreadableRow>);
+
 /// Returns a list sorted by its keys. A list that repeats a row may skip others as well, so it is incomplete.
-fn listing<T>(
-    collected: Collected<T>,
-    key: impl Fn(&T) -> String,
-    (what, list): (&str, &Span),
-    unreadable: &mut Vec<UnreadableRow>,
-) -> Listing<T> {
+fn listing<T>(collected: Collected<T>, key: impl Fn(&T) -> String, (what, list): (&str, &Span)) -> Read<T> {
     let Collected { items, unread, pages, endless } = collected;
-    unreadable.extend(unread);
     let rows = items.len();
     let items: BTreeMap<String, T> = items.into_iter().map(|item| (key(&item), item)).collect();
     let completeness = match endless {
@@ -299,7 +326,7 @@ fn listing<T>(
         None => completeness_of(pages.len()),
     };
     record_list(list, pages.len(), items.len(), &completeness);
-    Listing { items: items.into_values().collect(), completeness }
+    (Listing { items: items.into_values().collect(), completeness }, unread)
 }
 
 const MEMBER: Fields =

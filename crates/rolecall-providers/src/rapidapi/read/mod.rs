@@ -1,5 +1,6 @@
 //! Reads an organisation. A hub accepts ten requests a minute, so a read takes about three for each organisation,
-//! and three or four more for all of them together.
+//! and three or four more for all of them together. Requests that need no other answer are sent at once, so a read
+//! takes as long as three of them.
 
 mod apps;
 mod people;
@@ -9,8 +10,9 @@ mod teams;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::join_all;
 use serde_json::json;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::ReadError;
 use super::context::{IDENTITY_KEY, PERSONAL_KEY};
@@ -20,19 +22,20 @@ use super::settings;
 use super::wire::{self, WireCaller, WireOrganization, WireOrganizationName, WireUser};
 use crate::rows::Row;
 use crate::trace::{came_along, list_span, record_list};
-use people::{Members, People};
+use people::{People, Rows};
 use rolecall_graphql::{CallError, Query, Reader};
 use rolecall_model::{
     Action, AssignableRole, AssignableRoles, Caller, Completeness, Desired, Email, Gap, Kind, Listing, Live,
-    LiveUser, Organization, ReadOnly, RemoteId, RoleName, Scope,
+    LiveUser, Organization, ReadOnly, RemoteId, RoleName, Scope, UnreadableRow,
 };
 use roles::Assignments;
 use teams::Teams;
 
 pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, ReadError> {
     let requests_before = reader.requests();
-    let (generation, mut read_only) = generation::read(reader, desired).await?.unzip();
-    let read = match read_as(reader, desired, generation).await {
+    let (generation, start) = tokio::join!(generation::read(reader, desired), read_start(reader, desired));
+    let (generation, mut read_only) = generation?.unzip();
+    let read = match read_as(reader, desired, start, generation).await {
         // The hub's schema may have changed since it was cached.
         Err(error) if generation::is_schema_mismatch(&error) => {
             generation::forget(reader);
@@ -41,7 +44,7 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
             if current == generation {
                 return Err(error);
             }
-            read_as(reader, desired, current).await
+            read_as(reader, desired, read_start(reader, desired).await, current).await
         }
         read => read,
     };
@@ -51,17 +54,53 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     })
 }
 
-/// Reads the organisation with the documents of a generation, which is that of the documentation if it isn't known.
-async fn read_as(reader: &Reader, desired: &Desired, known: Option<Generation>) -> Result<Live, ReadError> {
-    let generation = known.unwrap_or(DOCUMENTED);
-    let caller = read_caller(reader, desired).await?;
+/// The answers that a read begins with. None of them needs another one.
+struct Start {
+    caller: Caller,
+    roles: AssignableRoles,
+    /// The roles that can't be read.
+    unreadable: Vec<UnreadableRow>,
+    /// The id of the organisation, or nothing if it doesn't exist.
+    id: Option<RemoteId>,
+}
+
+/// Asks everything that needs no other answer. Each answer is awaited, even if another one fails: an interrupted read
+/// goes on with all of them.
+async fn read_start(reader: &Reader, desired: &Desired) -> Result<Start, ReadError> {
     let mut unreadable = Vec::new();
-    let roles = roles::read_roles(reader, desired, &mut unreadable).await?;
-    let found = match find(reader, desired).await? {
-        Some(id) => read_organization(reader, &id, desired, generation).await?,
-        None => None,
-    };
-    let Some(found) = found else {
+    let (caller, roles, id) = tokio::join!(
+        read_caller(reader, desired),
+        roles::read_roles(reader, desired, &mut unreadable),
+        find(reader, desired)
+    );
+    Ok(Start { caller: caller?, roles: roles?, id: id?, unreadable })
+}
+
+/// Reads the organisation and its people, or nothing if it doesn't exist.
+async fn read_lists(
+    reader: &Reader,
+    id: Option<&RemoteId>,
+    desired: &Desired,
+    generation: Generation,
+    list: &Span,
+) -> Result<Option<(WireOrganization, Rows)>, ReadError> {
+    let Some(id) = id else { return Ok(None) };
+    let rows = people::read_rows(reader, id).instrument(list.clone());
+    let (found, rows) = tokio::join!(read_organization(reader, id, desired, generation), rows);
+    found?.map(|found| Ok((found, rows?))).transpose()
+}
+
+/// Reads the organisation with the documents of a generation, which is that of the documentation if it isn't known.
+async fn read_as(
+    reader: &Reader,
+    desired: &Desired,
+    start: Result<Start, ReadError>,
+    known: Option<Generation>,
+) -> Result<Live, ReadError> {
+    let generation = known.unwrap_or(DOCUMENTED);
+    let Start { caller, roles, mut unreadable, id } = start?;
+    let list = list_span("users");
+    let Some((found, rows)) = read_lists(reader, id.as_ref(), desired, generation, &list).await? else {
         let nobody = Listing { items: Vec::new(), completeness: Completeness::Proven };
         let unseen = Gap::new(
             "whether the organisation exists",
@@ -82,17 +121,21 @@ async fn read_as(reader: &Reader, desired: &Desired, known: Option<Generation>) 
     let before = unreadable.len();
     let teams = teams::teams(teams, &entity, &mut unreadable);
     let unread_teams = unreadable.len() - before;
-    let members = people::members(found.users.ok_or_else(|| missing(&ORGANIZATION, "organization.users"))?);
+    let mut members = people::members(found.users.ok_or_else(|| missing(&ORGANIZATION, "organization.users"))?);
     let mut read_only = members.unclear.clone();
-    let list = list_span("users");
-    let rows = people::read_rows(reader, &id).instrument(list.clone()).await?;
+    let held = std::mem::take(&mut members.roles);
+    let ids: BTreeSet<RemoteId> = members.users.iter().map(|user| user.id.clone()).collect();
     let pages = rows.pages;
-    let assigned = read_assignments(reader, desired, &id, &members, &teams, &roles, generation).await?;
-    read_only.extend(with_unread_roles(&assigned, &members));
-    let held = held_roles(&members, &assigned, generation);
     let People { mut users, invitations, doubt_about_teams, legacy_admins, unread } =
         people::people(members, rows, &teams, num_of_users);
     unreadable.extend(unread);
+    let (assigned, non_members) = tokio::join!(
+        read_assignments(reader, desired, &id, &ids, &teams, &roles, generation),
+        read_non_members(reader, desired, &users.items, generation)
+    );
+    let (assigned, non_members) = (assigned?, non_members?);
+    read_only.extend(with_unread_roles(&assigned, &ids));
+    let held = held_roles(held, &assigned, generation);
     let doubt = give_roles(&mut users.items, &held, &assigned, &teams, &roles);
     let admins_unsure = doubt_about_admins(&users.items, &held, &caller, &legacy_admins, &roles);
     let doubt = doubt.or_else(|| admins_unsure.clone());
@@ -103,7 +146,6 @@ async fn read_as(reader: &Reader, desired: &Desired, known: Option<Generation>) 
     drop(list);
     came_along("invitations", &invitations);
     let teams_completeness = completeness_of_teams(&teams, unread_teams, num_of_teams, doubt_about_teams);
-    let non_members = read_non_members(reader, desired, &users.items, generation).await?;
     let organization = desired.organization.value.clone();
     let teams = Listing { items: teams.by_id.into_values().collect(), completeness: teams_completeness };
     came_along("teams", &teams);
@@ -152,24 +194,28 @@ fn non_empty(text: Option<String>) -> Option<String> {
 /// Reads who rolecall is: the owner of the personal key, and the owner of the identity key if that is another key.
 async fn read_caller(reader: &Reader, desired: &Desired) -> Result<Caller, ReadError> {
     let named = |name: &str| desired.credentials.contains_key(name);
-    let mut callers = vec![start::active_user(reader, desired).await?];
-    if named(IDENTITY_KEY) && named(PERSONAL_KEY) {
+    let identity = async {
+        if !(named(IDENTITY_KEY) && named(PERSONAL_KEY)) {
+            return Ok(None);
+        }
         let query = &IDENTITY;
         let answer: wire::ActiveUser = reader.query_once_with(query, json!({})).await.map_err(failed(query))?;
-        callers.push(answer.active_user.ok_or_else(|| missing(query, "activeUser"))?);
-    }
+        answer.active_user.ok_or_else(|| missing(query, "activeUser")).map(Some)
+    };
+    let team = async {
+        if !may_delete_own_team(desired) {
+            return Ok(None);
+        }
+        let id = start::active_entity(reader, desired).await?.id;
+        id.ok_or_else(|| missing(&ACTIVE_ENTITY, "activeEntity.id")).map(|id| Some(RemoteId::from(id)))
+    };
+    let (owner, identity, team) = tokio::join!(start::active_user(reader, desired), identity, team);
     let (mut users, mut emails) = (BTreeSet::new(), BTreeSet::new());
-    for WireCaller { id, email } in callers {
+    for WireCaller { id, email } in std::iter::once(owner?).chain(identity?) {
         users.insert(RemoteId::from(id.ok_or_else(|| missing(&ACTIVE_USER, "activeUser.id"))?));
         emails.extend(email.map(|email| Email::seen(&email)));
     }
-    let team = if may_delete_own_team(desired) {
-        let id = start::active_entity(reader, desired).await?.id;
-        Some(RemoteId::from(id.ok_or_else(|| missing(&ACTIVE_ENTITY, "activeEntity.id"))?))
-    } else {
-        None
-    };
-    Ok(Caller { users, emails, team })
+    Ok(Caller { users, emails, team: team? })
 }
 
 /// Returns whether the plan may delete a team, which could be the one whose key rolecall uses.
@@ -253,31 +299,30 @@ async fn read_assignments(
     reader: &Reader,
     desired: &Desired,
     id: &RemoteId,
-    members: &Members,
+    people: &BTreeSet<RemoteId>,
     teams: &Teams,
     roles: &AssignableRoles,
     generation: Generation,
 ) -> Result<Assignments, ReadError> {
-    let people: BTreeSet<RemoteId> = members.users.iter().map(|user| user.id.clone()).collect();
-    let mut found = Assignments::default();
-    if desired.reads_team_roles() {
-        let all: BTreeSet<RemoteId> = teams.by_id.keys().cloned().collect();
-        found = roles::read_assignments(reader, id, &people, Some(&all), roles).await?;
-        found.read_teams = true;
-    }
-    if !generation.users_have_roles {
-        let organization_roles = roles::read_assignments(reader, id, &people, None, roles).await?;
-        found.doubt = found.doubt.or(organization_roles.doubt);
-        found.organization = organization_roles.organization;
-        found.unread.extend(organization_roles.unread);
-    }
+    let read = async |is_needed: bool, parents: Option<&BTreeSet<RemoteId>>| match is_needed {
+        true => roles::read_assignments(reader, id, people, parents, roles).await,
+        false => Ok(Assignments::default()),
+    };
+    let all: BTreeSet<RemoteId> = teams.by_id.keys().cloned().collect();
+    let read_teams = desired.reads_team_roles();
+    let (found, organization) =
+        tokio::join!(read(read_teams, Some(&all)), read(!generation.users_have_roles, None));
+    let (mut found, organization) = (Assignments { read_teams, ..found? }, organization?);
+    found.doubt = found.doubt.or(organization.doubt);
+    found.organization = organization.organization;
+    found.unread.extend(organization.unread);
     Ok(found)
 }
 
 /// Returns the users whose roles can't be read, so that nobody knows what an update would change. If a row doesn't say whose
 /// it is, it may be anybody's.
-fn with_unread_roles(assigned: &Assignments, members: &Members) -> Vec<ReadOnly> {
-    let is_member = |id: &&RemoteId| members.users.iter().any(|user| user.id == **id);
+fn with_unread_roles(assigned: &Assignments, members: &BTreeSet<RemoteId>) -> Vec<ReadOnly> {
+    let is_member = |id: &&RemoteId| members.contains(*id);
     let why = "A row of `entitiesRoles` about it can't be read, so rolecall doesn't know its roles, and changes none. Update rolecall, or use `--assert` to write them all the same.";
     let read_only = |id: &RemoteId| ReadOnly {
         kind: Kind::User,
@@ -291,9 +336,9 @@ fn with_unread_roles(assigned: &Assignments, members: &Members) -> Vec<ReadOnly>
 /// The id of each user's role in the organisation, with its name if the platform sent one.
 type HeldRoles = BTreeMap<RemoteId, (RemoteId, Option<String>)>;
 
-fn held_roles(members: &Members, assigned: &Assignments, generation: Generation) -> HeldRoles {
+fn held_roles(shown: HeldRoles, assigned: &Assignments, generation: Generation) -> HeldRoles {
     if generation.users_have_roles {
-        return members.roles.clone();
+        return shown;
     }
     assigned.organization.iter().map(|(user, role)| (user.clone(), (role.clone(), None))).collect()
 }
@@ -393,27 +438,40 @@ async fn read_non_members(
 ) -> Result<Vec<LiveUser>, ReadError> {
     let here: BTreeSet<_> = users.iter().map(|user| &user.email).collect();
     let described = desired.users.iter().filter(|desired| desired.enabled.is_some() || desired.deleted);
+    let addresses: Vec<&Email> =
+        described.map(|desired| &desired.email).filter(|email| !here.contains(email)).collect();
     let mut non_members = Vec::new();
-    for desired in described.filter(|desired| !here.contains(&desired.email)) {
-        let query = generation.users();
-        let variables = json!({ "where": { "email": desired.email } });
-        let answer: wire::Users = reader.query(query, variables).await.map_err(failed(query))?;
-        let (listed, total) = match answer.users.ok_or_else(|| missing(query, "users"))? {
-            wire::UserList::List(users) => (users, None),
-            wire::UserList::Connection(wire::UserConnection { nodes, total }) => {
-                (nodes.ok_or_else(|| missing(query, "users.nodes"))?, total)
-            }
-        };
-        let rows = people::counted(&listed);
-        let listed: Vec<WireUser> = listed.into_iter().filter_map(Row::read).collect();
-        let is_theirs = |user: &WireUser| user.email.0 == desired.email;
-        let may_be_theirs = people::counted(&listed) < rows || total.is_some_and(|total| total > rows);
-        if !listed.iter().any(is_theirs) && may_be_theirs {
-            return Err(missing(query, format!("all users with the address {}", desired.email)));
+    for addresses in addresses.chunks(people::AT_ONCE) {
+        for accounts in join_all(addresses.iter().map(|email| read_accounts(reader, email, generation))).await {
+            non_members.extend(accounts?);
         }
-        non_members.extend(listed.iter().filter(|user| is_theirs(user)).filter_map(people::account));
     }
     Ok(non_members)
+}
+
+/// Reads the accounts with an address.
+async fn read_accounts(
+    reader: &Reader,
+    email: &Email,
+    generation: Generation,
+) -> Result<Vec<LiveUser>, ReadError> {
+    let query = generation.users();
+    let variables = json!({ "where": { "email": email } });
+    let answer: wire::Users = reader.query(query, variables).await.map_err(failed(query))?;
+    let (listed, total) = match answer.users.ok_or_else(|| missing(query, "users"))? {
+        wire::UserList::List(users) => (users, None),
+        wire::UserList::Connection(wire::UserConnection { nodes, total }) => {
+            (nodes.ok_or_else(|| missing(query, "users.nodes"))?, total)
+        }
+    };
+    let rows = people::counted(&listed);
+    let listed: Vec<WireUser> = listed.into_iter().filter_map(Row::read).collect();
+    let is_theirs = |user: &WireUser| user.email.0 == *email;
+    let may_be_theirs = people::counted(&listed) < rows || total.is_some_and(|total| total > rows);
+    if !listed.iter().any(is_theirs) && may_be_theirs {
+        return Err(missing(query, format!("all users with the address {email}")));
+    }
+    Ok(listed.iter().filter(|user| is_theirs(user)).filter_map(people::account).collect())
 }
 
 /// Returns everything that the hub's API doesn't show.

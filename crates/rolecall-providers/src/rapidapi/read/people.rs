@@ -26,6 +26,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::join_all;
 use serde_json::json;
 
 use super::super::documents::TEAM_USERS;
@@ -42,8 +43,14 @@ use rolecall_model::{
     RoleName, Seen, UnreadableRow,
 };
 
-/// The number of rows that one page asks for, as in the vendor's example.
-const PAGE: usize = 1000;
+/// The number of rows that the first page asks for. The documentation doesn't say how many a hub returns at most.
+const EVERYBODY: Count = 10_000;
+
+/// The number of rows that a page asks for if a hub returns or allows fewer, as in the vendor's example.
+const PAGE: Count = 1000;
+
+/// The most pages that are asked for at once.
+pub(super) const AT_ONCE: usize = 10;
 
 // The states of an account, by the vendor's page on user management.
 const ACTIVE: &str = "ACTIVE";
@@ -52,6 +59,7 @@ const PENDING: &str = "PENDING";
 const DELETED: &str = "DELETED";
 
 /// The rows of the list that has both members and invited people.
+#[derive(Default)]
 pub(super) struct Rows {
     people: Vec<WireTeamUser>,
     unread: Vec<UnreadableRow>,
@@ -67,26 +75,46 @@ const MEMBER: Fields = Fields { kind: Kind::User, id: "/id", name: "/email", rol
 /// The most rows that are read. A hub has fewer people.
 const MOST: Count = 1_000_000;
 
+/// Reads everybody. The size of the first page tells where the others begin, so these are asked for at once.
 pub(super) async fn read_rows(reader: &Reader, organization: &RemoteId) -> Result<Rows, ReadError> {
-    let mut found = Rows { people: Vec::new(), unread: Vec::new(), pages: 0, total: 0, active: None };
-    loop {
-        let paging = json!({ "offset": found.count(), "limit": PAGE, "orderBy": "id", "orderDirection": "asc" });
-        let variables = json!({ "orgId": number(organization), "pagingArgs": paging });
-        let answer: TeamUsers = reader.query(&TEAM_USERS, variables).await.map_err(failed(&TEAM_USERS))?;
-        let TeamUsersPage { data, total, total_active } =
-            answer.page.ok_or_else(|| missing(&TEAM_USERS, "paginatedTeamUsersByOrganizationIdV2"))?;
-        found.pages += 1;
-        (found.total, found.active) = (total, total_active);
-        let last = data.is_empty();
-        let read = separate(data, &MEMBER, &mut found.unread);
-        found.people.extend(read);
-        if last || found.count() >= total.min(MOST) {
-            return Ok(found);
+    let page = async |offset: Count, limit: Count| {
+        let paging = json!({ "offset": offset, "limit": limit, "orderBy": "id", "orderDirection": "asc" });
+        reader.query(&TEAM_USERS, json!({ "orgId": number(organization), "pagingArgs": paging })).await
+    };
+    let first = match page(0, EVERYBODY).await {
+        Err(error) if error.may_ask_for_too_much() => page(0, PAGE).await,
+        first => first,
+    };
+    let mut found = Rows::default();
+    found.add(first.map_err(failed(&TEAM_USERS))?)?;
+    let size = found.count();
+    let mut others =
+        (1..).map(|number| size * number).take_while(|offset| size > 0 && *offset < found.total.min(MOST));
+    let others: Vec<Count> = others.by_ref().collect();
+    for offsets in others.chunks(AT_ONCE) {
+        // Each answer is awaited, even if another one fails: an interrupted read goes on with all of them.
+        let pages = join_all(offsets.iter().map(|offset| page(*offset, size.max(PAGE)))).await;
+        let before = found.count();
+        for page in pages {
+            found.add(page.map_err(failed(&TEAM_USERS))?)?;
+        }
+        if found.count() == before {
+            break;
         }
     }
+    Ok(found)
 }
 
 impl Rows {
+    fn add(&mut self, answer: TeamUsers) -> Result<(), ReadError> {
+        let TeamUsersPage { data, total, total_active } =
+            answer.page.ok_or_else(|| missing(&TEAM_USERS, "paginatedTeamUsersByOrganizationIdV2"))?;
+        self.pages += 1;
+        (self.total, self.active) = (total, total_active);
+        self.people.extend(separate(data, &MEMBER, &mut self.unread));
+        Ok(())
+    }
+
     fn count(&self) -> Count {
         counted(&self.people) + counted(&self.unread)
     }

@@ -22,7 +22,10 @@ const ROLE: Fields = Fields { kind: Kind::Role, id: "/id", name: "/name", roles:
 
 const ASSIGNMENT: Fields = Fields { kind: Kind::User, id: "/entityId", name: "/entityName", roles: "" };
 
-/// The number of rows that one page asks for. The documentation doesn't say how many a hub returns at most.
+/// The number of rows that the first page asks for. The documentation doesn't say how many a hub returns at most.
+const ALL: usize = 10_000;
+
+/// The number of rows that a page asks for if a hub returns or allows fewer.
 const PAGE: usize = 500;
 
 /// The assigned roles, as ids.
@@ -126,17 +129,24 @@ pub(super) async fn read_assignments(
         filter["parentIds"] = Value::Array(numbers(parents));
     }
     let organization_roles: BTreeSet<&RemoteId> = roles.organization.iter().map(|role| &role.id).collect();
-    let (mut cursor, mut cursors): (Option<String>, _) = (None, Cursors::default());
+    let (mut cursor, mut cursors, mut size): (Option<String>, _, _) = (None, Cursors::default(), ALL);
     loop {
+        let query = &ENTITIES_ROLES;
         let variables = json!({
             "where": filter,
             "orderBy": { "sortingFields": [{ "fieldName": "ID", "by": "ASC" }] },
-            "pagination": { "first": PAGE, "after": cursor },
+            "pagination": { "first": size, "after": cursor },
         });
-        let query = &ENTITIES_ROLES;
-        let answer: EntitiesRoles = reader.query(query, variables).await.map_err(failed(query))?;
+        let answer: EntitiesRoles = match reader.query(query, variables).await {
+            Err(error) if size == ALL && error.may_ask_for_too_much() => {
+                size = PAGE;
+                continue;
+            }
+            answer => answer.map_err(failed(query))?,
+        };
         let page = answer.entities_roles.ok_or_else(|| missing(query, "entitiesRoles"))?;
         let (nodes, next) = page_of(page, query, "entitiesRoles")?;
+        size = nodes.len().clamp(PAGE, ALL);
         // Rows of other organisations don't matter here.
         let elsewhere = |id: &Id| id.0 != organization.as_str();
         let (count, mut unread) = (nodes.len(), Vec::new());
