@@ -304,9 +304,11 @@ async fn read_assignments(
     roles: &AssignableRoles,
     generation: Generation,
 ) -> Result<Assignments, ReadError> {
-    let read = async |is_needed: bool, parents: Option<&BTreeSet<RemoteId>>| match is_needed {
-        true => roles::read_assignments(reader, id, people, parents, roles).await,
-        false => Ok(Assignments::default()),
+    let read = async |is_needed: bool, parents: Option<&BTreeSet<RemoteId>>| {
+        if !is_needed {
+            return Ok(Assignments::default());
+        }
+        roles::read_assignments(reader, id, people, parents, roles).await
     };
     let all: BTreeSet<RemoteId> = teams.by_id.keys().cloned().collect();
     let read_teams = desired.reads_team_roles();
