@@ -1,5 +1,6 @@
 //! Resolves the roles that a file names. A file may give a role's name or its key; plans use one unambiguous name.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_model::{
@@ -8,8 +9,8 @@ use rolecall_model::{
 };
 
 /// The desired state with each role under the name that reads and plans use.
-pub(super) struct Resolved {
-    pub desired: Desired,
+pub(super) struct Resolved<'a> {
+    pub desired: Cow<'a, Desired>,
     /// The problems of the organisation's roles.
     pub findings: Vec<Finding>,
     /// The unknown and ambiguous names in users' entries, by the place of the entry.
@@ -17,10 +18,13 @@ pub(super) struct Resolved {
 }
 
 /// Resolves the roles of all users.
-pub(super) fn resolve_role_names(desired: &Desired, live: &Live) -> Resolved {
-    let (mut resolved, mut findings) = (desired.clone(), Vec::new());
+pub(super) fn resolve_role_names<'a>(desired: &'a Desired, live: &Live) -> Resolved<'a> {
+    let mut findings = Vec::new();
     let mut of_users: BTreeMap<Place, Vec<Finding>> = BTreeMap::new();
-    let Some(roles) = &live.assignable else { return Resolved { desired: resolved, findings, of_users } };
+    let Some(roles) = &live.assignable else {
+        return Resolved { desired: Cow::Borrowed(desired), findings, of_users };
+    };
+    let mut resolved = desired.clone();
     if !roles.organization.iter().any(|role| role.admin) {
         findings.push(no_admin(desired, &roles.organization));
     }
@@ -74,7 +78,7 @@ pub(super) fn resolve_role_names(desired: &Desired, live: &Live) -> Resolved {
             of_users.insert(user.place.clone(), problems);
         }
     }
-    Resolved { desired: resolved, findings, of_users }
+    Resolved { desired: Cow::Owned(resolved), findings, of_users }
 }
 
 /// Reports a user with `roles: []` on a hub that has no default role.

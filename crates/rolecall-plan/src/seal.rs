@@ -25,18 +25,65 @@ pub struct SealError {
 /// Returns the seal of a plan: `sha256:` and the hash of its canonical JSON, which has no white space and sorted
 /// keys.
 pub fn seal(sealed: &Sealed) -> String {
-    hash(&serde_json::to_value(sealed).unwrap_or(Value::Null))
+    // One after the other and sorted by name, because thousands of changes are large as values.
+    let Sealed { changes, holds, identity, mutations } = sealed;
+    let mut seal = Hasher::default();
+    seal.list("{\"changes\":[", changes);
+    seal.list("],\"holds\":[", holds);
+    seal.text("],\"identity\":");
+    seal.value(identity);
+    seal.list(",\"mutations\":[", mutations);
+    seal.text("]}");
+    seal.finish()
 }
 
 /// Returns `sha256:` and the hash of a value's canonical JSON.
 pub(super) fn hash(value: &Value) -> String {
-    let mut canonical = Vec::new();
-    write_canonical(value, &mut canonical);
-    let mut text = String::from("sha256:");
-    for byte in Sha256::digest(&canonical) {
-        let _ = write!(text, "{byte:02x}");
+    let mut hasher = Hasher::default();
+    hasher.canonical(value);
+    hasher.finish()
+}
+
+/// Hashes canonical JSON, part by part.
+#[derive(Default)]
+struct Hasher {
+    digest: Sha256,
+    /// The JSON of a part, which is kept for its room.
+    part: Vec<u8>,
+}
+
+impl Hasher {
+    fn text(&mut self, text: &str) {
+        self.digest.update(text);
     }
-    text
+
+    fn canonical(&mut self, value: &Value) {
+        self.part.clear();
+        write_canonical(value, &mut self.part);
+        self.digest.update(&self.part);
+    }
+
+    fn value(&mut self, value: &impl Serialize) {
+        self.canonical(&serde_json::to_value(value).unwrap_or(Value::Null));
+    }
+
+    fn list(&mut self, before: &str, items: &[impl Serialize]) {
+        self.text(before);
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                self.text(",");
+            }
+            self.value(item);
+        }
+    }
+
+    fn finish(self) -> String {
+        let mut text = String::from("sha256:");
+        for byte in self.digest.finalize() {
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
+    }
 }
 
 /// Checks the seal of one organisation in a saved plan. It hashes the JSON of the file itself, because a later
@@ -60,7 +107,9 @@ fn write_canonical(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Object(map) => {
             let mut entries: Vec<(&String, &Value)> = map.iter().collect();
-            entries.sort_by_key(|(name, _)| *name);
+            if !entries.is_sorted_by_key(|(name, _)| *name) {
+                entries.sort_by_key(|(name, _)| *name);
+            }
             for (index, (name, value)) in entries.into_iter().enumerate() {
                 out.push(if index > 0 { b',' } else { b'{' });
                 write_json(name, out);

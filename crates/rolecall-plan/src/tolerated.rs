@@ -4,6 +4,7 @@
 //! `Admin` until Thursday. Until then Sam's entry counts as if it said `Admin`, and a hold tells so. Nobody gets a role
 //! because it is tolerated: once Sam is `Developer` again, nothing is left to tolerate.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -14,8 +15,17 @@ use rolecall_model::{
 };
 
 /// Changes the desired state so that tolerated roles stay. Returns a hold for each user who has one.
-pub(super) fn tolerate(desired: &mut Desired, live: &Live, rules: &dyn Rules, now: Timestamp) -> Vec<Hold> {
+pub(super) fn tolerate(
+    desired: &mut Cow<'_, Desired>,
+    live: &Live,
+    rules: &dyn Rules,
+    now: Timestamp,
+) -> Vec<Hold> {
     let mut holds = Vec::new();
+    if desired.tolerated.is_empty() {
+        return holds;
+    }
+    let desired = desired.to_mut();
     for tolerated in std::mem::take(&mut desired.tolerated) {
         if !tolerated.until.is_past(now) {
             let users = live.users.items.iter().filter(|user| user.email == tolerated.email);

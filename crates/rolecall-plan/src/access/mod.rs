@@ -273,7 +273,10 @@ impl Since {
 pub fn access(input: &PlanInput<'_>) -> Access {
     let mut desired = resolve_role_names(input.desired, input.live).desired;
     // A report has the names that are live now, also of what the file renames.
-    renames::open(&desired, input.live).reversed().rename_in_desired(&mut desired);
+    let renames = renames::open(&desired, input.live);
+    if !renames.is_empty() {
+        renames.reversed().rename_in_desired(desired.to_mut());
+    }
     of_resolved(&PlanInput { desired: &desired, ..*input })
 }
 

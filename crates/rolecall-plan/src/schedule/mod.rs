@@ -68,7 +68,7 @@ pub(super) fn mutations(
     dependencies::team_dependencies(&mut nodes);
     dependencies::invitation_dependencies(input, &mut nodes);
     seats::dependencies(input, changes, &mut nodes);
-    sorted(&batching::merge(nodes, input.rules))
+    sorted(batching::merge(nodes, input.rules))
 }
 
 /// Adds the mutations that write `value`, which is the change itself or its first step. Returns the index of the
@@ -157,7 +157,7 @@ pub(super) fn narrows(input: &PlanInput<'_>, before: &User, after: &User, planne
 
 /// Sorts the mutations: each comes after its dependencies, and otherwise stage and address decide. Gives them
 /// their ids. Returns the changes of a circle of dependencies, if there is one.
-fn sorted(nodes: &[Node<'_>]) -> Result<Vec<Mutation>, BTreeSet<Address>> {
+fn sorted(nodes: Vec<Node<'_>>) -> Result<Vec<Mutation>, BTreeSet<Address>> {
     let key = |index: usize| (nodes[index].mutation.stage, &nodes[index].change.address, index);
     let mut pending: Vec<BTreeSet<usize>> =
         nodes.iter().map(|node| node.needs.union(&node.after).copied().collect()).collect();
@@ -189,10 +189,10 @@ fn sorted(nodes: &[Node<'_>]) -> Result<Vec<Mutation>, BTreeSet<Address>> {
         found.into_iter().map(id).collect()
     };
     let mut mutations: Vec<(usize, Mutation)> = Vec::with_capacity(nodes.len());
-    for (index, node) in nodes.iter().enumerate() {
+    for (index, node) in nodes.into_iter().enumerate() {
         let Some(position) = positions.get(&index) else { continue };
         let needs = ids(&node.needs.difference(&node.after).copied().collect());
-        let mutation = Mutation { id: id(position), needs, after: ids(&node.after), ..node.mutation.clone() };
+        let mutation = Mutation { id: id(position), needs, after: ids(&node.after), ..node.mutation };
         mutations.push((*position, mutation));
     }
     mutations.sort_by_key(|(position, _)| *position);
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn a_mutation_comes_after_those_that_it_needs() {
         let changes = ["A", "B", "C"].map(change);
-        let sorted = sorted(&nodes(&changes, &[&[2], &[], &[1]])).unwrap_or_default();
+        let sorted = sorted(nodes(&changes, &[&[2], &[], &[1]])).unwrap_or_default();
         let order: Vec<(&str, &[String])> =
             sorted.iter().map(|mutation| (&*mutation.change.name, &*mutation.needs)).collect();
         assert_eq!(order, [("B", &[] as &[String]), ("C", &["m1".to_owned()]), ("A", &["m2".to_owned()])]);
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn a_circle_of_dependencies_is_an_error_that_names_it() {
         let changes = ["A", "B", "C"].map(change);
-        let circle = sorted(&nodes(&changes, &[&[2], &[], &[0]])).err().unwrap_or_default();
+        let circle = sorted(nodes(&changes, &[&[2], &[], &[0]])).err().unwrap_or_default();
         assert_eq!(circle.iter().map(|address| &*address.name).collect::<Vec<_>>(), ["A", "C"]);
     }
 }
