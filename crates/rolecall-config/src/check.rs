@@ -1,13 +1,13 @@
 //! The checks of decoded values that are the same for all providers. Decoding is in [`decode`](super::decode).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::field::Field;
 use super::raw::{EmailText, InstantText, NameText, RawScope};
 use super::source::{Mark, Sources};
 use rolecall_model::{
-    Address, Code, Email, Expiry, Finding, KeyName, KnownRoles, NameError, Permission, Place, Placed, RemoteId,
-    RoleName, Rules, Scope, Slug, TeamName, check_name, distance, list_of, nearest, quote, sentence,
+    Address, Code, EcoString, Email, Expiry, Finding, KeyName, KnownRoles, NameError, Permission, Place, Placed,
+    RemoteId, RoleName, Rules, Scope, Slug, TeamName, check_name, distance, list_of, nearest, quote, sentence,
 };
 
 /// Checks values one by one and keeps the findings.
@@ -23,48 +23,48 @@ pub struct Checker<'a> {
 
 /// A name type that can be checked and created from text in a file.
 pub trait FromText: Sized {
-    fn from_text(text: String) -> Result<Self, NameError>;
+    fn from_text(text: EcoString) -> Result<Self, NameError>;
 }
 
 impl FromText for RoleName {
-    fn from_text(text: String) -> Result<Self, NameError> {
+    fn from_text(text: EcoString) -> Result<Self, NameError> {
         Self::parse(text)
     }
 }
 
 impl FromText for KeyName {
-    fn from_text(text: String) -> Result<Self, NameError> {
+    fn from_text(text: EcoString) -> Result<Self, NameError> {
         Self::parse(text)
     }
 }
 
 impl FromText for RemoteId {
-    fn from_text(text: String) -> Result<Self, NameError> {
+    fn from_text(text: EcoString) -> Result<Self, NameError> {
         Self::parse(text)
     }
 }
 
 impl FromText for Permission {
-    fn from_text(text: String) -> Result<Self, NameError> {
+    fn from_text(text: EcoString) -> Result<Self, NameError> {
         Self::parse(text)
     }
 }
 
 impl FromText for TeamName {
-    fn from_text(text: String) -> Result<Self, NameError> {
+    fn from_text(text: EcoString) -> Result<Self, NameError> {
         Self::parse(text)
     }
 }
 
 impl FromText for Slug {
-    fn from_text(text: String) -> Result<Self, NameError> {
+    fn from_text(text: EcoString) -> Result<Self, NameError> {
         Self::parse(text)
     }
 }
 
 impl FromText for String {
-    fn from_text(text: String) -> Result<Self, NameError> {
-        check_name(&text).map(|()| text)
+    fn from_text(text: EcoString) -> Result<Self, NameError> {
+        check_name(&text).map(|()| text.into())
     }
 }
 
@@ -294,19 +294,27 @@ impl Checker<'_> {
         duplicate: Code,
         mut one: impl FnMut(R, Mark, &mut Self) -> Option<(Mark, Address, T)>,
     ) -> Vec<T> {
-        let mut entries: BTreeMap<Address, (Mark, T)> = BTreeMap::new();
-        for Field { mark, value } in raw.and_then(|field| field.value).unwrap_or_default() {
-            let Some((mark, address, entry)) = value.and_then(|raw| one(raw, mark, self)) else { continue };
-            let Some((first, _)) = entries.get(&address) else {
-                entries.insert(address, (mark, entry));
-                continue;
-            };
-            let first = self.source.line_of(*first, mark);
+        let raw = raw.and_then(|field| field.value).unwrap_or_default();
+        let mut entries: Vec<(Mark, Address, T)> = Vec::with_capacity(raw.len());
+        for Field { mark, value } in raw {
+            entries.extend(value.and_then(|raw| one(raw, mark, self)));
+        }
+        // Sorted once, and stably: the first entry with an address stays.
+        entries.sort_by(|(_, one, _), (_, other, _)| one.cmp(other));
+        entries.dedup_by(|(mark, address, _), (first, kept, _)| {
+            if address != kept {
+                return false;
+            }
+            let first = self.source.line_of(*first, *mark);
             let hint = format!("The first entry is {first}. Merge the two entries.");
             let message = format!("{} is listed twice.", quote(&address.to_string()));
-            let place = self.place(mark);
+            let place = self.place(*mark);
             self.push(Finding::error(duplicate, place, message).hint(hint));
-        }
-        entries.into_values().map(|(_, entry)| entry).collect()
+            true
+        });
+        // Collected in place, the list would keep the room of what was sorted.
+        let mut checked = Vec::with_capacity(entries.len());
+        checked.extend(entries.into_iter().map(|(.., entry)| entry));
+        checked
     }
 }

@@ -63,6 +63,9 @@ pub fn decode<T: de::DeserializeOwned>(
 /// The number of findings after which no more are recorded: a file of a few megabytes could take a gigabyte.
 const MOST: usize = 20_000;
 
+/// The number of fields up to which comparing them all is faster than sorting them.
+const FEW: usize = 16;
+
 /// The hint of findings that have no better one.
 const SEE_SCHEMA: &str = "`rolecall schema` prints the values that are allowed here.";
 
@@ -232,15 +235,24 @@ impl<'a> Decoder<'a> {
         let Node::Map(entries) = &self.at.node else {
             return Err(self.wrong_type("a mapping"));
         };
+        // Most mappings have few entries, and few are compared faster than sorted.
         let mut seen: BTreeMap<&str, Mark> = BTreeMap::new();
         let mut kept = Vec::with_capacity(entries.len());
-        for (key, value) in entries {
+        for (at, (key, value)) in entries.iter().enumerate() {
             let here = self.below(key);
             let Node::Text(name) = &key.node else {
                 here.wrong_type("text");
                 continue;
             };
-            if let Some(first) = seen.get(name.as_str()) {
+            let first = if entries.len() <= FEW {
+                let same = |(other, _): &&(Located, Located)| other.text() == Some(name);
+                entries[..at].iter().find(same).map(|(other, _)| other.mark)
+            } else {
+                let first = seen.get(name.as_str()).copied();
+                seen.entry(name).or_insert(key.mark);
+                first
+            };
+            if let Some(first) = first {
                 let field =
                     if here.secret { "This field".to_owned() } else { format!("The field {}", here.shown()) };
                 here.report(
@@ -249,7 +261,6 @@ impl<'a> Decoder<'a> {
                 );
                 continue;
             }
-            seen.insert(name, key.mark);
             if let Some((known, common)) = known
                 && !known.contains(&name.as_str())
             {

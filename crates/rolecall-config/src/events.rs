@@ -58,7 +58,7 @@ impl<'t, E: Iterator<Item = Result<(Event<'t>, EventSpan), ScanError>>> Builder<
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, None) => {
                 let node = if style == ScalarStyle::Plain { plain(&text) } else { None };
-                (node.unwrap_or_else(|| Node::Text(text.into_owned())), anchor)
+                (node.unwrap_or_else(|| Node::Text((*text).into())), anchor)
             }
             Event::SequenceStart(_, anchor, None) if depth < MAX_DEPTH => (self.list(depth + 1)?, anchor),
             Event::MappingStart(_, anchor, None) if depth < MAX_DEPTH => (self.mapping(depth + 1)?, anchor),
@@ -81,7 +81,11 @@ impl<'t, E: Iterator<Item = Result<(Event<'t>, EventSpan), ScanError>>> Builder<
         let mut items = Vec::new();
         loop {
             match self.next()? {
-                (Event::SequenceEnd, _) => return Some(Node::List(items)),
+                (Event::SequenceEnd, _) => {
+                    // Most lists and mappings are short, and there are very many.
+                    items.shrink_to_fit();
+                    return Some(Node::List(items));
+                }
                 event => items.push(self.node(event, depth)?),
             }
         }
@@ -91,7 +95,10 @@ impl<'t, E: Iterator<Item = Result<(Event<'t>, EventSpan), ScanError>>> Builder<
         let mut entries = Vec::new();
         loop {
             let key = match self.next()? {
-                (Event::MappingEnd, _) => return Some(Node::Map(entries)),
+                (Event::MappingEnd, _) => {
+                    entries.shrink_to_fit();
+                    return Some(Node::Map(entries));
+                }
                 event => self.node(event, depth)?,
             };
             if key.text() == Some("<<") {
@@ -136,7 +143,7 @@ pub fn plain(text: &str) -> Option<Node> {
     }
     match text {
         "" | "~" => Some(Node::Null),
-        _ => (is_integer(text) || is_float(text)).then(|| Node::Number(text.to_owned())),
+        _ => (is_integer(text) || is_float(text)).then(|| Node::Number(text.into())),
     }
 }
 

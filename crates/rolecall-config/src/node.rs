@@ -15,7 +15,7 @@ use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPoli
 
 use super::events;
 use super::source::{Mark, Source, Sources};
-use rolecall_model::{Code, Finding, Span, sentence};
+use rolecall_model::{Code, EcoString, Finding, Span, eco_format, sentence};
 
 /// A value and its place.
 #[derive(Clone, Debug)]
@@ -74,12 +74,12 @@ impl Located {
             Node::Map(_) => "a mapping".to_owned(),
             Node::Bool(value) if typed.is_empty() || typed.starts_with('*') => value.to_string(),
             Node::Bool(_) => typed.to_owned(),
-            Node::Number(text) | Node::Text(text) => text.clone(),
+            Node::Number(text) | Node::Text(text) => text.to_string(),
         }
     }
 
     /// Creates a text. `mark`: the place that it stands for.
-    pub fn of_text(text: impl Into<String>, mark: Mark) -> Self {
+    pub fn of_text(text: impl Into<EcoString>, mark: Mark) -> Self {
         Self { node: Node::Text(text.into()), mark }
     }
 }
@@ -89,8 +89,8 @@ impl Located {
 pub enum Node {
     Null,
     Bool(bool),
-    Number(String),
-    Text(String),
+    Number(EcoString),
+    Text(EcoString),
     List(Vec<Located>),
     /// The entries in the order of the file. A key may occur twice; the decoder reports it.
     Map(Vec<(Located, Located)>),
@@ -226,7 +226,7 @@ fn complete(located: &mut Located, source: &Source) {
         Node::Number(text) => {
             let typed = source.slice(located.mark.span);
             if !typed.starts_with('*') {
-                typed.clone_into(text);
+                *text = typed.into();
             }
         }
         Node::Null | Node::Bool(_) | Node::Text(_) => {}
@@ -258,23 +258,23 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
-        Ok(Node::Number(value.to_string()))
+        Ok(Node::Number(eco_format!("{value}")))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
-        Ok(Node::Number(value.to_string()))
+        Ok(Node::Number(eco_format!("{value}")))
     }
 
     fn visit_i128<E>(self, value: i128) -> Result<Node, E> {
-        Ok(Node::Number(value.to_string()))
+        Ok(Node::Number(eco_format!("{value}")))
     }
 
     fn visit_u128<E>(self, value: u128) -> Result<Node, E> {
-        Ok(Node::Number(value.to_string()))
+        Ok(Node::Number(eco_format!("{value}")))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
-        Ok(Node::Number(value.to_string()))
+        Ok(Node::Number(eco_format!("{value}")))
     }
 
     fn visit_unit<E>(self) -> Result<Node, E> {
@@ -290,11 +290,11 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Node, E> {
-        Ok(Node::Text(text.to_owned()))
+        Ok(Node::Text(text.into()))
     }
 
     fn visit_string<E>(self, text: String) -> Result<Node, E> {
-        Ok(Node::Text(text))
+        Ok(Node::Text(text.into()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node, A::Error> {

@@ -10,6 +10,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
 use super::field::{Field, LIST_OR};
+use rolecall_model::EcoString;
 
 /// Defines a type that exists only for its JSON Schema, which editors use.
 #[macro_export]
@@ -73,11 +74,11 @@ impl Visitor<'_> for DigitsVisitor {
 /// Defines a type for text with a certain form. The JSON Schema contains the form, for editors; the check of the
 /// value reports text that doesn't have it.
 macro_rules! text {
-    ($(#[$doc:meta])* $name:ident: $schema:tt) => {
+    ($(#[$doc:meta])* $name:ident($text:ty): $schema:tt) => {
         $(#[$doc])*
         #[derive(Clone, Debug, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(pub String);
+        pub struct $name(pub $text);
 
         schema_type!(impl $name: $schema);
     };
@@ -85,7 +86,7 @@ macro_rules! text {
 
 text! {
     /// An email address. It keeps the case that it was written in; comparisons ignore case.
-    EmailText: {
+    EmailText(String): {
         "description": "This is an email address. rolecall sends it as it is written, or in lower case where the platform requires that. Comparisons ignore case.",
         "type": "string", "maxLength": 254, "pattern": r#"^\s*([^@\s,:;<>()\[\]"]+|"\S+")@(\[[0-9A-Za-z.:-]+\]|[^@\s.,:;<>\[\]]+(\.[^@\s.,:;<>\[\]]+)*)\s*$"#,
     }
@@ -93,7 +94,7 @@ text! {
 
 text! {
     /// The name or the id of something that may exist: one line of text.
-    NameText: {
+    NameText(EcoString): {
         "description": "This is a name or an id, as the platform shows it, on one line. A name that starts or ends with a space is in quotes. A character that doesn't show is written as an escape, in double quotes. Something new can't have such a name.",
         "type": "string", "minLength": 1, "maxLength": 256,
         "pattern": r"^[^\u0000]*\S([^\u0000]*[^\u0000\n\r])?$",
@@ -111,7 +112,7 @@ schema_type! {
 
 text! {
     /// A description, which may have several lines.
-    DescriptionText: {
+    DescriptionText(String): {
         "description": "This text may have several lines. It contains no control characters and no invisible characters.",
         "type": "string",
         "pattern": r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]*$",
@@ -152,7 +153,7 @@ time! {
 
 text! {
     /// A seal: the hash of everything that a plan would send.
-    SealText: {
+    SealText(String): {
         "description": "A seal is a hash that identifies one plan. A plan that a guardrail refuses prints its seal.",
         "type": "string", "pattern": "^sha256:[0-9a-f]{64}$",
     }
@@ -160,7 +161,7 @@ text! {
 
 text! {
     /// A host name without a scheme.
-    HostText: {
+    HostText(String): {
         "description": "This is a host name, without `https://`.",
         "type": "string", "pattern": "^[A-Za-z0-9-][A-Za-z0-9.-]*$",
     }
@@ -168,7 +169,7 @@ text! {
 
 text! {
     /// The name of an environment variable.
-    VariableText: {
+    VariableText(String): {
         "description": "This is the name of an environment variable.",
         "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
     }
@@ -176,7 +177,7 @@ text! {
 
 text! {
     /// A public key to which the program `age` encrypts.
-    RecipientText: {
+    RecipientText(String): {
         "description": "This is a public key to which `age` encrypts: `age1…`, `ssh-ed25519 …` or `ssh-rsa …`.",
         "type": "string", "pattern": r"^(age1[02-9ac-hj-np-z]{58}|ssh-(ed25519|rsa) AAAA[0-9A-Za-z+/]+={0,2}( .*)?)$",
     }
@@ -184,12 +185,12 @@ text! {
 
 text! {
     /// A path, or an argument of a command.
-    PathText: { "description": "This is a path. A relative path starts at the folder that rolecall runs in.", "type": "string", "minLength": 1 }
+    PathText(String): { "description": "This is a path. A relative path starts at the folder that rolecall runs in.", "type": "string", "minLength": 1 }
 }
 
 text! {
     /// The address of an entity, or a pattern for addresses.
-    AddressText: {
+    AddressText(String): {
         "description": "This is the address of an entity, such as `user/jane@acme.example`. `*` stands for any text.",
         "type": "string", "pattern": r"^(organization|(team|role|user|key)/[^#]+(#[\s\S]*)?)$",
     }

@@ -49,7 +49,7 @@ pub fn candidates(root: &Located, endpoint: bool) -> Vec<String> {
 
 fn collect(located: &Located, found: &mut Vec<String>) {
     match &located.node {
-        Node::Text(text) => found.push(text.clone()),
+        Node::Text(text) => found.push(text.to_string()),
         Node::List(items) => items.iter().for_each(|item| collect(item, found)),
         Node::Map(entries) => entries.iter().for_each(|(key, value)| {
             collect(key, found);

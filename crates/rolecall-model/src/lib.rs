@@ -41,7 +41,7 @@ pub use change::{
     Action, Cause, Change, Effect, LoweredMutation, Mutation, Reference, Stage, expiry_after, fill_expiries,
     id_of, number_of, reference,
 };
-pub use ecow::EcoString;
+pub use ecow::{EcoString, eco_format};
 
 pub use desired::{
     Allowance, Credential, Delivery, Desired, DesiredKey, DesiredOrganization, DesiredProject, DesiredResources,

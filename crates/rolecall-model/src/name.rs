@@ -371,19 +371,29 @@ fn check_domain(domain: &str) -> Result<(), EmailError> {
 /// Returns whether an address is one of those that nearly everybody has, with which nothing can be wrong. To look for every
 /// error takes longer.
 fn is_ordinary(text: &str) -> bool {
-    let Some((local, domain)) = text.split_once('@') else { return false };
-    let is_local = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'+');
-    let is_label = |label: &str| {
-        let bytes = label.as_bytes();
-        bytes.len() <= 63
-            && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
-            && bytes.last().is_some_and(u8::is_ascii_alphanumeric)
-            && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
-    };
-    (1..=64).contains(&local.len())
-        && text.len() <= 254
-        && local.bytes().all(is_local)
-        && domain.split('.').all(is_label)
+    let Some(at) = text.bytes().position(|byte| byte == b'@') else { return false };
+    let (local, domain) = (&text.as_bytes()[..at], &text.as_bytes()[at + 1..]);
+    let is_local = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'+');
+    if local.is_empty() || local.len() > 64 || text.len() > 254 || !local.iter().all(is_local) {
+        return false;
+    }
+    // The length of the part since the last dot, and the byte before.
+    let (mut label, mut before) = (0, b'.');
+    for byte in domain {
+        label = match byte {
+            b'.' if label == 0 || before == b'-' => return false,
+            b'.' => 0,
+            b'-' if label == 0 => return false,
+            b'-' => label + 1,
+            _ if byte.is_ascii_alphanumeric() => label + 1,
+            _ => return false,
+        };
+        if label > 63 {
+            return false;
+        }
+        before = *byte;
+    }
+    label > 0 && before != b'-'
 }
 
 /// Returns whether an address consists of the usual ASCII characters, and has a domain with a top level. Some

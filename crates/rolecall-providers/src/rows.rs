@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use rolecall_model::{Address, Email, Expiry, Kind, RemoteId, RoleName, UnreadableRow};
+use rolecall_model::{Address, EcoString, Email, Expiry, Kind, RemoteId, RoleName, UnreadableRow};
 
 /// A row of a list.
 #[derive(Debug)]
@@ -137,11 +137,11 @@ pub(super) fn unknown_value<E: Error>(value: &str) -> E {
 
 /// A text that a row can't do without. A blank one counts as missing.
 #[derive(Clone, Debug)]
-pub(super) struct Text(pub String);
+pub(super) struct Text(pub EcoString);
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.trim().is_empty());
+        let text = Option::<EcoString>::deserialize(deserializer)?.filter(|text| !text.trim().is_empty());
         text.map(Self).ok_or_else(|| D::Error::custom(MISSING))
     }
 }

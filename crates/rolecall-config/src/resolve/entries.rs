@@ -71,7 +71,7 @@ pub fn until(field: Field<UntilText>, sources: Sources<'_>, findings: &mut Vec<F
 pub fn note(field: Field<NameText>, sources: Sources<'_>, findings: &mut Vec<Finding>) -> Option<String> {
     let NameText(text) = field.value?;
     match check_name(&text) {
-        Ok(()) => Some(text),
+        Ok(()) => Some(text.into()),
         Err(why) => {
             let message = format!("{} {why}.", quote(&text));
             let finding = Finding::error(Code::InvalidValue, sources.place(field.mark), message);
@@ -84,7 +84,7 @@ pub fn note(field: Field<NameText>, sources: Sources<'_>, findings: &mut Vec<Fin
 /// Removes the field `note` of an entry.
 pub fn take_note(entry: &mut Located, sources: Sources<'_>, findings: &mut Vec<Finding>) -> Option<String> {
     let text = taken_text(entry, "note", sources, findings)?;
-    note(Field { mark: text.mark, value: text.text().map(|text| NameText(text.to_owned())) }, sources, findings)
+    note(Field { mark: text.mark, value: text.text().map(|text| NameText(text.into())) }, sources, findings)
 }
 
 /// Removes the field `until` of an entry.

@@ -289,7 +289,7 @@ impl Check<'_> {
         let except = except.map(|(mark, email)| (email, mark)).collect();
         let note = text.and_then(|field| note(field, self.sources, self.findings));
         let NameText(name) = name.value?;
-        Some(Group { name, mark, members, except, note })
+        Some(Group { name: name.into(), mark, members, except, note })
     }
 
     fn member(&mut self, raw: RawMember, mark: Mark) -> Option<Member> {
@@ -306,7 +306,7 @@ impl Check<'_> {
                 let mark = person.mark;
                 (MemberOf::Person(self.email(person)?), mark)
             }
-            (None, Some(group)) => (MemberOf::Group(group.value?.0), group.mark),
+            (None, Some(group)) => (MemberOf::Group(group.value?.0.into()), group.mark),
             (None, None) | (Some(_), Some(_)) => {
                 let message = "A member is either a person or a group.";
                 let finding = Finding::error(Code::InvalidValue, self.sources.place(mark), message);

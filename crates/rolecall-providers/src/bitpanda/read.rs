@@ -203,7 +203,7 @@ async fn read_pages(reader: &Reader, organization: &RemoteId) -> Result<UserRows
 fn into_user(wire: ListedUser) -> LiveUser {
     let ListedUser { user_trust_id: Text(id), email: Mail(email), first_name, last_name, phone_number, roles } =
         wire;
-    let user = LiveUser::of(RemoteId::seen(id), email, roles.into_iter().map(RoleName::seen).collect());
+    let user = LiveUser::of(RemoteId::seen(id), email, roles);
     LiveUser { first_name, last_name, phone: phone_number, enabled: Seen::Unreadable, ..user }
 }
 

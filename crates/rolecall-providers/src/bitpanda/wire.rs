@@ -1,11 +1,13 @@
 //! The forms of the platform's answers. Every field may be null. A row that lacks what the model needs is an
 //! unread [`Row`].
 
+use std::collections::BTreeSet;
+
 use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::super::rows::{Mail, Row, Text, expiry};
-use rolecall_model::Expiry;
+use rolecall_model::{Expiry, RoleName};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -38,7 +40,7 @@ pub(super) struct ListedUser {
     pub first_name: Option<String>,
     pub last_name: Option<String>,
     pub phone_number: Option<String>,
-    pub roles: Vec<String>,
+    pub roles: BTreeSet<RoleName>,
 }
 
 /// The answer to an update or an invitation.

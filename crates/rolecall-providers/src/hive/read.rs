@@ -25,9 +25,9 @@ use super::wire::{
 use super::{ReadError, USED};
 use rolecall_graphql::{CallError, GraphQlError, Query, Reader};
 use rolecall_model::{
-    AccountStatus, Action, Catalogue, Completeness, Desired, Gap, KeyName, Kind, KnownPermission, Level, Listing,
-    Live, LiveInvitation, LiveKey, LiveRole, LiveUser, Permission, Project, Projects, Reach, ReadOnly, RemoteId,
-    Resources, RoleName, Slug, UnreadableRow,
+    AccountStatus, Action, Catalogue, Completeness, Desired, EcoString, Gap, KeyName, Kind, KnownPermission,
+    Level, Listing, Live, LiveInvitation, LiveKey, LiveRole, LiveUser, Permission, Project, Projects, Reach,
+    ReadOnly, RemoteId, Resources, RoleName, Slug, UnreadableRow,
 };
 
 /// A page size that is larger than any organisation. Some releases have broken cursors, so one page asks for all members.
@@ -304,7 +304,7 @@ async fn read_tokens(
     let list = list_span("keys");
     let collected = follow(first, &TOKEN, page).instrument(list.clone()).await?;
     let (Listing { items, completeness }, unread) =
-        listing(collected, |token| token.id.0.clone(), ("access tokens", &list));
+        listing(collected, |token| token.id.0.to_string(), ("access tokens", &list));
     let mut items: Vec<LiveKey> = items.into_iter().map(into_key).collect();
     items.sort_by(|a, b| a.id.cmp(&b.id));
     Ok((Some(Listing { items, completeness }), unread))
@@ -345,7 +345,7 @@ struct Roles {
     listing: Listing<LiveRole>,
     /// The ids of roles of another organisation. The server allows their assignment (measured on Hive 8.1.2), and
     /// they may have the same names as the organisation's own roles.
-    foreign: BTreeSet<String>,
+    foreign: BTreeSet<EcoString>,
 }
 
 impl Roles {
@@ -367,8 +367,8 @@ impl Roles {
         let listed: Vec<WireRole> = nodes(listed, &ROLE, &mut unread).collect();
         let unread_ids = rows::ids(&unread);
         unreadable.extend(unread);
-        let mut names: BTreeSet<String> = listed.iter().map(|role| role.name.clone()).collect();
-        let mut items: BTreeMap<String, LiveRole> =
+        let mut names: BTreeSet<EcoString> = listed.iter().map(|role| role.name.clone()).collect();
+        let mut items: BTreeMap<EcoString, LiveRole> =
             listed.into_iter().map(|role| (role.id.clone(), into_role(role))).collect();
         let mut foreign = BTreeSet::new();
         let held = members.iter().map(|member| &member.role);
@@ -412,7 +412,7 @@ impl Roles {
         if self.foreign.contains(&role.id) {
             RoleName::seen(format!("{} (of another organisation, {})", role.name, role.id))
         } else {
-            RoleName::seen(&*role.name)
+            RoleName::seen(role.name.clone())
         }
     }
 }
@@ -423,14 +423,14 @@ fn into_role(wire: WireRole) -> LiveRole {
         id: RemoteId::seen(id),
         name: RoleName::seen(name),
         renamed_from: None,
-        description,
+        description: description.into(),
         permissions: allowed(permissions),
         locked: is_locked,
     }
 }
 
 /// Returns the permissions of a role, without the one that every role has.
-pub(super) fn allowed(permissions: Vec<String>) -> BTreeSet<Permission> {
+pub(super) fn allowed(permissions: Vec<EcoString>) -> BTreeSet<Permission> {
     permissions.into_iter().filter(|permission| permission != DESCRIBE).map(Permission::seen).collect()
 }
 

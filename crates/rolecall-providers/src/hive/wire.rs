@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 use super::super::rows::{Mail, Row, Text, unknown_value};
+use rolecall_model::EcoString;
 
 /// The answer to an introspection. A type may be null, but not missing.
 #[derive(Debug, Deserialize)]
@@ -114,11 +115,11 @@ pub(super) struct Identified {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireRole {
-    pub id: String,
-    pub name: String,
-    pub description: String,
+    pub id: EcoString,
+    pub name: EcoString,
+    pub description: EcoString,
     pub is_locked: bool,
-    pub permissions: Vec<String>,
+    pub permissions: Vec<EcoString>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -84,7 +84,7 @@ impl RawColumns {
             ("active", active),
         ];
         all.into_iter()
-            .filter_map(|(name, column)| Some((name, column.as_ref()?.value.as_ref()?.0.clone())))
+            .filter_map(|(name, column)| Some((name, column.as_ref()?.value.as_ref()?.0.to_string())))
             .collect()
     }
 }
