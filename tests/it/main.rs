@@ -20,6 +20,7 @@ mod every_platform;
 mod execution;
 mod fleet;
 mod graphs;
+mod growth;
 mod guardrails;
 mod help;
 mod hive;

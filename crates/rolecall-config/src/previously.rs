@@ -1,6 +1,6 @@
 //! The field `previously`: the names that a role or a team had before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::{Checker, FromText};
 use super::field::Field;
@@ -12,16 +12,18 @@ type Previously<N> = BTreeMap<N, Place>;
 
 /// Reports the roles and teams that entries of users and keys have by a previous name, which nothing has any more.
 pub fn previous_names_used(desired: &Desired, findings: &mut Vec<Finding>) {
-    let entry_of_role = |name: &RoleName| {
-        let is_known = desired.roles.iter().any(|entry| entry.name == *name);
-        let entry = desired.roles.iter().find(|entry| entry.previously.contains_key(name))?;
-        (!is_known).then_some(entry.name.as_str())
-    };
-    let entry_of_team = |name: &TeamName| {
-        let is_known = desired.teams.iter().any(|entry| entry.name == *name);
-        let entry = desired.teams.iter().find(|entry| entry.previously.contains_key(name))?;
-        (!is_known).then_some(entry.name.as_str())
-    };
+    let roles = desired.roles.iter().rev();
+    let roles = roles.flat_map(|entry| entry.previously.keys().map(|name| (name, entry.name.as_str())));
+    let mut roles: BTreeMap<&RoleName, &str> = roles.collect();
+    let teams = desired.teams.iter().rev();
+    let teams = teams.flat_map(|entry| entry.previously.keys().map(|name| (name, entry.name.as_str())));
+    let mut teams: BTreeMap<&TeamName, &str> = teams.collect();
+    desired.roles.iter().for_each(|entry| {
+        roles.remove(&entry.name);
+    });
+    desired.teams.iter().for_each(|entry| {
+        teams.remove(&entry.name);
+    });
     let of_users = desired.users.iter().filter_map(|user| user.roles.as_ref());
     let of_users = of_users.map(|roles| (&roles.value, &roles.place));
     let of_keys = desired.keys.iter().filter_map(|key| Some((key.roles.as_ref()?, &key.place)));
@@ -30,13 +32,13 @@ pub fn previous_names_used(desired: &Desired, findings: &mut Vec<Finding>) {
         let hint = format!("The file has it under `previously` of `{now}`. Write the new name here.");
         findings.push(Finding::error(code, place.clone(), message).hint(hint));
     };
-    for (roles, place) in of_users.chain(of_keys) {
-        for (role, now) in roles.iter().filter_map(|role| Some((role, entry_of_role(role)?))) {
+    for (given, place) in of_users.chain(of_keys) {
+        for (role, now) in given.iter().filter_map(|role| Some((role, roles.get(role)?))) {
             report(Code::UnknownRole, "role", role.as_str(), now, place);
         }
     }
     for (team, role) in desired.users.iter().flat_map(|user| user.teams.iter().flatten()) {
-        if let Some(now) = entry_of_team(team) {
+        if let Some(now) = teams.get(team) {
             report(Code::UnknownTeam, "team", team.as_str(), now, &role.place);
         }
     }
@@ -56,7 +58,7 @@ impl Checker<'_> {
     /// Reports previous names from which nobody could tell what is to be renamed: those that are the name of an entry, and
     /// those that two entries claim. `entries`: the address of each, and its previous names as addresses.
     pub fn previous_names(&mut self, entries: &[(Address, Vec<(Address, Place)>)]) {
-        let names: Vec<&Address> = entries.iter().map(|(address, _)| address).collect();
+        let names: BTreeSet<&Address> = entries.iter().map(|(address, _)| address).collect();
         let mut claims: BTreeMap<&Address, Vec<(&Place, &Address)>> = BTreeMap::new();
         for (address, previously) in entries {
             for (name, place) in previously {
@@ -66,7 +68,7 @@ impl Checker<'_> {
         for (name, mut claims) in claims {
             claims.sort();
             let shown = quote(&name.name);
-            let is_entry = names.contains(&name);
+            let is_entry = names.contains(name);
             let mut refuse = |place: &Place, message: String, hint: String| {
                 self.push(Finding::error(Code::PreviousNameInUse, place.clone(), message).hint(hint));
             };

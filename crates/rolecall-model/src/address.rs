@@ -1,6 +1,7 @@
 //! The [`Address`] of an entity: its name in plans, ledgers and messages, and on the command line.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,6 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::name::{composed, fold_case};
+use super::steps::step;
 use super::{Email, KeyName, RemoteId, RoleName, TeamName};
 
 /// The kind of entity that an address names.
@@ -61,11 +63,33 @@ impl Kind {
 
 /// The address of an entity: `kind/name`, with `#id` only where the name is ambiguous. The organisation's address
 /// is `organization`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug)]
 pub struct Address {
     pub kind: Kind,
     pub name: EcoString,
     pub id: Option<RemoteId>,
+}
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Self) -> bool {
+        step();
+        self.kind == other.kind && self.name == other.name && self.id == other.id
+    }
+}
+
+impl Eq for Address {}
+
+impl PartialOrd for Address {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Address {
+    fn cmp(&self, other: &Self) -> Ordering {
+        step();
+        (self.kind, &self.name, &self.id).cmp(&(other.kind, &other.name, &other.id))
+    }
 }
 
 /// A person or a key: [`Kind::User`] or [`Kind::Key`], and the name. A person is the same as a member and as somebody
@@ -133,6 +157,7 @@ impl Address {
     /// Returns whether `self`, as a person wrote it, means `other`. Without an id, it means every entity of that
     /// name.
     pub fn covers(&self, other: &Self) -> bool {
+        step();
         self.kind.covers(other.kind) && self.name == other.name && (self.id.is_none() || self.id == other.id)
     }
 }

@@ -47,8 +47,8 @@ pub struct Facts {
     pub list_omits_disabled: bool,
     /// The latest change of each entity that the platform refused, and the time of the refusal.
     pub refused: BTreeMap<Address, (Timestamp, Change)>,
-    /// Changes that the platform accepted and a later read didn't show, the latest of each entity.
-    pub not_taken: Vec<NotTaken>,
+    /// The latest change of each entity that the platform accepted and a later read didn't show.
+    pub not_taken: BTreeMap<Address, NotTaken>,
     /// The first time that an apply saw each key, where the API doesn't tell when it was created.
     pub keys_seen: BTreeMap<RemoteId, Timestamp>,
     /// Keys that we created and whose ids we know.
@@ -64,10 +64,17 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Returns when a read first showed a member with this address whom we haven't removed.
-    pub fn member_since(&self, email: &Email) -> Option<Timestamp> {
-        let known = self.members.values().filter(|known| known.email == *email).map(|known| known.since);
-        known.min().filter(|_| !self.removed.contains(&Address::user(email)))
+    /// Returns when a read first showed members with these addresses whom we haven't removed.
+    pub fn members_since<'a>(&self, emails: &BTreeSet<&'a Email>) -> BTreeMap<&'a Email, Timestamp> {
+        let mut since: BTreeMap<&Email, Timestamp> = BTreeMap::new();
+        for known in self.members.values() {
+            if let Some(email) = emails.get(&known.email)
+                && !self.removed.contains(&Address::user(email))
+            {
+                since.entry(email).and_modify(|at| *at = known.since.min(*at)).or_insert(known.since);
+            }
+        }
+        since
     }
 
     /// Records that a read shows a user whom we invited. `accepted`: the read shows that they are a member.
@@ -81,10 +88,7 @@ impl Facts {
 
     /// Records that a change in `not_taken` is in effect after all.
     pub fn record_in_effect(&mut self, address: &Address) {
-        let Some(index) = self.not_taken.iter().position(|earlier| earlier.change.address == *address) else {
-            return;
-        };
-        let settled = self.not_taken.remove(index);
+        let Some(settled) = self.not_taken.remove(address) else { return };
         if let Some(Entity::User(User { id: Some(id), enabled: Seen::Known(enabled), .. })) = settled.change.after
         {
             self.enabled_sent.insert(id, enabled);

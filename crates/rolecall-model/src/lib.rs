@@ -16,6 +16,7 @@ mod hold;
 mod hold_text;
 mod inventory;
 mod live;
+mod lookup;
 mod name;
 mod origin;
 mod outcome;
@@ -25,6 +26,7 @@ mod renames;
 mod resources;
 mod rules;
 mod shard;
+mod steps;
 mod time;
 mod until;
 mod words;
@@ -61,6 +63,7 @@ pub use live::{
     AccountStatus, Bearing, Caller, Catalogue, Completeness, Gap, KnownPermission, Level, Listing, Live,
     LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser, Project, Projects, ReadOnly, UnreadableRow,
 };
+pub use lookup::Orders;
 pub use name::{
     Email, EmailError, KeyName, MAX_NAME, NameError, Permission, ProviderName, RemoteId, RoleName, Slug, TeamName,
     check_name, composed, deceptive, has_placeholder, is_deceptive, is_odd_space, is_plain_address,
@@ -77,6 +80,7 @@ pub use renames::Renames;
 pub use resources::{ProjectReach, Reach, Resources, TargetReach};
 pub use rules::{Rules, Variables};
 pub use shard::{Shard, ShardRun, ShardedVerb};
+pub use steps::steps;
 pub use time::{Expiry, Lifetime, length_of_time};
 pub use until::{Ending, EndingAccess, NearEnding, Until};
 pub use words::{distance, list_of, nearest, nearest_email, quote, sentence};

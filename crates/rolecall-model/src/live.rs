@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use jiff::Timestamp;
 
+use super::lookup::Orders;
 use super::{
     Action, Address, App, AssignableRoles, Change, Email, Entity, Expiry, HoldReason, Key, KeyName, Kind,
     Memberships, Organization, Permission, RemoteId, Resources, Role, RoleName, Seen, Slug, Team, TeamName, User,
@@ -61,6 +62,8 @@ pub struct Live {
     pub gaps: Vec<Gap>,
     /// The number of requests that the read sent, including retries.
     pub requests: usize,
+    /// The orders by which entities are found.
+    pub orders: Orders,
 }
 
 /// The projects that the credential can read.
@@ -376,6 +379,7 @@ impl Live {
             read_only: Vec::new(),
             gaps: Vec::new(),
             requests: 0,
+            orders: Orders::default(),
         }
     }
 
@@ -396,10 +400,6 @@ impl Live {
 
     pub fn teams(&self) -> &[LiveTeam] {
         self.teams.as_ref().map(|list| list.items.as_slice()).unwrap_or_default()
-    }
-
-    pub fn team(&self, name: &TeamName) -> Option<&LiveTeam> {
-        self.teams().iter().find(|team| team.name == *name)
     }
 
     pub fn keys(&self) -> &[LiveKey] {
@@ -436,38 +436,9 @@ impl Live {
         }
     }
 
-    /// Returns whether a row that can't be read is about this entity.
-    pub fn is_unreadable(&self, address: &Address) -> bool {
-        !address.name.is_empty() && self.unreadable.iter().any(|row| address.covers(&row.address))
-    }
-
-    /// Returns whether a row that can't be read has this id.
-    pub fn is_unreadable_id(&self, kind: Kind, id: &RemoteId) -> bool {
-        self.unreadable.iter().any(|row| row.address.kind == kind && row.address.id.as_ref() == Some(id))
-    }
-
     /// Returns the invitations that can be accepted.
     pub fn open_invitations(&self) -> impl Iterator<Item = &LiveInvitation> {
         self.invitations().iter().filter(|invitation| !invitation.expired)
-    }
-
-    pub fn role(&self, name: &RoleName) -> Option<&LiveRole> {
-        self.roles().iter().find(|role| role.name == *name)
-    }
-
-    /// Returns the address that a role or a team has at the platform, if the file renames it.
-    pub fn renamed_from(&self, address: &Address) -> Option<Address> {
-        match address.kind {
-            Kind::Role => {
-                let role = self.roles().iter().find(|role| Address::role(&role.name) == *address)?;
-                role.renamed_from.as_ref().map(Address::role)
-            }
-            Kind::Team => {
-                let team = self.teams().iter().find(|team| Address::team(&team.name) == *address)?;
-                team.renamed_from.as_ref().map(Address::team)
-            }
-            Kind::Organization | Kind::User | Kind::Invitation | Kind::Key => None,
-        }
     }
 }
 

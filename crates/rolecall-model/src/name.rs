@@ -13,6 +13,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
+use super::steps::step;
+
 /// Defines [`ProviderName`], so that a new platform is one entry and no list can lack it.
 macro_rules! providers {
     ($($(#[$about:meta])* $provider:ident = $word:literal,)*) => {
@@ -173,9 +175,16 @@ fn is_composed(one: &str, other: &str) -> bool {
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+        #[derive(Debug, Serialize, Deserialize, JsonSchema)]
         #[serde(transparent)]
         pub struct $name(#[schemars(with = "String")] EcoString);
+
+        impl Clone for $name {
+            fn clone(&self) -> Self {
+                step();
+                Self(self.0.clone())
+            }
+        }
 
         impl $name {
             /// Checks and wraps a text that a person typed.
@@ -203,6 +212,7 @@ macro_rules! name {
         /// Names are compared in one form of Unicode, and kept in the form that they have.
         impl PartialEq for $name {
             fn eq(&self, other: &Self) -> bool {
+                step();
                 self.0 == other.0 || (!is_composed(&self.0, &other.0) && composed(&self.0) == composed(&other.0))
             }
         }
@@ -217,6 +227,7 @@ macro_rules! name {
 
         impl Ord for $name {
             fn cmp(&self, other: &Self) -> Ordering {
+                step();
                 if is_composed(&self.0, &other.0) {
                     return self.0.cmp(&other.0);
                 }
@@ -414,11 +425,18 @@ pub fn is_plain_address(email: &str) -> bool {
 }
 
 /// An email address. It is sent as it was written, and compared without regard to case.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Email {
     written: EcoString,
     /// The address in lower case, for comparisons and for an [`Address`](crate::Address). The same text as `written` if that is in lower case, as most addresses are.
     pub(super) key: EcoString,
+}
+
+impl Clone for Email {
+    fn clone(&self) -> Self {
+        step();
+        Self { written: self.written.clone(), key: self.key.clone() }
+    }
 }
 
 impl Email {
@@ -467,6 +485,7 @@ impl Email {
 
 impl PartialEq for Email {
     fn eq(&self, other: &Self) -> bool {
+        step();
         self.key == other.key
     }
 }
@@ -481,6 +500,7 @@ impl PartialOrd for Email {
 
 impl Ord for Email {
     fn cmp(&self, other: &Self) -> Ordering {
+        step();
         self.key.cmp(&other.key)
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::lookup::Orders;
 use super::{Address, Change, Desired, Entity, Facts, Key, Live, OrganizationPlan, RoleName, TeamName, User};
 
 /// New names of roles and teams, by their earlier ones.
@@ -127,6 +128,7 @@ impl Renames {
         if self.is_empty() {
             return;
         }
+        live.orders = Orders::default();
         for role in live.roles.iter_mut().flat_map(|list| &mut list.items) {
             if let Some(now) = self.roles.get(&role.name) {
                 role.renamed_from = Some(std::mem::replace(&mut role.name, now.clone()));
@@ -172,7 +174,7 @@ impl Renames {
         facts.applied.values_mut().filter_map(|applied| applied.after.as_mut()).for_each(|it| self.rename_in(it));
         facts.refused.values_mut().for_each(|(_, change)| self.rename_in_change(change));
         facts.held.values_mut().for_each(|held| self.rename_in_change(&mut held.change));
-        for earlier in &mut facts.not_taken {
+        for earlier in facts.not_taken.values_mut() {
             self.rename_in_change(&mut earlier.change);
             earlier.left_as.iter_mut().for_each(|entity| self.rename_in(entity));
         }

@@ -73,7 +73,7 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
         let usable = !known_disabled && active && (owner || input.is_admin(&user.roles));
         admins.before += usize::from(usable);
         if usable && uncertain {
-            let namesakes = input.live.users.items.iter().filter(|other| other.email == user.email).count() > 1;
+            let namesakes = input.live.users_of(&user.email).nth(1).is_some();
             let id = Some(&user.id).filter(|_| namesakes);
             admins.uncertain.insert(Address::user(&user.email).with_id(id));
         }

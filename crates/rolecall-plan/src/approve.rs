@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::verify::{Observation, in_effect};
 use rolecall_model::{
-    Action, Address, Change, Entity, Hold, Kind, Live, Mutation, Reference, RemoteId, Role, Sealed, SentChange,
-    TeamName, reference,
+    Action, Address, Change, Entity, Hold, Kind, Live, Mutation, Reference, RemoteId, Role, RoleName, Sealed,
+    SentChange, TeamName, reference,
 };
 
 /// The result of comparing an approved plan with a fresh one.
@@ -72,9 +72,12 @@ impl<'a> ApprovalProgress<'a> {
     /// Returns the live id of an entity that an approved change was to create.
     fn id_of(self, address: &Address) -> Option<&'a RemoteId> {
         let Self { live, sent } = self;
-        let role = live.roles().iter().find(|role| Address::role(&role.name) == *address).map(|role| &role.id);
-        let team = live.teams().iter().find(|team| Address::team(&team.name) == *address).map(|team| &team.id);
-        role.or(team).or_else(|| sent.get(address)?.id.as_ref())
+        let id = match address.kind {
+            Kind::Role => live.role(&RoleName::seen(&*address.name)).map(|role| &role.id),
+            Kind::Team => live.team(&TeamName::seen(&*address.name)).map(|team| &team.id),
+            Kind::Organization | Kind::User | Kind::Invitation | Kind::Key => None,
+        };
+        id.filter(|_| address.id.is_none()).or_else(|| sent.get(address)?.id.as_ref())
     }
 }
 

@@ -258,9 +258,9 @@ pub(super) fn hold_reason(input: &PlanInput<'_>, change: &Change) -> Option<Hold
             }
             _ => change.before == then.before,
         };
-        then.address == change.address && then.after == change.after && unchanged
+        then.after == change.after && unchanged
     };
-    let since = input.facts.not_taken.iter().find(same_attempt)?.at;
+    let since = input.facts.not_taken.get(&change.address).filter(same_attempt)?.at;
     Some(not_taken(input, since, Some(change)))
 }
 

@@ -63,7 +63,7 @@ pub fn ledger_updates(facts: &Facts, live: &Live, rules: &dyn Rules) -> Observed
         }
     }
     let in_effect =
-        facts.not_taken.iter().filter(|earlier| in_effect(&earlier.change, None, live) == Observation::InEffect);
+        facts.not_taken.values().filter(|earlier| in_effect(&earlier.change, None, live) == Observation::InEffect);
     let settled = in_effect.map(|earlier| earlier.change.address.clone()).collect();
     Observed { seen, vanished, readmitted, settled }
 }

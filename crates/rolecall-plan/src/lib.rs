@@ -23,6 +23,7 @@ mod origin;
 mod privileged;
 mod renames;
 mod resolve;
+mod role_holders;
 mod role_names;
 mod roles;
 mod schedule;
@@ -55,13 +56,14 @@ pub use verify::{Observation, current_entity, in_effect, mutation_in_effect};
 
 use collection::PlannedState;
 use gate::Gate;
+use role_holders::StayingHolders;
 use role_names::Resolved;
 use rolecall_model::{
     Activity, Address, Code, Desired, Email, Facts, Finding, Gap, HoldReason, Identity, Kind, Live,
     OrganizationPlan, Permission, Place, Quirk, RemoteId, RoleName, Rules, Scope, Sealed, SignIn, Site,
     UnreadableRow, Warning, list_of,
 };
-use roles::{PlannedRoles, StayingHolders};
+use roles::PlannedRoles;
 
 /// Everything that planning depends on. The same input always gives the same plan.
 #[derive(Clone, Copy)]
@@ -165,7 +167,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     let mut staying = StayingHolders::new();
     let (mut gate, planned_roles) = loop {
         let (gate, planned_roles) = entries(input, &of_users, &staying);
-        let more = roles::staying_holders(input, &gate);
+        let more = role_holders::staying_holders(input, &gate);
         if more.is_empty() {
             break (gate, planned_roles);
         }
@@ -281,26 +283,25 @@ fn dependency_cycle(input: &PlanInput<'_>, circle: &BTreeSet<Address>) -> Findin
 /// Holds every row that can't be read. What the file says about such an entity isn't planned. If somebody has privileged
 /// access there, it needs attention, because no entry of a file can say that it is right.
 fn hold_unreadable_rows(input: &PlanInput<'_>, planned_roles: &PlannedRoles, gate: &mut Gate<'_>) {
+    if input.live.unreadable.is_empty() {
+        return;
+    }
     let Desired { manage, users, keys, roles, teams, .. } = input.desired;
+    let roles = roles.iter().flat_map(|role| std::iter::once(&role.name).chain(role.previously.keys()));
+    let teams = teams.iter().flat_map(|team| std::iter::once(&team.name).chain(team.previously.keys()));
+    let users = users.iter().map(|user| Address::user(&user.email));
+    let keys = keys.iter().map(|key| Address::key(&key.name));
+    let listed: BTreeSet<Address> =
+        users.chain(keys).chain(roles.map(Address::role)).chain(teams.map(Address::team)).collect();
     for UnreadableRow { address, why, roles: held } in &input.live.unreadable {
-        let is_listed = |listed: Address| listed.covers(address);
-        let covered = match address.kind {
-            Kind::User | Kind::Invitation => {
-                manage.users == Scope::All || users.iter().any(|user| is_listed(Address::user(&user.email)))
-            }
-            Kind::Key => manage.keys == Scope::All || keys.iter().any(|key| is_listed(Address::key(&key.name))),
-            Kind::Role => {
-                let names =
-                    roles.iter().flat_map(|role| std::iter::once(&role.name).chain(role.previously.keys()));
-                manage.roles == Scope::All || names.map(Address::role).any(is_listed)
-            }
-            Kind::Team => {
-                let names =
-                    teams.iter().flat_map(|team| std::iter::once(&team.name).chain(team.previously.keys()));
-                manage.teams == Scope::All || names.map(Address::team).any(is_listed)
-            }
+        let is_managed = match address.kind {
+            Kind::User | Kind::Invitation => manage.users == Scope::All,
+            Kind::Key => manage.keys == Scope::All,
+            Kind::Role => manage.roles == Scope::All,
+            Kind::Team => manage.teams == Scope::All,
             Kind::Organization => true,
         };
+        let covered = is_managed || listed.contains(&Address { id: None, ..address.listed() });
         let is_privileged = !held.is_empty() && planned_roles.is_privileged_before(input, held);
         let covered = covered || is_privileged && !gate.is_acknowledged(address);
         gate.hold(address.clone(), HoldReason::UnreadableRow { why: why.clone(), covered });

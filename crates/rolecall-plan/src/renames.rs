@@ -57,21 +57,26 @@ pub(super) fn roles_to_rename<'a>(entry: &DesiredRole, live: &'a Live) -> Vec<&'
     if entry.previously.is_empty() || live.role(&entry.name).is_some() || unreadable_role(entry, live).is_some() {
         return Vec::new();
     }
-    live.roles().iter().filter(|role| entry.previously.contains_key(&role.name)).collect()
+    let mut found: Vec<&LiveRole> = entry.previously.keys().flat_map(|name| live.roles_named(name)).collect();
+    found.sort_by_key(|role| &role.id);
+    found
 }
 
 /// Returns the live teams that have a previous name of an entry whose own name isn't live. If there is one, it is renamed.
 pub(super) fn teams_to_rename<'a>(entry: &DesiredTeam, live: &'a Live) -> Vec<&'a LiveTeam> {
-    let is_taken = || live.teams().iter().any(|team| has_team_name(team, |name| *name == entry.name));
+    let is_taken = || named(&entry.name, live).next().is_some();
     if entry.previously.is_empty() || is_taken() || unreadable_team(entry, live).is_some() {
         return Vec::new();
     }
-    let has_name = |team: &&LiveTeam| has_team_name(team, |name| entry.previously.contains_key(name));
-    live.teams().iter().filter(has_name).collect()
+    let mut found: Vec<&LiveTeam> = entry.previously.keys().flat_map(|name| named(name, live)).collect();
+    found.sort_by_key(|team| &team.id);
+    found.dedup_by_key(|team| &team.id);
+    found
 }
 
-fn has_team_name(team: &LiveTeam, wanted: impl Fn(&TeamName) -> bool) -> bool {
-    wanted(&team.name) || wanted(&team.raw_name)
+/// Returns the teams that have this name, in the file or at the platform.
+fn named<'a>(name: &TeamName, live: &'a Live) -> impl Iterator<Item = &'a LiveTeam> {
+    live.team(name).into_iter().chain(live.teams_called(name))
 }
 
 /// Returns the name of an entry, new or previous, under which the platform lists a role that can't be read.

@@ -8,9 +8,10 @@ use super::decision::{Decision, Lookup};
 use super::gate::{Gate, hold_reason, protected_among};
 use super::renames;
 use super::resolve::{self, Holder};
+use super::role_holders::{StayingHolders, holders, members};
 use rolecall_model::{
-    AccountStatus, Action, Address, Cause, Change, Code, DesiredRole, DesiredUser, Effect, Entity, Finding,
-    HoldReason, Kind, LiveRole, Permission, RemoteId, Role, RoleName, Scope, UnreadableRow, User, list_of,
+    Action, Address, Cause, Change, Code, DesiredRole, Effect, Entity, Finding, HoldReason, Kind, LiveRole,
+    Permission, Role, RoleName, User, list_of,
 };
 
 /// The roles before and after the plan, by name. Empty if the platform's roles are fixed.
@@ -410,89 +411,43 @@ fn check_holders(
     planned_roles: &mut PlannedRoles,
     gate: &mut Gate<'_>,
 ) {
-    let updates: Vec<(Address, RoleName)> = gate
-        .changes
-        .iter()
-        .filter(|change| change.action == Action::Update)
-        .filter_map(|change| Some((change.address.clone(), change.after.as_ref()?.role()?.name.clone())))
+    let updates = gate.changes.iter().enumerate().filter(|(_, change)| change.action == Action::Update);
+    let updates: Vec<(usize, Address, RoleName)> = updates
+        .filter_map(|(index, change)| {
+            Some((index, change.address.clone(), change.after.as_ref()?.role()?.name.clone()))
+        })
         .collect();
-    for (address, name) in updates {
-        let members = input.live.users.items.iter().filter(|user| user.roles.contains(&name));
-        let holders: BTreeSet<Address> = members.map(|user| Address::user(&user.email)).collect();
+    let members = members(input, &updates.iter().map(|(_, _, name)| name).collect());
+    let mut held = BTreeSet::new();
+    for (index, address, name) in &updates {
+        let (index, of_role) = (*index, members.get(name).into_iter().flatten());
+        let holders: BTreeSet<Address> = of_role.map(|user| Address::user(&user.email)).collect();
         let protected = protected_among(input, holders.iter().cloned());
-        let Some(index) = gate.changes.iter().position(|change| change.address == address) else { continue };
         let permissions =
             |entity: &Option<Entity>| entity.as_ref().and_then(Entity::role).map(|role| role.permissions.clone());
         let change = &gate.changes[index];
-        let staying = staying.get(&address).filter(|_| protected.is_empty());
+        let staying = staying.get(address).filter(|_| protected.is_empty());
         let is_held = !protected.is_empty() || staying.is_some();
         if !is_held || permissions(&change.before) == permissions(&change.after) {
             let holders = holders.into_iter().collect();
             gate.changes[index].effects.push(Effect::Affects { holders });
         } else {
-            let live = input.live.role(&name).map(|role| role.permissions.clone()).unwrap_or_default();
+            let live = input.live.role(name).map(|role| role.permissions.clone()).unwrap_or_default();
             let narrower = planned_roles
                 .allowed_after(&BTreeSet::from([name.clone()]))
                 .is_some_and(|after| live.is_subset(&after));
-            let change = Some(Box::new(gate.changes.remove(index)));
+            held.insert(index);
+            let change = Some(Box::new(change.clone()));
             let reason = match staying {
                 Some(holders) => HoldReason::HoldersStay { holders: holders.clone(), change },
                 None => HoldReason::ProtectsHolders { holders: protected, change },
             };
-            gate.hold(address, reason);
-            planned_roles.set(&name, if narrower { PlannedRole::Kept(live) } else { PlannedRole::Held });
+            gate.hold(address.clone(), reason);
+            planned_roles.set(name, if narrower { PlannedRole::Kept(live) } else { PlannedRole::Held });
         }
     }
-}
-
-/// Updates of roles that would give permissions to holders who can't leave, with these holders.
-pub(super) type StayingHolders = BTreeMap<Address, Vec<Address>>;
-
-/// Finds the planned updates that would give permissions to holders whom the file doesn't keep in the role.
-///
-/// For example, role B gains `billing`, and the file moves Jane from B to A. The platform shows a value in Jane's row that
-/// rolecall doesn't know, so nothing moves her. If B were updated, she would have `billing`. A row that shows no role may be
-/// one of B. It is known only after users are planned who stays, so the plan is made again without these updates.
-pub(super) fn staying_holders(input: &PlanInput<'_>, gate: &Gate<'_>) -> StayingHolders {
-    let role = |entity: &Option<Entity>| entity.as_ref().and_then(Entity::role).cloned();
-    let mut found = StayingHolders::new();
-    for change in gate.changes.iter().filter(|change| change.action == Action::Update) {
-        let (Some(before), Some(after)) = (role(&change.before), role(&change.after)) else { continue };
-        let Some(live) =
-            input.live.role(&after.name).filter(|_| !after.permissions.is_subset(&before.permissions))
-        else {
-            continue;
-        };
-        let is_person = |row: &&UnreadableRow| matches!(row.address.kind, Kind::User | Kind::Invitation);
-        let rows = input.live.unreadable.iter().filter(is_person);
-        let rows = rows.filter(|row| row.roles.is_empty() || row.roles.contains(&after.name));
-        let holders = holders(input, live, &gate.changes).into_iter().chain(rows.map(|row| row.address.clone()));
-        let staying = holders.filter(|it| !is_kept(input, it, &after.name) && !gate.is_acknowledged(it));
-        let staying: BTreeSet<Address> = staying.collect();
-        if !staying.is_empty() {
-            found.insert(change.address.clone(), staying.into_iter().collect());
-        }
-    }
-    found
-}
-
-/// Returns whether the file lets somebody have a role. It says nothing of those whom it doesn't list and doesn't manage.
-/// The owner can do everything, whatever their role.
-fn is_kept(input: &PlanInput<'_>, holder: &Address, role: &RoleName) -> bool {
-    let owners = input.live.users.items.iter().filter(|user| user.account_status == AccountStatus::Owner);
-    if owners.map(|user| Address::user(&user.email)).any(|owner| owner == *holder) {
-        return true;
-    }
-    let is_meant = |entry: &&DesiredUser| match (&*holder.name, &entry.id) {
-        ("", id) => holder.id == *id,
-        (name, _) => entry.email.key() == name,
-    };
-    let mut entries = input.desired.users.iter().filter(is_meant).peekable();
-    if entries.peek().is_none() {
-        return !holder.name.is_empty() && input.desired.manage.users != Scope::All;
-    }
-    let may_have = |entry: &DesiredUser| entry.roles.as_ref().is_none_or(|roles| roles.value.contains(role));
-    entries.all(|entry| !entry.absent && may_have(entry))
+    let mut index = 0..;
+    gate.changes.retain(|_| index.next().is_none_or(|index| !held.contains(&index)));
 }
 
 /// Adds to the change of each user who gets new roles or resources what they can do after it, so that it can be
@@ -512,18 +467,19 @@ pub(super) fn add_allowed_effects(planned_roles: &PlannedRoles, gate: &mut Gate<
 
 /// Plans the deletion of roles. A role that somebody still has after the plan is held.
 pub(super) fn plan_removals(input: &PlanInput<'_>, planned_roles: &PlannedRoles, gate: &mut Gate<'_>) {
-    for role in input.live.roles() {
-        if role.locked || !planned_roles.is_deleted(&role.name) {
-            continue;
-        }
-        let desired = input.desired.roles.iter().find(|desired| desired.name == role.name);
+    let is_deleted = |role: &&LiveRole| !role.locked && planned_roles.is_deleted(&role.name);
+    let deleted: Vec<&LiveRole> = input.live.roles().iter().filter(is_deleted).collect();
+    let mut holders = holders(input, &deleted.iter().map(|role| &role.name).collect(), &gate.changes);
+    let entries: BTreeMap<&RoleName, &DesiredRole> =
+        input.desired.roles.iter().map(|desired| (&desired.name, desired)).collect();
+    for role in deleted {
+        let desired = entries.get(&role.name);
         let address = Address::role(&role.name);
         if let Some(reason) = input.live.hold_if_people_incomplete() {
             gate.hold(address, reason);
             continue;
         }
-        let by = holders(input, role, &gate.changes);
-        if !by.is_empty() {
+        if let Some(by) = holders.remove(&role.name) {
             gate.hold(address, HoldReason::RoleInUse { by });
             continue;
         }
@@ -537,29 +493,4 @@ pub(super) fn plan_removals(input: &PlanInput<'_>, planned_roles: &PlannedRoles,
         };
         gate.accept([Decision::change(change, desired.map(|desired| &desired.place))]);
     }
-}
-
-/// Returns the users who still have a role after these changes. Open invitations count: if the role were deleted,
-/// the platform would silently put another role into them.
-fn holders(input: &PlanInput<'_>, role: &LiveRole, changes: &[Change]) -> Vec<Address> {
-    let mut leaving: BTreeSet<&RemoteId> = BTreeSet::new();
-    let mut replaced: BTreeSet<&str> = BTreeSet::new();
-    for change in changes {
-        let after = change.after.as_ref().and_then(Entity::user);
-        let keeps = after.is_some_and(|user| user.roles.contains(&role.name));
-        match change.before.as_ref().and_then(Entity::user) {
-            Some(User { id: Some(id), .. }) if !keeps => {
-                leaving.insert(id);
-            }
-            Some(User { email, invited: true, .. }) if !keeps => {
-                replaced.insert(email.as_str());
-            }
-            _ => {}
-        }
-    }
-    let members = input.live.users.items.iter().filter(|user| user.roles.contains(&role.name));
-    let members = members.filter(|user| !leaving.contains(&user.id)).map(|user| Address::user(&user.email));
-    let invited = input.live.invitations().iter().filter(|open| open.role == role.name);
-    let invited = invited.filter(|open| !replaced.contains(open.email.as_str()));
-    members.chain(invited.map(|open| Address::user(&open.email))).collect::<BTreeSet<_>>().into_iter().collect()
 }

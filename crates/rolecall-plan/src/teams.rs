@@ -16,6 +16,9 @@ use rolecall_model::{
 #[derive(Default)]
 pub(super) struct PlannedTeams(BTreeMap<TeamName, PlannedTeam>);
 
+/// The members of each live team, and those whom an open invitation adds.
+type Holders<'a> = BTreeMap<&'a TeamName, BTreeSet<Address>>;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PlannedTeam {
     Kept,
@@ -70,6 +73,7 @@ pub(super) fn plan_teams(input: &PlanInput<'_>, gate: &mut Gate<'_>) -> PlannedT
         planned.0.insert(TeamName::seen(&*row.address.name), PlannedTeam::Held);
     }
     let mut listed: BTreeSet<&TeamName> = input.desired.teams.iter().map(|desired| &desired.name).collect();
+    let (holders, mut deleted) = (holders(input), 0);
     for desired in &input.desired.teams {
         let address = Address::team(&desired.name);
         if let Some(unreadable) = renames::unreadable_team(desired, input.live) {
@@ -78,9 +82,9 @@ pub(super) fn plan_teams(input: &PlanInput<'_>, gate: &mut Gate<'_>) -> PlannedT
             }
             continue;
         }
-        let namesakes: Vec<&LiveTeam> = list.items.iter().filter(|team| team.raw_name == desired.name).collect();
+        let namesakes: Vec<&LiveTeam> = input.live.teams_called(&desired.name).collect();
         let decision = match (input.live.team(&desired.name), &namesakes[..]) {
-            (Some(team), _) if desired.absent => delete(input, team, Some(desired), &planned),
+            (Some(team), _) if desired.absent => delete(input, team, Some(desired), (&holders, deleted)),
             (Some(team), _) => EntryDecision::without_change(update(input, desired, team), None),
             (None, [_, _, ..]) => {
                 // The entry means one of them, so none counts as unlisted.
@@ -103,7 +107,9 @@ pub(super) fn plan_teams(input: &PlanInput<'_>, gate: &mut Gate<'_>) -> PlannedT
                 },
             },
         };
-        planned.set(&desired.name, gate.settle(&address, decision));
+        let state = gate.settle(&address, decision);
+        deleted += usize::from(state == Some(PlannedTeam::Deleted));
+        planned.set(&desired.name, state);
     }
     let scope = input.desired.manage.teams;
     gate.accept(collection::unseen(scope, Kind::Team, incomplete.clone()));
@@ -115,11 +121,29 @@ pub(super) fn plan_teams(input: &PlanInput<'_>, gate: &mut Gate<'_>) -> PlannedT
         let unlisted = || collection::unlisted(scope, &address, false, incomplete.as_ref());
         let decision = match previous.or_else(unlisted) {
             Some(decision) => EntryDecision::without_change(vec![decision], None),
-            None => delete(input, team, None, &planned),
+            None => delete(input, team, None, (&holders, deleted)),
         };
-        planned.set(&team.name, gate.settle(&address, decision));
+        let state = gate.settle(&address, decision);
+        deleted += usize::from(state == Some(PlannedTeam::Deleted));
+        planned.set(&team.name, state);
     }
     planned
+}
+
+/// Returns the holders of all teams.
+fn holders<'a>(input: &PlanInput<'a>) -> Holders<'a> {
+    let mut holders = Holders::new();
+    let members = input.live.users.items.iter().filter(|user| !input.is_in_every_team(&user.roles));
+    let members =
+        members.map(|user| (&user.email, user.teams.iter().flat_map(BTreeMap::keys).collect::<Vec<_>>()));
+    let invited = input.live.invitations().iter();
+    let invited = invited.map(|open| (&open.email, open.teams.iter().flatten().collect()));
+    for (email, teams) in members.chain(invited) {
+        for team in teams {
+            holders.entry(team).or_default().insert(Address::user(email));
+        }
+    }
+    holders
 }
 
 fn ambiguous(desired: &DesiredTeam, namesakes: &[&LiveTeam]) -> Finding {
@@ -173,24 +197,15 @@ fn delete(
     input: &PlanInput<'_>,
     team: &LiveTeam,
     desired: Option<&DesiredTeam>,
-    planned: &PlannedTeams,
+    (holders, deleted): (&Holders<'_>, usize),
 ) -> EntryDecision<PlannedTeam> {
     let address = Address::team(&team.name);
-    let holders = input.live.users.items.iter().filter(|user| {
-        let is_member = user.teams.as_ref().is_some_and(|teams| teams.contains_key(&team.name));
-        is_member && !input.is_in_every_team(&user.roles)
-    });
-    let invited = input.live.invitations().iter().filter(|open| {
-        let teams = open.teams.as_ref();
-        teams.is_some_and(|teams| teams.contains(&team.name))
-    });
-    let holders = holders.map(|user| Address::user(&user.email));
-    let holders: BTreeSet<Address> = holders.chain(invited.map(|open| Address::user(&open.email))).collect();
+    let holders: BTreeSet<Address> = holders.get(&team.name).cloned().unwrap_or_default();
     let mut change = deletion(input, address.clone(), team.entity(), removal_cause(desired.is_some()));
     let protected = protected_among(input, holders.iter().cloned());
     let protects = (!protected.is_empty())
         .then(|| HoldReason::ProtectsHolders { holders: protected, change: Some(Box::new(change.clone())) });
-    if let Some(reason) = why_not_deleted(input, team, planned).or(protects) {
+    if let Some(reason) = why_not_deleted(input, team, deleted).or(protects) {
         return EntryDecision::without_change(vec![Decision::Hold(address, reason)], None);
     }
     change.effects.push(Effect::Affects { holders: holders.into_iter().collect() });
@@ -199,17 +214,16 @@ fn delete(
     EntryDecision { decisions, made: Some(PlannedTeam::Deleted), otherwise: None }
 }
 
-/// Returns why a team can't be deleted, or `None` if it can.
-fn why_not_deleted(input: &PlanInput<'_>, team: &LiveTeam, planned: &PlannedTeams) -> Option<HoldReason> {
+/// Returns why a team can't be deleted, or `None` if it can. `deleted` is the number of others that the plan deletes.
+fn why_not_deleted(input: &PlanInput<'_>, team: &LiveTeam, deleted: usize) -> Option<HoldReason> {
     if input.live.caller.as_ref().and_then(|caller| caller.team.as_ref()) == Some(&team.id) {
         return Some(HoldReason::OwnAccess);
     }
     if input.desired.allowed.contains(&Allowance::DefaultTeamDeletion) {
         return None;
     }
-    let is_deleted = |other: &&LiveTeam| planned.0.get(&other.name) == Some(&PlannedTeam::Deleted);
-    let remaining = input.live.teams().iter().filter(|other| other.id != team.id && !is_deleted(other)).count();
-    (team.default || remaining == 0).then_some(HoldReason::LastTeam { default: team.default })
+    let is_last = deleted + 1 >= input.live.teams().len();
+    (team.default || is_last).then_some(HoldReason::LastTeam { default: team.default })
 }
 
 /// Returns the teams that a user should be in, with the role in each, or `None` if nothing is known about teams.

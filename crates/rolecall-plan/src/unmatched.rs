@@ -13,6 +13,9 @@ use rolecall_model::{
     Address, Code, DesiredUser, Email, Exception, Finding, Kind, Place, Quirk, Tolerated, nearest,
 };
 
+/// The number of warnings of one kind that name an address which is near. A report lists no more of them.
+const SUGGESTED: usize = 20;
+
 /// Returns a warning for each name in the file that nothing has, and for each exception and each tolerated entry that
 /// has ended.
 pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
@@ -45,12 +48,12 @@ fn live(input: &PlanInput<'_>) -> BTreeSet<Address> {
 fn warning(
     address: &str,
     kind: Kind,
-    known: &BTreeSet<Address>,
+    (known, index): (&BTreeSet<Address>, usize),
     place: &Place,
     why: String,
     hint: &str,
 ) -> Finding {
-    let same_kind = known.iter().filter(|known| known.kind == kind);
+    let same_kind = known.iter().filter(|known| known.kind == kind && index < SUGGESTED);
     let names: Vec<String> = same_kind.map(|known| Address { id: None, ..known.clone() }.to_string()).collect();
     let near = nearest(address, names.iter().map(String::as_str));
     let near = near.map(|near| format!("Did you mean `{near}`? ")).unwrap_or_default();
@@ -91,10 +94,11 @@ fn absent(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
         .filter(|(address, _)| !input.facts.removed.contains(address))
         // Access that has ended is gone, as it should be.
         .filter(|(address, _)| !ended.contains(&*address.name))
-        .map(|(address, place)| {
+        .enumerate()
+        .map(|(index, (address, place))| {
             let why = format!("Nothing live has the address `{address}`, so nothing is removed.");
             let hint = "Check the spelling. Remove the entry if it has done its work.";
-            warning(&address.to_string(), address.kind, known, place, why, hint)
+            warning(&address.to_string(), address.kind, (known, index), place, why, hint)
         })
         .collect()
 }
@@ -119,17 +123,18 @@ fn protected(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
         .filter(|(_, (pattern, _), known)| {
             is_read(pattern.kind()) && !known.iter().any(|known| pattern.covers(known))
         })
-        .map(|(what, (pattern, place), known)| {
+        .enumerate()
+        .map(|(index, (what, (pattern, place), known))| {
             let why = format!("`{pattern}` is {what}, but no entity has that address.");
             let hint = "Check the spelling. `rolecall drift` shows every address.";
-            warning(&pattern.to_string(), pattern.kind(), known, place, why, hint)
+            warning(&pattern.to_string(), pattern.kind(), (known, index), place, why, hint)
         })
         .collect()
 }
 
 /// Warns about tolerated roles of people whom nobody live is, and about those that are no longer tolerated.
 fn tolerated(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
-    let warn = |Tolerated { place, email, until, .. }: &Tolerated| {
+    let warn = |(index, Tolerated { place, email, until, .. }): (usize, &Tolerated)| {
         if until.is_past(input.now) {
             let message = format!("This entry of `tolerated` ended on {until}, so it tolerates nothing.");
             let finding = Finding::warning(Code::ExceptionEnded, place.clone(), message);
@@ -143,9 +148,9 @@ fn tolerated(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
         let why = format!("Roles of `{address}` are tolerated, but no entity has that address.");
         let hint =
             "Check the spelling: it is the address on this platform. Remove the entry if the person has left.";
-        Some(warning(&address.to_string(), Kind::User, known, place, why, hint))
+        Some(warning(&address.to_string(), Kind::User, (known, index), place, why, hint))
     };
-    input.desired.tolerated.iter().filter_map(warn).collect()
+    input.desired.tolerated.iter().enumerate().filter_map(warn).collect()
 }
 
 /// Warns about exceptions that no longer apply.

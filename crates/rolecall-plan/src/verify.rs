@@ -47,20 +47,20 @@ pub fn in_effect(change: &Change, id: Option<&RemoteId>, live: &Live) -> Observa
         (Some(Entity::Key(after)), _) => key(change.action, after, id, live),
         (None, Some(Entity::Organization(_))) => live.organization_entity.is_none().into(),
         (None, Some(Entity::Team(before))) => {
-            is_absent(live.teams.as_ref(), |team| Some(&team.id) == before.id.as_ref())
+            is_absent(live.teams.as_ref(), before.id.as_ref().is_some_and(|id| live.team_with(id).is_some()))
         }
-        (None, Some(Entity::Role(before))) => is_absent(live.roles.as_ref(), |role| role.name == before.name),
+        (None, Some(Entity::Role(before))) => is_absent(live.roles.as_ref(), live.role(&before.name).is_some()),
         (None, Some(Entity::User(before))) if !before.invited => {
-            let listed =
-                live.users.items.iter().chain(&live.non_members).any(|user| Some(&user.id) == before.id.as_ref());
-            if listed { Observation::NotInEffect } else { is_absent(Some(&live.users), |_| false) }
+            let is_it = |id| live.user(id).is_some() || live.non_members.iter().any(|user| user.id == *id);
+            is_absent(Some(&live.users), before.id.as_ref().is_some_and(is_it))
         }
         // Invitations for several spellings of one address are distinguished by the spelling.
         (None, Some(Entity::User(before))) => {
-            is_absent(live.invitations.as_ref(), |other| other.email.as_str() == before.email.as_str())
+            let mut spellings = live.invitations_of(&before.email);
+            is_absent(live.invitations.as_ref(), spellings.any(|it| it.email.as_str() == before.email.as_str()))
         }
         (None, Some(Entity::Key(before))) => {
-            is_absent(live.keys.as_ref(), |key| Some(&key.id) == before.id.as_ref())
+            is_absent(live.keys.as_ref(), before.id.as_ref().is_some_and(|id| live.key(id).is_some()))
         }
         (None, None) => Observation::CannotTell,
     }
@@ -74,9 +74,9 @@ fn is_unreadable(change: &Change, id: Option<&RemoteId>, live: &Live) -> bool {
 }
 
 /// Returns whether a list shows that an entity no longer exists. An incomplete list can't prove that.
-fn is_absent<T>(list: Option<&Listing<T>>, is_it: impl Fn(&T) -> bool) -> Observation {
+fn is_absent<T>(list: Option<&Listing<T>>, is_listed: bool) -> Observation {
     match list {
-        Some(list) if list.items.iter().any(is_it) => Observation::NotInEffect,
+        Some(_) if is_listed => Observation::NotInEffect,
         Some(list) if !list.completeness.is_incomplete() => Observation::InEffect,
         Some(_) | None => Observation::CannotTell,
     }
@@ -89,11 +89,11 @@ pub fn current_entity(change: &Change, id: Option<&RemoteId>, live: &Live) -> Op
         Entity::Team(team) => live.team(&team.name).map(LiveTeam::entity),
         Entity::Role(role) => live.role(&role.name).map(LiveRole::entity),
         Entity::User(user) => {
-            let found = live.users.items.iter().find(|other| Some(&other.id) == user.id.as_ref())?;
+            let found = live.user(user.id.as_ref()?)?;
             Some(Entity::User(found.entity()))
         }
         Entity::Key(key) => {
-            let found = live.keys().iter().find(|other| Some(&other.id) == key.id.as_ref().or(id))?;
+            let found = live.key(key.id.as_ref().or(id)?)?;
             Some(Entity::Key(found.entity()))
         }
     }
@@ -158,7 +158,7 @@ fn matches_role(live: &LiveRole, wanted: &Role) -> bool {
 
 /// Returns whether an invitation is in effect. One that replaces another has to have a later creation time.
 fn invited(after: &User, before: Option<&User>, live: &Live) -> Observation {
-    let member = live.users.items.iter().any(|user| user.email == after.email);
+    let member = live.users_of(&after.email).next().is_some();
     match &live.invitations {
         _ if member => Observation::InEffect,
         // The list of users may leave out those who haven't accepted yet.
@@ -167,29 +167,31 @@ fn invited(after: &User, before: Option<&User>, live: &Live) -> Observation {
         Some(_) => {
             let role_matches = |role| after.roles.is_empty() || after.roles.contains(role);
             let earlier = before.and_then(|before| before.invited_at);
-            let is_new = |open: &&LiveInvitation| {
-                open.email == after.email && (open.created.is_none() || open.created != earlier)
-            };
+            let is_new =
+                |open: &&LiveInvitation| !open.expired && (open.created.is_none() || open.created != earlier);
             let teams_match = |open: &LiveInvitation| match (&open.teams, &after.teams) {
                 (Some(teams), Some(wanted)) => teams.iter().eq(wanted.keys()),
                 (None, _) | (_, None) => true,
             };
-            live.open_invitations().filter(is_new).any(|open| role_matches(&open.role) && teams_match(open)).into()
+            live.invitations_of(&after.email)
+                .filter(is_new)
+                .any(|open| role_matches(&open.role) && teams_match(open))
+                .into()
         }
     }
 }
 
 fn user(after: &User, before: Option<&User>, live: &Live) -> Observation {
-    let found = live.users.items.iter().find(|user| match &after.id {
-        Some(id) => user.id == *id,
-        None => user.email == after.email,
-    });
+    let found = match &after.id {
+        Some(id) => live.user(id),
+        None => live.users_of(&after.email).next(),
+    };
     if after.outside {
         let outside = live.non_members.iter().find(|user| Some(&user.id) == after.id.as_ref());
         return match (found, outside) {
             (Some(_), _) => Observation::NotInEffect,
             (None, Some(user)) => (user.enabled == after.enabled).into(),
-            (None, None) => is_absent(Some(&live.users), |_| false),
+            (None, None) => is_absent(Some(&live.users), false),
         };
     }
     let Some(user) = found else {
@@ -231,9 +233,9 @@ fn key(action: Action, after: &Key, id: Option<&RemoteId>, live: &Live) -> Obser
     let as_requested = |key: &LiveKey| {
         key.roles == after.roles && key.permissions == after.permissions && key.resources == after.resources
     };
-    match live.keys().iter().find(|key| Some(&key.id) == after.id.as_ref().or(id)) {
+    match after.id.as_ref().or(id).and_then(|id| live.key(id)) {
         Some(key) => (key.enabled == after.enabled && (action != Action::Create || as_requested(key))).into(),
         None if after.enabled => Observation::NotInEffect,
-        None => is_absent(live.keys.as_ref(), |_| false),
+        None => is_absent(live.keys.as_ref(), false),
     }
 }

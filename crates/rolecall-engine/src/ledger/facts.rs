@@ -78,11 +78,13 @@ pub fn facts(records: &[Record]) -> Facts {
         ..Facts::default()
     };
     let mut invited_in: BTreeMap<&Address, &str> = BTreeMap::new();
+    let mut latest: BTreeMap<&Address, &Change> = BTreeMap::new();
     let sent = gather(records);
     for (index, record) in records.iter().enumerate() {
         match &record.event {
             Event::Intent { .. } => {
                 let Some(sent) = sent.get(&index) else { continue };
+                latest.insert(&sent.change.address, sent.change);
                 if sent.outcome() == Outcome::Done {
                     // What the ledger knows of users and keys has the earlier name.
                     Renames::of_change(sent.change).rename_in_facts(&mut facts);
@@ -119,16 +121,14 @@ pub fn facts(records: &[Record]) -> Facts {
             Event::Vanished { address } => address.id.iter().for_each(|id| facts.record_unlisted(id)),
             Event::Readmitted { address } => address.id.iter().for_each(|id| facts.record_readmitted(id)),
             Event::LeftAs { address, entity } => {
-                let found = facts.not_taken.iter_mut().find(|earlier| earlier.change.address == *address);
-                if let Some(earlier) = found {
+                if let Some(earlier) = facts.not_taken.get_mut(address) {
                     earlier.left_as = Some((**entity).clone());
                 }
             }
             Event::Settled { address } => facts.record_in_effect(address),
             Event::Lost { .. } => facts.updates_clear_values = true,
             Event::Held { address, reason } => {
-                let refused = sent.range(..index).rev().find(|(_, sent)| sent.change.address == *address);
-                if let Some((_, SentMutation { change, .. })) = refused {
+                if let Some(change) = latest.get(address) {
                     let held = HeldChange { change: (*change).clone(), reason: reason.clone() };
                     facts.held.insert(address.clone(), held);
                 }
@@ -227,6 +227,8 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
     let mut sent: BTreeMap<usize, SentMutation<'_>> = BTreeMap::new();
     // One mutation can belong to several changes, and each of them has an intent of its own.
     let mut open: BTreeMap<(&str, &str, &Address), usize> = BTreeMap::new();
+    // The latest mutation that created each entity.
+    let mut created: BTreeMap<&RemoteId, usize> = BTreeMap::new();
     let mut records_begin = false;
     for (index, Record { at, run, event }) in records.iter().enumerate() {
         match event {
@@ -250,17 +252,21 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
             }
             Event::Outcome { mutation, address, outcome, refused, id, message: _ } => {
                 let found = open.get(&(run.as_str(), mutation.as_str(), address));
-                let found = found.and_then(|index| sent.get_mut(index));
-                if let Some(sent) = found {
+                if let Some((index, sent)) = found.and_then(|index| Some((*index, sent.get_mut(index)?))) {
+                    if let Some(id) = id {
+                        created.insert(id, created.get(id).map_or(index, |earlier| index.max(*earlier)));
+                    }
                     sent.outcomes.push(RecordedOutcome { outcome: *outcome, refused: *refused });
                     sent.id = id.as_ref().or(sent.id);
                 }
             }
             Event::Delivery { mutation, address, id, arrived, begun, to, not_to, fingerprint, encrypted } => {
                 // A later run may have found the secret in a target.
-                let created = sent.iter().rev().find(|(_, sent)| sent.id == Some(id)).map(|(index, _)| *index);
-                let found = created.or_else(|| open.get(&(run.as_str(), mutation.as_str(), address)).copied());
-                if let Some(sent) = found.and_then(|index| sent.get_mut(&index)) {
+                let requested = || open.get(&(run.as_str(), mutation.as_str(), address)).copied();
+                if let Some(index) = created.get(id).copied().or_else(requested)
+                    && let Some(sent) = sent.get_mut(&index)
+                {
+                    created.insert(id, index);
                     sent.id = Some(id);
                     (sent.arrived, sent.doubtful) = (*arrived, *begun);
                     let (to, not_to, fingerprint) = (to.clone(), not_to.clone(), fingerprint.clone());
@@ -306,11 +312,15 @@ fn record_first_step(sent: &SentMutation<'_>, facts: &mut Facts) {
             facts.invitations.remove(&user.email);
         }
         (_, _) if outcome == Outcome::NotTaken => {
-            facts.not_taken.retain(|earlier| earlier.change.address != sent.change.address);
-            facts.not_taken.push(NotTaken { at: sent.at, change: sent.change.clone(), left_as: None });
+            record_not_taken(sent, facts);
         }
         (_, _) => {}
     }
+}
+
+fn record_not_taken(sent: &SentMutation<'_>, facts: &mut Facts) {
+    let not_taken = NotTaken { at: sent.at, change: sent.change.clone(), left_as: None };
+    facts.not_taken.insert(sent.change.address.clone(), not_taken);
 }
 
 /// Records a mutation that completes its change.
@@ -332,7 +342,7 @@ fn record_outcome(sent: &SentMutation<'_>, facts: &mut Facts) {
     facts.refused.remove(&sent.change.address);
     // The change was requested again, and this time the platform accepted it.
     facts.held.remove(&sent.change.address);
-    facts.not_taken.retain(|earlier| earlier.change.address != sent.change.address);
+    facts.not_taken.remove(&sent.change.address);
     let address = Address { id: None, ..sent.change.address.clone() };
     if outcome != Outcome::NotTaken && sent.change.action.takes_access() {
         facts.removed.insert(address);
@@ -344,7 +354,7 @@ fn record_outcome(sent: &SentMutation<'_>, facts: &mut Facts) {
             // The mail may have been sent.
             facts.invitations.insert(user.email.clone(), invitation(sent, user, InvitationState::Unsure));
         }
-        facts.not_taken.push(NotTaken { at: sent.at, change: sent.change.clone(), left_as: None });
+        record_not_taken(sent, facts);
         return;
     }
     match (&sent.change.after, sent.change.action) {

@@ -10,8 +10,8 @@ use super::{Access, access, of_resolved};
 use crate::{PlanInput, renamed};
 use rolecall_model::{
     Ability, AccessChange, AccountStatus, Address, Change, Desired, Email, Entity, Key, KeyName, Limited, Listing,
-    Live, LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser, Part, Privilege, RemoteId, Role, RoleName, Seen,
-    Team, TeamName, User,
+    Live, LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser, Orders, Part, Privilege, RemoteId, Role,
+    RoleName, Seen, Team, TeamName, User,
 };
 
 /// Returns who has what after these changes, if nothing else changes.
@@ -157,31 +157,33 @@ fn beyond(these: &BTreeSet<Ability>, those: &BTreeSet<Ability>) -> Vec<Limited> 
 
 /// Makes all changes in a copy of live.
 fn make_all(changes: &[Change], live: &mut Live) {
-    let (people, others): (Vec<&Change>, Vec<&Change>) =
-        changes.iter().partition(|change| change.entity().and_then(Entity::user).is_some());
-    for change in others {
-        make(change, live);
+    if changes
+        .iter()
+        .any(|change| matches!((&change.after, &change.before), (None, Some(Entity::Organization(_)))))
+    {
+        live.users.items.clear();
+        retain(live.invitations.as_mut(), |_| false);
+        retain(live.keys.as_mut(), |_| false);
+        retain(live.teams.as_mut(), |_| false);
     }
+    make_roles(&of_kind(changes, Entity::role), live);
+    make_keys(&of_kind(changes, Entity::key), live);
+    make_teams(&of_kind(changes, Entity::team), live);
+    let people: Vec<&Change> =
+        changes.iter().filter(|change| change.entity().and_then(Entity::user).is_some()).collect();
     make_people(&people, live);
+    live.orders = Orders::default();
 }
 
-/// Makes a change in a copy of live. The changes of people are made by [`make_people`].
-fn make(change: &Change, live: &mut Live) {
-    match (&change.after, &change.before) {
-        (Some(Entity::Role(role)), _) => write_role(role, live),
-        (Some(Entity::Key(key)), _) => write_key(key, live),
-        (Some(Entity::Team(team)), _) => write_team(team, live),
-        (Some(Entity::Organization(_) | Entity::User(_)), _) | (None, Some(Entity::User(_)) | None) => {}
-        (None, Some(Entity::Role(role))) => retain(live.roles.as_mut(), |other| other.name != role.name),
-        (None, Some(Entity::Key(key))) => retain(live.keys.as_mut(), |other| Some(&other.id) != key.id.as_ref()),
-        (None, Some(Entity::Team(team))) => delete_team(team, live),
-        (None, Some(Entity::Organization(_))) => {
-            live.users.items.clear();
-            retain(live.invitations.as_mut(), |_| false);
-            retain(live.keys.as_mut(), |_| false);
-            retain(live.teams.as_mut(), |_| false);
-        }
-    }
+/// Returns the entities of a kind that change, before and after.
+fn of_kind<'a, T>(
+    changes: &'a [Change],
+    kind: impl Fn(&'a Entity) -> Option<&'a T>,
+) -> Vec<(Option<&'a T>, Option<&'a T>)> {
+    let both = changes
+        .iter()
+        .map(|change| (change.before.as_ref().and_then(&kind), change.after.as_ref().and_then(&kind)));
+    both.filter(|(before, after)| before.is_some() || after.is_some()).collect()
 }
 
 fn retain<T>(list: Option<&mut Listing<T>>, stays: impl Fn(&T) -> bool) {
@@ -195,19 +197,25 @@ fn new_id() -> RemoteId {
     RemoteId::seen("")
 }
 
-fn write_role(role: &Role, live: &mut Live) {
-    let Role { id, name, description, permissions } = role;
+fn make_roles(changes: &[(Option<&Role>, Option<&Role>)], live: &mut Live) {
     let Some(list) = &mut live.roles else { return };
-    let locked = list.items.iter().any(|other| other.name == *name && other.locked);
-    list.items.retain(|other| other.name != *name);
-    list.items.push(LiveRole {
-        id: id.clone().unwrap_or_else(new_id),
-        name: name.clone(),
-        renamed_from: None,
-        description: description.clone(),
-        permissions: permissions.clone(),
-        locked,
+    let names: BTreeSet<&RoleName> =
+        changes.iter().filter_map(|(before, after)| after.or(*before)).map(|role| &role.name).collect();
+    let (changed, others): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut list.items).into_iter().partition(|role| names.contains(&role.name));
+    let locked: BTreeSet<&RoleName> = changed.iter().filter(|role| role.locked).map(|role| &role.name).collect();
+    let written = changes.iter().filter_map(|(_, after)| *after).map(|role| {
+        let Role { id, name, description, permissions } = role;
+        LiveRole {
+            id: id.clone().unwrap_or_else(new_id),
+            name: name.clone(),
+            renamed_from: None,
+            description: description.clone(),
+            permissions: permissions.clone(),
+            locked: locked.contains(name),
+        }
     });
+    list.items = others.into_iter().chain(written).collect();
 }
 
 /// Makes the changes of people in a copy of live, all at once, because there may be thousands.
@@ -268,10 +276,12 @@ fn written(user: &User, before: &LiveUser) -> LiveUser {
     }
 }
 
-fn write_key(key: &Key, live: &mut Live) {
+fn make_keys(changes: &[(Option<&Key>, Option<&Key>)], live: &mut Live) {
     let Some(list) = &mut live.keys else { return };
-    list.items.retain(|other| Some(&other.id) != key.id.as_ref());
-    list.items.push(live_key(key));
+    let changed = changes.iter().filter_map(|(before, after)| after.or(*before));
+    let ids: BTreeSet<&RemoteId> = changed.filter_map(|key| key.id.as_ref()).collect();
+    list.items.retain(|other| !ids.contains(&other.id));
+    list.items.extend(changes.iter().filter_map(|(_, after)| *after).map(live_key));
 }
 
 /// Returns a key as it is live after a change.
@@ -290,14 +300,16 @@ pub(super) fn live_key(key: &Key) -> LiveKey {
     }
 }
 
-fn write_team(team: &Team, live: &mut Live) {
-    let Team { id, name, description, thumbnail } = team;
+fn make_teams(changes: &[(Option<&Team>, Option<&Team>)], live: &mut Live) {
     let Some(list) = &mut live.teams else { return };
-    if let Some(team) = list.items.iter_mut().find(|other| other.name == *name) {
-        team.renamed_from = None;
-        return;
+    let mut new: BTreeMap<&TeamName, &Team> =
+        changes.iter().filter_map(|(_, after)| *after).map(|team| (&team.name, team)).collect();
+    for team in &mut list.items {
+        if new.remove(&team.name).is_some() {
+            team.renamed_from = None;
+        }
     }
-    list.items.push(LiveTeam {
+    list.items.extend(new.into_values().map(|Team { id, name, description, thumbnail }| LiveTeam {
         id: id.clone().unwrap_or_else(new_id),
         name: name.clone(),
         raw_name: name.clone(),
@@ -305,19 +317,19 @@ fn write_team(team: &Team, live: &mut Live) {
         description: description.clone(),
         thumbnail: thumbnail.clone(),
         default: false,
-    });
-}
-
-fn delete_team(team: &Team, live: &mut Live) {
-    retain(live.teams.as_mut(), |other| other.name != team.name);
-    for user in &mut live.users.items {
-        if let Some(teams) = &mut user.teams {
-            teams.remove(&team.name);
-        }
+    }));
+    let deleted = changes.iter().filter(|(_, after)| after.is_none()).filter_map(|(before, _)| *before);
+    let deleted: BTreeSet<&TeamName> = deleted.map(|team| &team.name).collect();
+    if deleted.is_empty() {
+        return;
     }
-    for open in live.invitations.iter_mut().flat_map(|list| &mut list.items) {
-        if let Some(teams) = &mut open.teams {
-            teams.remove(&team.name);
-        }
+    list.items.retain(|team| !deleted.contains(&team.name));
+    for teams in live.users.items.iter_mut().filter_map(|user| user.teams.as_mut()) {
+        teams.retain(|team, _| !deleted.contains(team));
+    }
+    for teams in
+        live.invitations.iter_mut().flat_map(|list| &mut list.items).filter_map(|open| open.teams.as_mut())
+    {
+        teams.retain(|team| !deleted.contains(team));
     }
 }

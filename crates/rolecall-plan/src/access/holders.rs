@@ -9,8 +9,9 @@ use crate::PlanInput;
 use crate::keys;
 use crate::roles::gives_privilege;
 use rolecall_model::{
-    AccountStatus, Address, AppliedChange, DesiredKey, DesiredUser, Email, Entity, Key, KeyName, Live,
-    LiveInvitation, LiveKey, LiveTeam, LiveUser, Permission, Place, RoleName, Seen, UnreadableRow, User,
+    AccountStatus, Address, AppliedChange, DesiredKey, DesiredTeam, DesiredUser, Email, Entity, Key, KeyName,
+    Live, LiveInvitation, LiveKey, LiveTeam, LiveUser, Permission, Place, RoleName, Seen, TeamName, UnreadableRow,
+    User,
 };
 
 /// Returns all holders, in no particular order.
@@ -21,7 +22,15 @@ pub(super) fn holders(input: &PlanInput<'_>) -> Vec<Holder> {
     let invitations = live.invitations().iter().map(|invitation| listing.invitation(invitation));
     let keys = live.keys().iter().map(|key| listing.key(key));
     let mut holders: Vec<Holder> = users.chain(invitations).chain(keys).collect();
-    let teams: Vec<Holder> = live.teams().iter().map(|team| listing.team(team, &holders)).collect();
+    let mut members: BTreeMap<&TeamName, BTreeSet<Address>> = BTreeMap::new();
+    for person in holders.iter().filter(|_| !live.teams().is_empty()) {
+        for team in person.grants.iter().filter_map(|grant| grant.team.as_ref()) {
+            members.entry(team).or_default().insert(person.address.clone());
+        }
+    }
+    let entries = input.desired.teams.iter().map(|entry| (&entry.name, entry)).collect();
+    let team = |team: &LiveTeam| listing.team(team, members.get(&team.name), &entries);
+    let teams: Vec<Holder> = live.teams().iter().map(team).collect();
     holders.extend(teams);
     holders
 }
@@ -241,15 +250,16 @@ impl Lister<'_> {
         }
     }
 
-    fn team(&self, team: &LiveTeam, people: &[Holder]) -> Holder {
-        let is_in = |person: &&Holder| person.grants.iter().any(|grant| grant.team.as_ref() == Some(&team.name));
-        let members = people.iter().filter(is_in).map(|person| person.address.clone());
-        let mut members: Vec<Address> = members.collect();
-        members.sort();
-        let entry = self.input.desired.teams.iter().find(|entry| entry.name == team.name);
+    fn team(
+        &self,
+        team: &LiveTeam,
+        members: Option<&BTreeSet<Address>>,
+        entries: &BTreeMap<&TeamName, &DesiredTeam>,
+    ) -> Holder {
+        let entry = entries.get(&team.name);
         let address = Address::team(&team.name);
         Holder {
-            members,
+            members: members.into_iter().flatten().cloned().collect(),
             entry: entry.map(|entry| Entry { place: entry.place.clone(), absent: entry.absent }),
             since: self.since(&address, |applied| applied.after.is_some()),
             id: Some(team.id.clone()),

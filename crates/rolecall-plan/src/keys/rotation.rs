@@ -12,7 +12,7 @@ use super::super::PlanInput;
 use super::{EXPIRES_SOON, has_expired, is_privileged};
 use rolecall_model::{
     Action, Address, Cause, Change, Code, Desired, DesiredKey, Ending, EndingAccess, Entity, Expiry, Facts,
-    Finding, HoldReason, Live, LiveKey, MintedKey, NearEnding, RemoteId, Rotation, Until,
+    Finding, HoldReason, Kind, Live, LiveKey, MintedKey, NearEnding, RemoteId, Rotation, Until,
 };
 
 /// The shortest time after which a step is overdue. Until then, the next run of a daily schedule may take it.
@@ -62,6 +62,9 @@ fn deadline(facts: &Facts, rule: Option<&Rotation>, key: &LiveKey) -> Option<Tim
 /// nothing is overdue.
 pub fn overdue(input: &PlanInput<'_>, change: &Change) -> Option<(Address, Timestamp)> {
     let PlanInput { desired, live, facts, now, .. } = *input;
+    if change.address.kind != Kind::Key || !change.is_leftover() || !facts.ledger_found {
+        return None;
+    }
     let name = Address { id: None, ..change.address.clone() };
     let entry = desired.keys.iter().find(|entry| entry.id.is_none() && Address::key(&entry.name) == name)?;
     let rule = rule(desired, entry).filter(|rule| rule.automatically);
@@ -71,7 +74,6 @@ pub fn overdue(input: &PlanInput<'_>, change: &Change) -> Option<(Address, Times
     };
     let key = live.keys().iter().filter(is_meant).max_by_key(|key| key.expires)?;
     let deadline = match (change.action, &change.cause) {
-        _ if !change.is_leftover() || !facts.ledger_found => None,
         (Action::Create, _) => deadline(facts, rule, key),
         (_, Cause::Superseded { .. }) => {
             let (_, successor) = successor(facts, live, &key.id)?;

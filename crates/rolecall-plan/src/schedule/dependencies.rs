@@ -20,16 +20,13 @@ use rolecall_model::{Action, Address, Cause, Change, Effect, Email, Entity, Kind
 
 /// Adds the dependencies on created entities: a mutation that contains the id of an entity needs its creation.
 pub(super) fn id_dependencies(nodes: &mut [Node<'_>]) {
-    let creations: Vec<(usize, Address)> = nodes
-        .iter()
-        .enumerate()
-        .filter(|(_, node)| node.change.action == Action::Create)
-        .map(|(index, node)| (index, node.change.address.clone()))
-        .collect();
+    let mut creations: BTreeMap<Address, Vec<usize>> = BTreeMap::new();
+    for index in indices(nodes, |node| node.change.action == Action::Create) {
+        creations.entry(nodes[index].change.address.clone()).or_default().push(index);
+    }
     for node in nodes.iter_mut() {
         let referenced = node.mutation.references();
-        node.needs
-            .extend(creations.iter().filter(|(_, address)| referenced.contains(address)).map(|(index, _)| *index));
+        node.needs.extend(referenced.iter().filter_map(|address| creations.get(address)).flatten());
     }
 }
 
@@ -58,12 +55,14 @@ pub(super) fn key_dependencies(input: &PlanInput<'_>, nodes: &mut [Node<'_>]) {
         .filter(|(_, node)| node.change.action == Action::Create && is_key(node))
         .map(|(index, node)| (index, node.change.address.name.as_str()))
         .collect();
-    let lost = indices(nodes, |node| node.change.retires_lost_key());
+    let mut lost: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for index in indices(nodes, |node| node.change.retires_lost_key()) {
+        lost.entry(&nodes[index].change.address.name).or_default().push(index);
+    }
     let id = |node: &Node<'_>| node.change.before.as_ref().and_then(Entity::id).cloned();
     let mut goes_first: BTreeSet<usize> = BTreeSet::new();
     for (new, name) in &new_keys {
-        let is_of_name = |index: &usize| nodes[*index].change.address.name == *name;
-        let of_name: Vec<usize> = lost.iter().copied().filter(is_of_name).collect();
+        let of_name = lost.get(&**name).cloned().unwrap_or_default();
         let ids = of_name.iter().filter_map(|index| id(&nodes[*index])).collect();
         let ids = keys::go_first(input.facts, &ids, nodes[*new].change.before.is_some());
         let is_first = |index: &usize| id(&nodes[*index]).is_some_and(|id| ids.contains(&id));
@@ -71,21 +70,22 @@ pub(super) fn key_dependencies(input: &PlanInput<'_>, nodes: &mut [Node<'_>]) {
         goes_first.extend(&first);
         nodes[*new].needs.extend(first);
     }
+    let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, name) in &new_keys {
+        by_name.entry(name).or_default().push(*index);
+    }
     let nodes = nodes.iter_mut().enumerate().filter(|(index, _)| !goes_first.contains(index));
     let nodes = nodes.map(|(_, node)| node);
     for node in nodes.filter(|node| node.mutation.stage == Stage::Remove && is_key(node)) {
-        let replaces = |name: &str| match node.change.cause {
+        match node.change.cause {
             // The secret of a key may have been delivered by a run that died before it recorded that.
             Cause::DeclaredAbsent | Cause::Ended { .. } | Cause::SecretLost | Cause::DeliveryUnknown => {
-                *name == node.change.address.name
+                node.after.extend(by_name.get(&*node.change.address.name).into_iter().flatten());
             }
-            Cause::NotListed => true,
+            Cause::NotListed => node.after.extend(new_keys.iter().map(|(index, _)| *index)),
             // A superseded key has a successor that was delivered.
-            _ => false,
-        };
-        let successors: Vec<usize> =
-            new_keys.iter().filter(|(_, name)| replaces(name)).map(|(index, _)| *index).collect();
-        node.after.extend(successors);
+            _ => {}
+        }
     }
 }
 
@@ -120,14 +120,19 @@ pub(super) fn team_dependencies(nodes: &mut [Node<'_>]) {
 pub(super) fn invitation_dependencies(input: &PlanInput<'_>, nodes: &mut [Node<'_>]) {
     let email = |node: &Node<'_>| Some(node.change.entity()?.user()?.email.clone());
     let invites = |node: &Node<'_>| node.change.action == Action::Invite && !node.mutation.first_step;
-    let sent: Vec<(usize, Email)> =
-        indices(nodes, invites).into_iter().filter_map(|index| Some((index, email(&nodes[index])?))).collect();
-    for (invite, invited) in sent {
-        let cancels = |node: &Node<'_>| {
-            let first_step = node.change.action == Action::Invite && node.mutation.stage == Stage::Clear;
-            (first_step || node.change.action == Action::Cancel) && email(node).as_ref() == Some(&invited)
-        };
-        let cancelled = indices(nodes, cancels);
+    let cancels = |node: &Node<'_>| {
+        let first_step = node.change.action == Action::Invite && node.mutation.stage == Stage::Clear;
+        first_step || node.change.action == Action::Cancel
+    };
+    let mut cancelled: BTreeMap<Email, Vec<usize>> = BTreeMap::new();
+    for index in indices(nodes, cancels) {
+        if let Some(email) = email(&nodes[index]) {
+            cancelled.entry(email).or_default().push(index);
+        }
+    }
+    for invite in indices(nodes, invites) {
+        let cancelled = email(&nodes[invite]).and_then(|invited| cancelled.get(&invited));
+        let cancelled = cancelled.cloned().unwrap_or_default();
         let (needs, after) = (nodes[invite].needs.clone(), nodes[invite].after.clone());
         for index in cancelled {
             if input.rules.has(Quirk::DistinguishesSpellings) {
@@ -202,14 +207,21 @@ pub(super) fn role_dependencies(role_moves: &[RoleMove], nodes: &mut [Node<'_>])
 /// A's update as well, so she joins A first and briefly has `y`.
 pub(super) fn least_privilege_dependencies(role_moves: &[RoleMove], nodes: &mut [Node<'_>]) {
     let NodeIndices { roles, moves } = node_indices(nodes);
+    let mut moves_of: BTreeMap<&RoleName, Vec<&RoleMove>> = BTreeMap::new();
+    for role_move in role_moves {
+        for role in role_move.from.union(&role_move.to) {
+            moves_of.entry(role).or_default().push(role_move);
+        }
+    }
     for (role, indices) in roles {
+        let of_role = || moves_of.get(role).into_iter().flatten();
         for index in indices {
             if nodes[index].change.action != Action::Update {
                 continue;
             }
             if !nodes[index].revokes.is_empty() {
                 let dependencies = all_dependencies(nodes, index);
-                let joining = role_moves.iter().filter(|role_move| role_move.joins(role));
+                let joining = of_role().filter(|role_move| role_move.joins(role));
                 for moving in joining.filter_map(|role_move| moves.get(&role_move.address)) {
                     if !dependencies.contains(moving) {
                         nodes[*moving].needs.insert(index);
@@ -217,7 +229,7 @@ pub(super) fn least_privilege_dependencies(role_moves: &[RoleMove], nodes: &mut 
                 }
             }
             if !nodes[index].grants.is_empty() {
-                let leaving = role_moves.iter().filter(|role_move| role_move.leaves(role));
+                let leaving = of_role().filter(|role_move| role_move.leaves(role));
                 for moving in leaving.filter_map(|role_move| moves.get(&role_move.address)) {
                     if *moving != index && !all_dependencies(nodes, *moving).contains(&index) {
                         nodes[index].needs.insert(*moving);

@@ -105,6 +105,8 @@ struct People<'a> {
     /// The accounts whose address has changed, by the address under which the file lists them. The ledger knows the
     /// account of each by its id.
     renamed: BTreeMap<&'a Email, &'a LiveUser>,
+    /// When a read first showed those as members who aren't members any more, by the ledger.
+    since: BTreeMap<&'a Email, Timestamp>,
 }
 
 /// The invitations for one email address.
@@ -174,8 +176,8 @@ impl<'a> People<'a> {
             let before = &input.facts.members.get(&user.id)?.email;
             missing.get(before).map(|email| (*email, user))
         });
-        let renamed = renamed.collect();
-        Self { members, non_members, invitations, pinned, renamed }
+        let (renamed, since) = (renamed.collect(), input.facts.members_since(&missing));
+        Self { members, non_members, invitations, pinned, renamed, since }
     }
 
     /// Returns the users that no entry lists by id.
@@ -190,13 +192,13 @@ impl<'a> People<'a> {
         let found = match (&desired.id, namesakes) {
             (Some(id), _) => match namesakes.iter().find(|user| user.id == *id) {
                 Some(user) => Found::Member(user),
-                None => Found::UnknownId(id, input.live.users.items.iter().find(|user| user.id == *id)),
+                None => Found::UnknownId(id, input.live.user(id)),
             },
             (None, []) => renamed().map_or(Found::Nobody, |user| Found::Renamed(user)),
             (None, [user]) if !self.pinned.contains(&user.id) => Found::Member(user),
             (None, several) => Found::Several(self.unpinned(several).collect()),
         };
-        // Only these ask the ledger for members and disabled users, of whom there may be many.
+        // Only these ask the ledger for disabled users, of whom there may be many.
         let is_missing = matches!(found, Found::Nobody);
         Situation {
             found,
@@ -204,7 +206,7 @@ impl<'a> People<'a> {
             invitations: self.invitations.get(&desired.email).cloned().unwrap_or_default(),
             non_member: self.non_members.get(&desired.email).copied(),
             sent: input.facts.invitations.get(&desired.email),
-            member_since: is_missing.then(|| input.facts.member_since(&desired.email)).flatten(),
+            member_since: self.since.get(&desired.email).copied().filter(|_| is_missing),
             disabled_by_us: is_missing.then(|| account::disabled_and_unlisted(input, &desired.email)).flatten(),
         }
     }

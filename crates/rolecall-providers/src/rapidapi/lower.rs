@@ -261,7 +261,7 @@ fn role_mutations(
 ) -> Vec<LoweredMutation> {
     let roles = || live.assignable.iter().flat_map(|it| &it.team);
     let default = live.assignable.as_ref().and_then(|roles| roles.default_in_teams()).map(|role| &role.name);
-    let stale_team_roles = live.users.items.iter().find(|user| user.id == *id).map(|user| &user.stale_team_roles);
+    let stale_team_roles = live.user(id).map(|user| &user.stale_team_roles);
     let mut mutations = Vec::new();
     for (team, role) in after {
         let Some(role) = role else { continue };

@@ -106,7 +106,7 @@ impl Rules for RapidApi {
             effects.push(Effect::DefaultRole { role: role.name.clone() });
         }
         // A role in a team outlives the membership, and applies again when the user rejoins.
-        let user = live.users.items.iter().find(|user| after.id.as_ref() == Some(&user.id));
+        let user = after.id.as_ref().and_then(|id| live.user(id));
         let joins = |team: &TeamName| before.teams.as_ref().is_some_and(|teams| !teams.contains_key(team));
         for (team, role) in after.teams.iter().flatten().filter(|(team, _)| joins(team)) {
             let stale = user.and_then(|user| user.stale_team_roles.get(team));

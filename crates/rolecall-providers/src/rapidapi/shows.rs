@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::number::id_in;
 use super::rules::is_admin;
-use rolecall_model::{Change, Entity, Live, LiveTeam, LiveUser, Mutation, RemoteId, Seen, composed, reference};
+use rolecall_model::{
+    Change, Email, Entity, Live, LiveTeam, LiveUser, Mutation, RemoteId, Seen, TeamName, reference,
+};
 
 /// Returns whether a read shows the effect of a mutation, or nothing if only the change as a whole can be
 /// compared.
@@ -12,7 +14,7 @@ pub(super) fn shows(mutation: &Mutation, change: &Change, live: &Live) -> Option
     let Mutation { operation, variables, .. } = mutation;
     let input = variables.get("input");
     let id_field = |field: &str| input.and_then(|input| input.get(field)).and_then(id_in);
-    let user = |id: Option<RemoteId>| live.users.items.iter().find(|user| Some(&user.id) == id.as_ref());
+    let user = |id: Option<RemoteId>| live.user(&id?);
     match operation.as_str() {
         "addUserToTeams" => {
             // An admin of the organisation is in every team, whether or not the mutation was done.
@@ -37,15 +39,16 @@ pub(super) fn shows(mutation: &Mutation, change: &Change, live: &Live) -> Option
             Some(user.teams.as_ref()?.get(&team.name)?.as_ref()? == &role.name)
         }
         "deleteUserInvites" => {
-            let listed = live.invitations.as_ref().filter(|list| !list.completeness.is_incomplete())?;
+            live.invitations.as_ref().filter(|list| !list.completeness.is_incomplete())?;
             // The same mutation may cancel other invitations, too.
             let cancelled = change.before.as_ref().and_then(Entity::user)?;
-            Some(!listed.items.iter().any(|other| other.email.as_str() == cancelled.email.as_str()))
+            let mut spellings = live.invitations_of(&cancelled.email);
+            Some(!spellings.any(|other| other.email.as_str() == cancelled.email.as_str()))
         }
         "updateUser" => account(input?, live),
         "removeTeamUserFromAllOrgTeams" => {
             let email = variables.get("email")?.as_str()?;
-            let is_listed = live.users.items.iter().any(|user| user.email.as_str() == email);
+            let is_listed = live.users_of(&Email::seen(email)).any(|user| user.email.as_str() == email);
             (is_listed || !live.users.completeness.is_incomplete()).then_some(!is_listed)
         }
         _ => None,
@@ -60,7 +63,7 @@ fn account(input: &Value, live: &Live) -> Option<bool> {
         "DEACTIVATED" => false,
         _ => return None,
     };
-    let found = live.users.items.iter().chain(&live.non_members).find(|user| user.id == id)?;
+    let found = live.user(&id).or_else(|| live.non_members.iter().find(|user| user.id == id))?;
     (found.enabled != Seen::Unreadable).then(|| found.enabled == Seen::Known(enabled))
 }
 
@@ -73,8 +76,7 @@ fn is_in(user: &LiveUser, team_id: &Value, live: &Live) -> Option<bool> {
 /// Returns a team by its id, or by its name if the same plan created it.
 fn team<'a>(value: &Value, live: &'a Live) -> Option<&'a LiveTeam> {
     if let Some(created) = reference(value) {
-        return live.teams().iter().find(|team| composed(team.name.as_str()) == composed(&created.to.name));
+        return live.team(&TeamName::seen(&*created.to.name));
     }
-    let id = id_in(value)?;
-    live.teams().iter().find(|team| team.id == id)
+    live.team_with(&id_in(value)?)
 }

@@ -1,0 +1,145 @@
+//! Finds entities in live by what a caller knows of them, without looking at each one for each question.
+
+use std::sync::OnceLock;
+
+use super::{
+    Address, Email, KeyName, Kind, Live, LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser, RemoteId,
+    RoleName, TeamName,
+};
+
+/// The order of a list by one key. It is made at the first question. A copy starts without it.
+#[derive(Debug, Default)]
+struct Sorted(OnceLock<Order>);
+
+/// The positions of the items, sorted by the key, and the list that they are of.
+#[derive(Debug)]
+struct Order {
+    list: (usize, usize),
+    positions: Vec<usize>,
+}
+
+impl Clone for Sorted {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Sorted {
+    /// Returns the items with this key, in the order of the list. It must be the same key in every question. If a list was
+    /// replaced since the first question, each item is looked at. The keys of its items must not change.
+    fn all<'i, T, K: Ord + ?Sized>(
+        &'i self,
+        items: &'i [T],
+        wanted: &K,
+        key: impl Fn(&T) -> &K + Copy,
+    ) -> impl Iterator<Item = &'i T> {
+        let list = (items.as_ptr().addr(), items.len());
+        let order = self.0.get_or_init(|| {
+            let mut positions: Vec<usize> = (0..items.len()).collect();
+            positions.sort_by_key(|position| key(&items[*position]));
+            Order { list, positions }
+        });
+        let is_current = order.list == list;
+        let positions = if is_current { &order.positions[..] } else { &[] };
+        let start = positions.partition_point(|position| key(&items[*position]) < wanted);
+        let sorted = positions[start..].iter().map(|position| &items[*position]);
+        let unsorted = if is_current { &[] } else { items };
+        sorted
+            .take_while(move |item| key(item) == wanted)
+            .chain(unsorted.iter().filter(move |item| key(item) == wanted))
+    }
+}
+
+/// The orders of the lists of [`Live`] by what is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Orders {
+    teams: Sorted,
+    teams_by_id: Sorted,
+    teams_by_raw_name: Sorted,
+    roles: Sorted,
+    users: Sorted,
+    users_by_email: Sorted,
+    invitations: Sorted,
+    keys: Sorted,
+    keys_by_name: Sorted,
+    unreadable: Sorted,
+    unreadable_by_id: Sorted,
+}
+
+impl Live {
+    pub fn team(&self, name: &TeamName) -> Option<&LiveTeam> {
+        self.orders.teams.all(self.teams(), name, |team| &team.name).next()
+    }
+
+    /// Returns the team with this id.
+    pub fn team_with(&self, id: &RemoteId) -> Option<&LiveTeam> {
+        self.orders.teams_by_id.all(self.teams(), id, |team| &team.id).next()
+    }
+
+    /// Returns the teams that the platform calls by this name.
+    pub fn teams_called(&self, name: &TeamName) -> impl Iterator<Item = &LiveTeam> {
+        self.orders.teams_by_raw_name.all(self.teams(), name, |team| &team.raw_name)
+    }
+
+    /// Returns the member with this id.
+    pub fn user(&self, id: &RemoteId) -> Option<&LiveUser> {
+        self.orders.users.all(&self.users.items, id, |user| &user.id).next()
+    }
+
+    /// Returns the members with this address.
+    pub fn users_of(&self, email: &Email) -> impl Iterator<Item = &LiveUser> {
+        self.orders.users_by_email.all(&self.users.items, email, |user| &user.email)
+    }
+
+    /// Returns the invitations of this address, expired ones included.
+    pub fn invitations_of(&self, email: &Email) -> impl Iterator<Item = &LiveInvitation> {
+        self.orders.invitations.all(self.invitations(), email, |invitation| &invitation.email)
+    }
+
+    /// Returns the key with this id.
+    pub fn key(&self, id: &RemoteId) -> Option<&LiveKey> {
+        self.orders.keys.all(self.keys(), id, |key| &key.id).next()
+    }
+
+    /// Returns the keys with this name.
+    pub fn keys_named(&self, name: &KeyName) -> impl Iterator<Item = &LiveKey> {
+        self.orders.keys_by_name.all(self.keys(), name, |key| &key.name)
+    }
+
+    /// Returns whether a row that can't be read is about this entity.
+    pub fn is_unreadable(&self, address: &Address) -> bool {
+        let mut rows = self.orders.unreadable.all(&self.unreadable, &*address.name, |row| &*row.address.name);
+        !address.name.is_empty() && rows.any(|row| address.covers(&row.address))
+    }
+
+    /// Returns whether a row that can't be read has this id.
+    pub fn is_unreadable_id(&self, kind: Kind, id: &RemoteId) -> bool {
+        let id = Some(id.clone());
+        let mut rows = self.orders.unreadable_by_id.all(&self.unreadable, &id, |row| &row.address.id);
+        rows.any(|row| row.address.kind == kind)
+    }
+
+    pub fn role(&self, name: &RoleName) -> Option<&LiveRole> {
+        self.roles_named(name).next()
+    }
+
+    /// Returns the roles with this name.
+    pub fn roles_named(&self, name: &RoleName) -> impl Iterator<Item = &LiveRole> {
+        self.orders.roles.all(self.roles(), name, |role| &role.name)
+    }
+
+    /// Returns the address that a role or a team has at the platform, if the file renames it.
+    pub fn renamed_from(&self, address: &Address) -> Option<Address> {
+        match address.kind {
+            Kind::Role => {
+                let role = self.role(&RoleName::seen(&*address.name)).filter(|_| address.id.is_none())?;
+                role.renamed_from.as_ref().map(Address::role)
+            }
+            Kind::Team => {
+                let team = self.team(&TeamName::seen(&*address.name)).filter(|_| address.id.is_none())?;
+                team.renamed_from.as_ref().map(Address::team)
+            }
+            Kind::Organization | Kind::User | Kind::Invitation | Kind::Key => None,
+        }
+    }
+}
