@@ -1,15 +1,21 @@
 //! The ledger in a store of objects: nothing is lost, and two runners never write at once.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::support::cli::{Env, Said, served};
+use crate::support::hive;
 use crate::support::objects::{Faults, ObjectStore, TOKEN};
 use crate::support::rig::now;
 use jiff::Timestamp;
-use rolecall_engine::ledger::{Endpoint, Event, Ledger, LedgerError, LedgerHome, Record, Store};
+use rolecall_engine::ledger::{
+    Answer, Endpoint, Event, Ledger, LedgerError, LedgerHome, Objects, Record, Store, StoreError, Tag,
+};
 use rolecall_graphql::{ClientSettings, client};
 use rolecall_model::ProviderName;
+use rolecall_sandbox::hive::Assignment;
 use secrecy::SecretString;
 
 fn home(store: &ObjectStore) -> LedgerHome {
@@ -59,6 +65,54 @@ fn lines_reach_the_store_once_whatever_becomes_of_an_answer() {
     assert_eq!(runs(&home), ["plain", "unanswered", "refused", "unknown"]);
     Ledger::open(&home, "two", now()).unwrap().append(record("two")).unwrap();
     assert_eq!(runs(&home).len(), 5);
+}
+
+/// A store in memory that counts how often each object is written.
+#[derive(Debug, Default)]
+struct Counting(Mutex<BTreeMap<String, (Vec<u8>, usize)>>);
+
+impl Objects for Counting {
+    fn get<'a>(&'a self, name: &'a str) -> Answer<'a, Option<(Vec<u8>, Tag)>> {
+        let found = self.0.lock().unwrap().get(name).cloned();
+        Box::pin(async move { Ok(found.map(|(content, writes)| (content, Tag(writes.to_string())))) })
+    }
+
+    fn put<'a>(&'a self, name: &'a str, content: Vec<u8>, replaces: Option<&'a Tag>) -> Answer<'a, Tag> {
+        let mut objects = self.0.lock().unwrap();
+        let found = objects.get(name).map(|(_, writes)| *writes);
+        if found.map(|writes| Tag(writes.to_string())).as_ref() != replaces {
+            return Box::pin(async { Err(StoreError::Conflict) });
+        }
+        let writes = found.unwrap_or_default() + 1;
+        objects.insert(name.to_owned(), (content, writes));
+        Box::pin(async move { Ok(Tag(writes.to_string())) })
+    }
+}
+
+/// Lines are on disk before and after each request. All others share a write: those at the start, and those of the last read.
+#[test]
+fn the_ledger_is_written_twice_for_each_request_and_twice_for_each_run() {
+    let mut world = hive::world();
+    let mut body = "users:\n".to_owned();
+    for number in 0..30 {
+        hive::member(&mut world, &format!("moves{number}@x.example"), "Viewer", Assignment::All);
+        let _ = writeln!(body, "  - {{ email: moves{number}@x.example, roles: [Admin], resources: all }}");
+    }
+    for number in 0..5 {
+        let _ = writeln!(body, "  - {{ email: new{number}@x.example, roles: [Viewer], resources: all }}");
+    }
+    let mut rig = hive::Rig::new(world, &body);
+    let store = Arc::new(Counting::default());
+    let home = LedgerHome::Store(Store::new(Arc::<Counting>::clone(&store), "memory".to_owned()), "l".to_owned());
+    rig.ledger = Ledger::open(&home, "one", now()).unwrap();
+    assert!(rig.apply().all_done());
+    // The first of 30 moves goes alone, then 20 together and the other 9. Each invitation goes alone.
+    let requests = rig.wire.mutations().len();
+    assert_eq!(requests, 3 + 5);
+    let (text, writes) = store.0.lock().unwrap()["l.jsonl"].clone();
+    // The last read shows five invitations, and each is recorded.
+    assert_eq!(String::from_utf8(text).unwrap().matches("\"event\":\"sighting\"").count(), 5);
+    assert_eq!(writes, 1 + 2 * requests + 2);
 }
 
 #[test]

@@ -107,8 +107,7 @@ impl<'a> Execution<'a> {
     pub(super) fn intent(&self, mutation: &Mutation, change: &Change) -> Event {
         let known: BTreeSet<RemoteId> = match (&change.after, change.action) {
             (Some(Entity::Key(key)), Action::Create) => {
-                let namesakes = self.live.keys().iter().filter(|live| live.name == key.name);
-                namesakes.map(|live| live.id.clone()).collect()
+                self.live.keys_named(&key.name).map(|live| live.id.clone()).collect()
             }
             _ => BTreeSet::new(),
         };

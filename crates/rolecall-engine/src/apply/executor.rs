@@ -13,7 +13,7 @@ use super::next_action::{NextAction, next_action};
 use super::state::State;
 use super::writer::{Answer, PreparedMutation};
 use super::{Apply, PreparedDelivery, Step, Stop, interrupt, not_sent, step};
-use crate::ledger::{Event, Hold, Ledger, LedgerError, Record};
+use crate::ledger::{Event, Hold, Ledger, LedgerError};
 use rolecall_graphql::{Budget, Ticket};
 use rolecall_model::{Facts, HoldReason, Live, OrganizationPlan, Outcome};
 
@@ -147,9 +147,7 @@ impl<'a> Execution<'a> {
 
     /// Writes events to the ledger.
     pub(super) fn append_all(&mut self, events: Vec<Event>) -> Result<(), LedgerError> {
-        let Apply { clock, run, .. } = self.apply;
-        let record = |event| Record { at: clock(), run: (*run).to_owned(), event };
-        self.ledger.append_all(events.into_iter().map(record).collect())
+        self.apply.append_all(self.ledger, events)
     }
 
     /// Returns what tells whether this run still has the lock of its ledger.

@@ -174,13 +174,9 @@ impl Report {
 
     /// Returns the entities with a mutation that isn't done, in the order of the plan.
     pub fn not_done(&self) -> Vec<&Address> {
-        let mut addresses = Vec::new();
-        for step in self.steps.iter().filter(|step| step.outcome != Outcome::Done) {
-            if !addresses.contains(&&step.address) {
-                addresses.push(&step.address);
-            }
-        }
-        addresses
+        let mut seen = BTreeSet::new();
+        let not_done = self.steps.iter().filter(|step| step.outcome != Outcome::Done);
+        not_done.map(|step| &step.address).filter(|address| seen.insert(*address)).collect()
     }
 
     /// Returns whether the platform refused a mutation for a reason that no read had shown.
@@ -210,21 +206,19 @@ impl Apply<'_> {
         ledger: &mut Ledger,
         on_step: &mut (dyn FnMut(&Step) + Send),
     ) -> Result<Report, LedgerError> {
-        self.append(ledger, started(organization, self.generator, self.approved))?;
+        let mut events = vec![started(organization, self.generator, self.approved)];
         for Override { refusal: Refusal { guardrail, message, .. }, plan, until, reason } in
             organization.overrides.clone()
         {
-            self.append(ledger, Event::Override { guardrail, message, plan, until, reason })?;
+            events.push(Event::Override { guardrail, message, plan, until, reason });
         }
         // Later runs tell by this who has left, and who came after an invitation was sent.
-        let listed = newly_listed(&ledger.facts(), live);
-        if !listed.is_empty() {
-            self.append(ledger, Event::Members { listed })?;
-        }
-        let listed = newly_seen_keys(&ledger.facts(), live);
-        if !listed.is_empty() {
-            self.append(ledger, Event::Keys { listed })?;
-        }
+        let facts = ledger.facts();
+        let listed = newly_listed(&facts, live);
+        events.extend((!listed.is_empty()).then_some(Event::Members { listed }));
+        let listed = newly_seen_keys(&facts, live);
+        events.extend((!listed.is_empty()).then_some(Event::Keys { listed }));
+        self.append_all(ledger, events)?;
         let mut execution = executor::Execution::new(self, organization, live, ledger, on_step);
         execution.send_all().await;
         let (mut steps, stopped) = execution.finish();
@@ -252,12 +246,14 @@ impl Apply<'_> {
             }
         };
         // Everything that was sent is on disk already. The last line is only a convenience.
-        let _ = self.append(ledger, finished);
+        let _ = self.append_all(ledger, vec![finished]);
         Ok(Report { steps, final_state, stopped })
     }
 
-    fn append(&self, ledger: &mut Ledger, event: Event) -> Result<(), LedgerError> {
-        ledger.append(Record { at: (self.clock)(), run: self.run.to_owned(), event })
+    /// Records events, and waits once until all of them are stored.
+    fn append_all(&self, ledger: &mut Ledger, events: Vec<Event>) -> Result<(), LedgerError> {
+        let record = |event| Record { at: (self.clock)(), run: self.run.to_owned(), event };
+        ledger.append_all(events.into_iter().map(record).collect())
     }
 
     /// Plans again, from what the last read shows and the ledger knows now. The result is what is still to do, and
@@ -306,10 +302,8 @@ pub fn record_observed(
     let vanished = vanished.into_values().map(|address| Event::Vanished { address });
     let readmitted = readmitted.into_values().map(|address| Event::Readmitted { address });
     let settled = settled.into_iter().map(|address| Event::Settled { address });
-    for event in sightings.chain(vanished).chain(readmitted).chain(settled) {
-        ledger.append(Record { at, run: run.to_owned(), event })?;
-    }
-    Ok(())
+    let events = sightings.chain(vanished).chain(readmitted).chain(settled);
+    ledger.append_all(events.map(|event| Record { at, run: run.to_owned(), event }).collect())
 }
 
 /// The time after which a run that sends nothing is recorded, even if nothing has changed.

@@ -23,6 +23,7 @@ pub(super) async fn verify_run(
 ) -> Result<OrganizationPlan, String> {
     let read = apply.provider.read(apply.reader, apply.desired).await.map_err(|error| error.to_string())?;
     let live = renamed(apply.desired, &read);
+    let mut events = Vec::new();
     for step in steps.iter_mut() {
         let mutation = plan.mutation(&step.mutation);
         let (Some(change), Some(mutation)) = (plan.change(&step.address), mutation) else { continue };
@@ -43,32 +44,30 @@ pub(super) async fn verify_run(
         if let Some((outcome, answered, message)) = corrected {
             (step.outcome, step.answered, step.message) = (outcome, answered, Some(message));
             on_step(step);
-            record(apply, ledger, step.event())?;
+            events.push(step.event());
         }
         if step.outcome == Outcome::NotTaken
             && let Some(entity) = current_entity(change, step.id.as_ref(), &live)
         {
-            let event = Event::LeftAs { address: change.address.clone(), entity: Box::new(entity) };
-            record(apply, ledger, event)?;
+            events.push(Event::LeftAs { address: change.address.clone(), entity: Box::new(entity) });
         }
         let invited = change.action == Action::Invite && matches!(step.outcome, Outcome::Done | Outcome::Unsure);
         if let (true, false, Some(Entity::User(user))) = (invited, step.first_step, &change.after) {
-            let listed = live.open_invitations().any(|open| open.email == user.email);
-            let member = live.users.items.iter().any(|live| live.email == user.email);
+            let listed = live.invitations_of(&user.email).any(|open| !open.expired);
+            let member = live.users_of(&user.email).next().is_some();
             let (seen, accepted) = (listed || member, member && live.invitations.is_some());
-            record(apply, ledger, Event::Sighting { address: Address::user(&user.email), seen, accepted })?;
+            events.push(Event::Sighting { address: Address::user(&user.email), seen, accepted });
         }
     }
+    record(apply, ledger, events)?;
     // If a later read lists one of these users again, somebody else has enabled them.
     let Observed { vanished, .. } = ledger_updates(&ledger.facts(), &live, apply.provider.rules());
-    for address in vanished.into_values() {
-        record(apply, ledger, Event::Vanished { address })?;
-    }
+    record(apply, ledger, vanished.into_values().map(|address| Event::Vanished { address }).collect())?;
     apply.plan_again(&live, ledger)
 }
 
-fn record(apply: &Apply<'_>, ledger: &mut Ledger, event: Event) -> Result<(), String> {
-    apply.append(ledger, event).map_err(|error| error.to_string())
+fn record(apply: &Apply<'_>, ledger: &mut Ledger, events: Vec<Event>) -> Result<(), String> {
+    apply.append_all(ledger, events).map_err(|error| error.to_string())
 }
 
 /// Returns what the last read shows for a step.
