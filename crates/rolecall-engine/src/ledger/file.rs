@@ -3,11 +3,13 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use serde::Deserialize;
 use thiserror::Error;
 
 use super::store::StoreError;
@@ -222,6 +224,41 @@ pub(super) fn read(path: &Path) -> Result<Option<ReadLedger>, LedgerError> {
 /// The first bytes of every line.
 const START: &[u8] = br#"{"at":""#;
 
+/// The number of lines from which on a thread of its own pays.
+const PART: usize = 2_000;
+
+/// The beginning of a line, without its event.
+#[derive(Deserialize)]
+struct Head {
+    at: Timestamp,
+    run: String,
+}
+
+/// Reads a line. The event is read from the line itself: beside other fields, serde would first copy all of it.
+fn record(line: &[u8]) -> serde_json::Result<Record> {
+    let Head { at, run } = serde_json::from_slice(line)?;
+    Ok(Record { at, run, event: serde_json::from_slice(line)? })
+}
+
+/// Reads the lines of a ledger, a part on each core.
+fn read_lines(lines: &[&[u8]]) -> Vec<serde_json::Result<Record>> {
+    let of = |part: &[&[u8]]| -> Vec<_> { part.iter().map(|line| record(line)).collect() };
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let part = lines.len().div_ceil(cores).max(PART);
+    if lines.len() <= part {
+        return of(lines);
+    }
+    thread::scope(|scope| {
+        let start = |part| (part, thread::Builder::new().spawn_scoped(scope, move || of(part)).ok());
+        let parts: Vec<_> = lines.chunks(part).map(start).collect();
+        // If there can't be another thread, this one reads the lines.
+        let read = |(part, thread): (_, Option<thread::ScopedJoinHandle<'_, _>>)| {
+            thread.and_then(|thread| thread.join().ok()).unwrap_or_else(|| of(part))
+        };
+        parts.into_iter().flat_map(read).collect()
+    })
+}
+
 /// Parses a ledger. A killed writer leaves the beginning of a line, at the end or before a [`Event::Recovered`]
 /// line. Anything else that can't be read is damage, be it one line or another file in the ledger's place.
 pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<(Vec<Record>, Ending), LedgerError> {
@@ -229,11 +266,10 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<(Vec<Record>, Ending), L
     // The first torn line since the last `Recovered` line or readable record.
     let mut torn: Option<(usize, String)> = None;
     let mut torn_bytes = 0;
-    for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-        if line.is_empty() {
-            continue;
-        }
-        match (serde_json::from_slice::<Record>(line), &torn) {
+    let lines = bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
+    let (numbers, lines): (Vec<usize>, Vec<&[u8]>) = lines.unzip();
+    for ((index, line), read) in numbers.into_iter().zip(&lines).zip(read_lines(&lines)) {
+        match (read, &torn) {
             (Ok(record), Some((line, why))) if !matches!(record.event, Event::Recovered { .. }) => {
                 return Err(damaged(path, *line, why));
             }
