@@ -23,64 +23,16 @@ use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Cost, Rendered, custody, custody_yaml, email, live_roles, measured};
-use jiff::Timestamp;
+use common::{Cost, Rendered, custody, custody_yaml, hive, hive_yaml, live_roles, measured};
 use reqwest::Client;
 use rolecall_sandbox::bitpanda::Bitpanda;
-use rolecall_sandbox::hive::{Assignment, AuthProvider, Hive, OWN_CREDENTIAL, World, WorldMember, WorldRole};
+use rolecall_sandbox::hive::{Hive, OWN_CREDENTIAL};
 use rolecall_sandbox::{Headers, Sandbox, Store, system_clock};
 use serde::Deserialize;
 use tempfile::TempDir;
 use tokio::runtime::{self, Runtime};
 
 const SECRET: &str = "bench";
-const MEMBER_ROLES: usize = 8;
-
-fn id(number: usize) -> String {
-    format!("00000000-0000-4000-a000-{number:012}")
-}
-
-/// The role of a member of Hive in the file. One member in ten has another one on the platform.
-fn member_role(index: usize) -> usize {
-    index % MEMBER_ROLES
-}
-
-fn hive(members: usize) -> World {
-    let mut world = World::empty("bench");
-    let at: Timestamp = "2025-01-01T00:00:00Z".parse().unwrap();
-    world.roles.extend((0..MEMBER_ROLES).map(|number| WorldRole {
-        id: id(number),
-        name: format!("Role {number}"),
-        description: "About it".to_owned(),
-        locked: false,
-        permissions: vec!["project:describe".to_owned()],
-    }));
-    world.members.extend((0..members).map(|index| WorldMember {
-        user_id: id(1_000_000 + index),
-        email: email(index),
-        display_name: format!("Person {index}"),
-        provider: AuthProvider::Google,
-        role_id: id(if index.is_multiple_of(10) {
-            (member_role(index) + 1) % MEMBER_ROLES
-        } else {
-            member_role(index)
-        }),
-        resources: Assignment::All,
-        created_at: at,
-        provisioned: false,
-    }));
-    world
-}
-
-fn hive_yaml(endpoint: &str, members: usize) -> String {
-    let mut text = format!(
-        "provider: hive\norganization: bench\nendpoint: {endpoint}\ncredentials: {{ token: {{ env: KEY }} }}\nusers:\n"
-    );
-    for index in 0..members {
-        let _ = write!(text, "  - email: {}\n    roles: [Role {}]\n", email(index), member_role(index));
-    }
-    text
-}
 
 /// The parts of the file that the floor looks at.
 #[derive(Deserialize)]

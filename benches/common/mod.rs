@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use rolecall_graphql::Response;
 use rolecall_sandbox::bitpanda::{World, WorldKey, WorldUser};
+use rolecall_sandbox::hive::{Assignment, AuthProvider, World as HiveWorld, WorldMember, WorldRole};
 use rolecall_sandbox::{AnySandbox, Fault, Headers, Reply, digest};
 
 /// The roles of Bitpanda that people have in turn.
@@ -74,15 +75,67 @@ pub fn custody_yaml(organization: &str, endpoint: &str, variable: &str, users: u
     text
 }
 
+const MEMBER_ROLES: usize = 8;
+
+fn id(number: usize) -> String {
+    format!("00000000-0000-4000-a000-{number:012}")
+}
+
+/// The role of a member of Hive in the file. One member in ten has another one on the platform.
+fn member_role(index: usize) -> usize {
+    index % MEMBER_ROLES
+}
+
+/// An organisation at Hive.
+pub fn hive(members: usize) -> HiveWorld {
+    let mut world = HiveWorld::empty("bench");
+    let at: Timestamp = "2025-01-01T00:00:00Z".parse().unwrap();
+    world.roles.extend((0..MEMBER_ROLES).map(|number| WorldRole {
+        id: id(number),
+        name: format!("Role {number}"),
+        description: "About it".to_owned(),
+        locked: false,
+        permissions: vec!["project:describe".to_owned()],
+    }));
+    world.members.extend((0..members).map(|index| WorldMember {
+        user_id: id(1_000_000 + index),
+        email: email(index),
+        display_name: format!("Person {index}"),
+        provider: AuthProvider::Google,
+        role_id: id(if index.is_multiple_of(10) {
+            (member_role(index) + 1) % MEMBER_ROLES
+        } else {
+            member_role(index)
+        }),
+        resources: Assignment::All,
+        created_at: at,
+        provisioned: false,
+    }));
+    world
+}
+
+/// The file of an organisation at Hive.
+pub fn hive_yaml(endpoint: &str, members: usize) -> String {
+    let mut text = format!(
+        "provider: hive\norganization: bench\nendpoint: {endpoint}\ncredentials: {{ token: {{ env: KEY }} }}\nusers:\n"
+    );
+    for index in 0..members {
+        let _ = write!(text, "  - email: {}\n    roles: [Role {}]\n", email(index), member_role(index));
+    }
+    text
+}
+
 /// A server that computes each answer once: what is measured is rolecall.
 pub struct Rendered {
     sandbox: Box<dyn AnySandbox>,
-    /// The headers that the sandbox sees, whatever the client sent.
-    headers: Headers,
+    /// The headers that the sandbox sees, whatever the client sent. `None`: those of the client.
+    headers: Option<Headers>,
     /// Makes the answer to a client of the one that the sandbox computed.
     adapt: fn(&Headers, Vec<u8>) -> Vec<u8>,
     /// The time that each request takes, as over the internet.
-    latency: Duration,
+    latency: Mutex<Duration>,
+    /// The length of the longest chain of requests that are answered.
+    chain: AtomicUsize,
     answers: Mutex<BTreeMap<Vec<u8>, Response>>,
     requests: AtomicUsize,
 }
@@ -94,8 +147,45 @@ impl Rendered {
         adapt: fn(&Headers, Vec<u8>) -> Vec<u8>,
         latency: Duration,
     ) -> Arc<Self> {
-        let (answers, requests) = (Mutex::default(), AtomicUsize::new(0));
-        Arc::new(Self { sandbox: Box::new(sandbox), headers, adapt, latency, answers, requests })
+        Arc::new(Self::of(Box::new(sandbox), Some(headers), adapt, latency))
+    }
+
+    /// Creates a server that passes on what clients send.
+    pub fn passing(sandbox: Box<dyn AnySandbox>) -> Arc<Self> {
+        Arc::new(Self::of(sandbox, None, |_, body| body, Duration::ZERO))
+    }
+
+    fn of(
+        sandbox: Box<dyn AnySandbox>,
+        headers: Option<Headers>,
+        adapt: fn(&Headers, Vec<u8>) -> Vec<u8>,
+        latency: Duration,
+    ) -> Self {
+        let (answers, latency) = (Mutex::default(), Mutex::new(latency));
+        Self {
+            sandbox,
+            headers,
+            adapt,
+            latency,
+            chain: AtomicUsize::new(0),
+            answers,
+            requests: AtomicUsize::new(0),
+        }
+    }
+
+    /// Sets the time that each request takes from now on.
+    pub fn slow_down(&self, latency: Duration) {
+        *self.latency.lock().unwrap() = latency;
+    }
+
+    /// Begins to measure the longest chain of requests.
+    pub fn begin_chain(&self) {
+        self.chain.store(0, Ordering::Relaxed);
+    }
+
+    /// Returns the longest chain of requests since then: each came after the answer to the one before.
+    pub fn chain(&self) -> usize {
+        self.chain.load(Ordering::Relaxed)
     }
 
     /// Returns the number of requests so far.
@@ -119,13 +209,15 @@ impl Rendered {
 
     async fn answer(&self, headers: &Headers, body: &[u8]) -> Reply {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        if !self.latency.is_zero() {
-            tokio::time::sleep(self.latency).await;
+        let (latency, chain) = (*self.latency.lock().unwrap(), self.chain() + 1);
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
         }
+        self.chain.fetch_max(chain, Ordering::Relaxed);
         let known = self.answers.lock().unwrap().get(body).cloned();
         let answer = match known {
             Some(answer) => answer,
-            None => match self.sandbox.handle(&self.headers, body).await {
+            None => match self.sandbox.handle(self.headers.as_ref().unwrap_or(headers), body).await {
                 Reply::Answer(answer) => answer,
                 Reply::Dropped => return Reply::Dropped,
             },
