@@ -1,15 +1,20 @@
-//! Carrying a plan out over a network: 1,000 assignments on the Hive sandbox, each request 20 ms away. What goes together
-//! and at once, beside the baseline of one mutation after the other, in the same run.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a bench fails by panicking")]
+//! Carrying a plan out over a network, each request 20 ms away: 1,000 and 5,000 assignments at Hive, and 1,000 updates at
+//! Bitpanda, beside the time that the requests alone take. And opening a ledger of 100,000 lines.
+//!
+//! The sandbox computes the answers before, so that rolecall is measured and not the sandbox.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench fails by panicking")]
 
-use std::collections::BTreeSet;
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use common::{custody, custody_yaml, email};
 use jiff::Timestamp;
 use rolecall_config::{Source, check_source};
 use rolecall_engine::apply::{Apply, Deliveries, FinalState, Shutdown};
@@ -20,17 +25,20 @@ use rolecall_graphql::{
 };
 use rolecall_model::{Desired, Limit, ProviderName, Removals, Site};
 use rolecall_plan::{PlanInput, plan};
+use rolecall_sandbox::bitpanda::Bitpanda;
 use rolecall_sandbox::hive::{Assignment, AuthProvider, Hive, OWN_CREDENTIAL, World, WorldMember, WorldRole};
-use rolecall_sandbox::{AnySandbox as _, Fault, FaultKind, Sandbox, Store, serve, system_clock};
+use rolecall_sandbox::{AnySandbox, Fault, Headers, Reply, Sandbox, Store, serve, system_clock};
 use secrecy::SecretString;
 
-const MEMBERS: usize = 1_000;
 const LATENCY: Duration = Duration::from_millis(20);
+const SECRET: &str = "bench";
+const LINES: usize = 100_000;
 
 /// Counts the requests that it carries.
 struct Counting {
     inner: HttpTransport,
-    requests: AtomicUsize,
+    reads: AtomicUsize,
+    mutations: AtomicUsize,
 }
 
 impl Transport for Counting {
@@ -38,16 +46,72 @@ impl Transport for Counting {
         &'a self,
         request: &'a Request,
     ) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send + 'a>> {
-        self.requests.fetch_add(1, Ordering::Relaxed);
+        let is_mutation = request.query.trim_start().starts_with("mutation");
+        if is_mutation { &self.mutations } else { &self.reads }.fetch_add(1, Ordering::Relaxed);
         self.inner.send(request)
     }
+}
+
+/// A server that gives, in a second run, the answers of the first one.
+struct Replayed {
+    sandbox: Box<dyn AnySandbox>,
+    replays: AtomicBool,
+    answers: Mutex<BTreeMap<Vec<u8>, Answers>>,
+}
+
+/// The answers to a request, and how many of them were given.
+type Answers = (usize, Vec<Response>);
+
+impl Replayed {
+    /// Ends a run. From now on, the first answers are given again.
+    fn start_again(&self) {
+        self.replays.store(true, Ordering::Relaxed);
+        self.answers.lock().unwrap().values_mut().for_each(|(given, _)| *given = 0);
+    }
+
+    fn replayed(&self, body: &[u8]) -> Response {
+        let mut answers = self.answers.lock().unwrap();
+        let (given, known) = answers.get_mut(body).unwrap();
+        *given += 1;
+        known[*given - 1].clone()
+    }
+
+    async fn answer(&self, headers: &Headers, body: &[u8]) -> Reply {
+        if self.replays.load(Ordering::Relaxed) {
+            tokio::time::sleep(LATENCY).await;
+            return Reply::Answer(self.replayed(body));
+        }
+        let Reply::Answer(answer) = self.sandbox.handle(headers, body).await else { return Reply::Dropped };
+        self.answers.lock().unwrap().entry(body.to_owned()).or_default().1.push(answer.clone());
+        Reply::Answer(answer)
+    }
+}
+
+impl AnySandbox for Replayed {
+    fn handle<'a>(
+        &'a self,
+        headers: &'a Headers,
+        body: &'a [u8],
+    ) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>> {
+        Box::pin(self.answer(headers, body))
+    }
+
+    fn reset(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn set(&self, _: &[String]) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn add_fault(&self, _: Fault) {}
 }
 
 fn id(number: usize) -> String {
     format!("00000000-0000-4000-a000-{number:012}")
 }
 
-fn world() -> World {
+fn console(members: usize) -> World {
     let mut world = World::empty("acme");
     let at: Timestamp = "2025-01-01T00:00:00Z".parse().unwrap();
     for (number, name) in ["Before", "After"].into_iter().enumerate() {
@@ -55,9 +119,9 @@ fn world() -> World {
         let (description, locked) = ("About it".to_owned(), false);
         world.roles.push(WorldRole { id: id(number), name: name.to_owned(), description, locked, permissions });
     }
-    world.members.extend((0..MEMBERS).map(|number| WorldMember {
+    world.members.extend((0..members).map(|number| WorldMember {
         user_id: id(1_000_000 + number),
-        email: format!("person{number:04}@acme.example"),
+        email: email(number),
         display_name: format!("Person {number}"),
         provider: AuthProvider::Google,
         role_id: id(0),
@@ -68,98 +132,202 @@ fn world() -> World {
     world
 }
 
-fn desired() -> Desired {
+fn console_yaml(members: usize) -> String {
     let mut text = "provider: hive\norganization: acme\nendpoint: https://api.graphql-hive.com/graphql\ncredentials: { token: { env: TOKEN } }\nusers:\n".to_owned();
-    for number in 0..MEMBERS {
-        let _ = writeln!(text, "  - {{ email: person{number:04}@acme.example, roles: [After] }}");
+    for number in 0..members {
+        let _ = writeln!(text, "  - {{ email: {}, roles: [After] }}", email(number));
     }
-    let mut desired = check_source(&Source::inline("bench.yaml", text), rolecall_providers::format).0.unwrap();
-    desired.guardrails.max_removals = Removals::same_for_each(Limit::Number(usize::MAX));
-    desired
+    text
 }
 
-async fn transport() -> Arc<Counting> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}/graphql", listener.local_addr().unwrap()).parse().unwrap();
-    let sandbox = Arc::new(Sandbox::new(Hive::new(world(), system_clock()), Store::Memory));
-    sandbox.add_fault(Fault { kind: FaultKind::Latency(LATENCY), operation: None, times: usize::MAX });
-    tokio::spawn(serve(sandbox, listener));
-    let settings = HttpSettings {
-        client: ClientSettings {
-            direct: true,
-            user_agent: "bench".to_owned(),
-            timeout: Duration::from_secs(60),
-            extra_ca: None,
-        },
-        endpoint,
-        contexts: Contexts::from([(Context::ONLY, vec![("authorization", SecretString::from(OWN_CREDENTIAL))])]),
-    };
-    Arc::new(Counting { inner: HttpTransport::new(settings).unwrap(), requests: AtomicUsize::new(0) })
+/// An organisation on a server: what the file says, and the mutations that a plan has.
+struct Case {
+    name: &'static str,
+    provider: ProviderName,
+    desired: Desired,
+    server: Arc<Replayed>,
+    headers: Vec<(&'static str, SecretString)>,
+    changes: usize,
 }
 
-/// How long sending and looking afterwards took, and how many requests.
-async fn applied(desired: &Desired, parallelism: usize) -> (Duration, usize) {
-    let (provider, transport) = (rolecall_providers::of(ProviderName::Hive), transport().await);
-    let (redactor, backoff) = (Redactor::default(), Backoff::with_seed(1));
-    let reader = Reader::new(transport.clone(), redactor.clone(), backoff);
-    let live = provider.read(&reader, desired).await.unwrap();
+impl Case {
+    fn of(
+        name: &'static str,
+        provider: ProviderName,
+        text: String,
+        sandbox: impl AnySandbox + 'static,
+        headers: Vec<(&'static str, SecretString)>,
+        changes: usize,
+    ) -> Self {
+        let mut desired = check_source(&Source::inline("bench.yaml", text), rolecall_providers::format).0.unwrap();
+        desired.guardrails.max_removals = Removals::same_for_each(Limit::Number(usize::MAX));
+        let (replays, answers) = (AtomicBool::new(false), Mutex::default());
+        let server = Arc::new(Replayed { sandbox: Box::new(sandbox), replays, answers });
+        Self { name, provider, desired, server, headers, changes }
+    }
+
+    fn hive(name: &'static str, members: usize) -> Self {
+        let sandbox = Sandbox::new(Hive::new(console(members), system_clock()), Store::Memory);
+        let headers = vec![("authorization", SecretString::from(OWN_CREDENTIAL))];
+        Self::of(name, ProviderName::Hive, console_yaml(members), sandbox, headers, members)
+    }
+
+    fn bitpanda(name: &'static str, users: usize) -> Self {
+        let world = custody("bench", SECRET, users, |_| vec!["OLD_ROLE"]);
+        let sandbox = Sandbox::new(Bitpanda::new(world, system_clock()), Store::Memory);
+        let endpoint = "https://tapi-sandbox.trustology-test.com/graphql";
+        let text = custody_yaml("bench", endpoint, "KEY", users);
+        let headers = vec![("x-api-key", SecretString::from(SECRET))];
+        Self::of(name, ProviderName::Bitpanda, text, sandbox, headers, users)
+    }
+
+    async fn transport(&self) -> Arc<Counting> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}/graphql", listener.local_addr().unwrap()).parse().unwrap();
+        let server: Arc<dyn AnySandbox> = Arc::<Replayed>::clone(&self.server);
+        tokio::spawn(serve(server, listener));
+        let settings = HttpSettings {
+            client: ClientSettings {
+                direct: true,
+                user_agent: "bench".to_owned(),
+                timeout: Duration::from_secs(60),
+                extra_ca: None,
+            },
+            endpoint,
+            contexts: Contexts::from([(Context::ONLY, self.headers.clone())]),
+        };
+        let inner = HttpTransport::new(settings).unwrap();
+        Arc::new(Counting { inner, reads: AtomicUsize::new(0), mutations: AtomicUsize::new(0) })
+    }
+
+    /// Returns how long sending and looking afterwards took, and the numbers of reads and of requests with mutations.
+    async fn applied(&self, parallelism: usize) -> (Duration, usize, usize) {
+        let (provider, transport) = (rolecall_providers::of(self.provider), self.transport().await);
+        let (redactor, backoff) = (Redactor::default(), Backoff::with_seed(1));
+        let reader = Reader::new(transport.clone(), redactor.clone(), backoff);
+        let live = provider.read(&reader, &self.desired).await.unwrap();
+        let folder = tempfile::TempDir::new().unwrap();
+        let mut ledger = Ledger::open(&folder.path().join("ledger.jsonl"), "bench", Timestamp::now()).unwrap();
+        let (site, facts, asserted) = (Site::host("bench"), ledger.facts(), BTreeSet::new());
+        let input = PlanInput {
+            desired: &self.desired,
+            live: &live,
+            facts: &facts,
+            rules: provider.rules(),
+            site: &site,
+            asserted: &asserted,
+            only: None,
+            approved: None,
+            caller: None,
+            now: Timestamp::now(),
+        };
+        let plan = plan(&input).unwrap().plan;
+        assert_eq!((plan.sealed.mutations.len(), plan.refusals.len()), (self.changes, 0));
+        let apply = Apply {
+            provider,
+            desired: &self.desired,
+            site: &site,
+            reader: &reader,
+            transport: transport.clone(),
+            redactor: &redactor,
+            backoff,
+            quotas: &Quotas::default(),
+            parallelism,
+            caller: None,
+            deliveries: &Deliveries::default(),
+            approved: None,
+            run: "bench",
+            generator: "bench",
+            clock: &Timestamp::now,
+            shutdown: &Shutdown::default(),
+        };
+        let before = transport.reads.load(Ordering::Relaxed);
+        let began = Instant::now();
+        let report = apply.run(&plan, &live, &mut ledger, &mut |_| {}).await.unwrap();
+        let took = began.elapsed();
+        assert!(report.all_done() && matches!(report.final_state, FinalState::InSync { .. }));
+        self.server.start_again();
+        (took, transport.reads.load(Ordering::Relaxed) - before, transport.mutations.load(Ordering::Relaxed))
+    }
+
+    /// Prints a line of the table: the time beside that of the requests alone. Pages are read one after the other.
+    async fn print(self, parallelism: usize) {
+        self.applied(parallelism).await;
+        let mut runs = Vec::new();
+        for _ in 0..3 {
+            runs.push(self.applied(parallelism).await);
+        }
+        runs.sort_unstable();
+        let (took, reads, mutations) = runs[1];
+        let least = LATENCY * u32::try_from(mutations.div_ceil(parallelism) + reads).unwrap();
+        let times = took.as_secs_f64() / least.as_secs_f64();
+        let (took, least) = (took.as_secs_f64(), least.as_secs_f64());
+        println!(
+            "| {} | {parallelism} | {mutations} + {reads} | {took:.2} s | {least:.2} s | {times:.2} |",
+            self.name
+        );
+    }
+}
+
+/// Returns the lines of an organisation in which roles have been changed again and again, in runs of 48 changes.
+fn lines() -> Vec<u8> {
+    let started = r#"{"at":"2026-11-28T03:00:00Z","run":"r","event":"run-started","format_version":"2.4","generator":"rolecall 0.1.0","identity":{"provider":"hive","organization":"acme","host":"app.graphql-hive.com"},"seal":"sha256:4a290b4ce7b7e2940fb42052e34364fd10a70bb2fb78d57fde9ea4e645740041"}"#;
+    let intent = r#"{"at":"2026-11-28T03:00:00Z","run":"r","event":"intent","mutation":"m1","operation":"assignMemberRole","change":{"address":"user/a@acme.example","action":"update","before":{"kind":"user","id":"1","email":"a@acme.example","roles":["Viewer"],"resources":"all","enabled":true},"after":{"kind":"user","id":"1","email":"a@acme.example","roles":["Developer"],"resources":"all","enabled":true},"cause":{"is":"declared"},"effects":[{"is":"allows","permissions":["project:describe","schema:check"]}]}}"#;
+    let done = r#"{"at":"2026-11-28T03:00:01Z","run":"r","event":"outcome","mutation":"m1","address":"user/a@acme.example","outcome":"done"}"#;
+    let finished = r#"{"at":"2026-11-28T03:00:02Z","run":"r","event":"run-finished","in_sync":true,"desired":"sha256:08054720fb77b6e4704f4a26196750d67107c3c54dbca76b4a0f6442d23b19e8"}"#;
+    let mut text = String::new();
+    let mut count = 0;
+    for run in 0.. {
+        let named = |line: &str| line.replace(r#""run":"r""#, &format!(r#""run":"20261128T030000Z-{run:05}""#));
+        let _ = writeln!(text, "{}", named(started));
+        for change in 0..49 {
+            let of = |line: &str| {
+                let person = email((run * 49 + change) % 5_000);
+                named(line).replace("\"m1\"", &format!("\"m{}\"", change + 1)).replace("a@acme.example", &person)
+            };
+            let _ = writeln!(text, "{}\n{}", of(intent), of(done));
+        }
+        let _ = writeln!(text, "{}", named(finished));
+        count += 100;
+        if count >= LINES {
+            break;
+        }
+    }
+    text.into_bytes()
+}
+
+/// Prints what a long ledger costs at the start of an apply.
+fn open_a_long_ledger() {
     let folder = tempfile::TempDir::new().unwrap();
-    let mut ledger = Ledger::open(&folder.path().join("ledger.jsonl"), "bench", Timestamp::now()).unwrap();
-    let (site, facts, asserted) = (Site::host("bench"), ledger.facts(), BTreeSet::new());
-    let input = PlanInput {
-        desired,
-        live: &live,
-        facts: &facts,
-        rules: provider.rules(),
-        site: &site,
-        asserted: &asserted,
-        only: None,
-        approved: None,
-        caller: None,
-        now: Timestamp::now(),
+    let path = folder.path().join("ledger.jsonl");
+    let text = lines();
+    let size = text.len() / 1024 / 1024;
+    let measure = |what: &str, times: &mut dyn FnMut() -> (Duration, Duration)| {
+        let mut runs: Vec<_> = (0..5).map(|_| times()).collect();
+        runs.sort_unstable();
+        let (open, facts) = runs[2];
+        println!("{what}: open {:.0} ms, facts {:.0} ms", open.as_secs_f64() * 1e3, facts.as_secs_f64() * 1e3);
     };
-    let plan = plan(&input).unwrap().plan;
-    assert_eq!((plan.sealed.mutations.len(), plan.refusals.len()), (MEMBERS, 0));
-    let apply = Apply {
-        provider,
-        desired,
-        site: &site,
-        reader: &reader,
-        transport: transport.clone(),
-        redactor: &redactor,
-        backoff,
-        quotas: &Quotas::default(),
-        parallelism,
-        caller: None,
-        deliveries: &Deliveries::default(),
-        approved: None,
-        run: "bench",
-        generator: "bench",
-        clock: &Timestamp::now,
-        shutdown: &Shutdown::default(),
-    };
-    let before = transport.requests.load(Ordering::Relaxed);
-    let began = Instant::now();
-    let report = apply.run(&plan, &live, &mut ledger, &mut |_| {}).await.unwrap();
-    let took = began.elapsed();
-    assert!(report.all_done() && matches!(report.final_state, FinalState::InSync { .. }));
-    (took, transport.requests.load(Ordering::Relaxed) - before)
+    measure(&format!("a ledger of {LINES} lines, {size} MiB"), &mut || {
+        std::fs::write(&path, &text).unwrap();
+        let began = Instant::now();
+        let ledger = Ledger::open(&path, "bench", Timestamp::now()).unwrap();
+        let opened = began.elapsed();
+        let began = Instant::now();
+        assert!(ledger.facts().ledger_found);
+        (opened, began.elapsed())
+    });
 }
 
 fn main() {
+    open_a_long_ledger();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let desired = desired();
-    let by_default = rolecall_providers::of(ProviderName::Hive).traffic().parallelism;
-    let (slow, one_by_one) = runtime.block_on(applied(&desired, 1));
-    println!("one by one:            {:6.2} s, {one_by_one} requests", slow.as_secs_f64());
-    for parallelism in [2, by_default, 2 * by_default] {
-        let mut runs: Vec<_> = (0..3).map(|_| runtime.block_on(applied(&desired, parallelism))).collect();
-        runs.sort();
-        let (took, requests) = runs[1];
-        println!(
-            "together, {parallelism} at once:   {:6.2} s, {requests} requests: {:.0} times as fast",
-            took.as_secs_f64(),
-            slow.as_secs_f64() / took.as_secs_f64()
-        );
+    println!(
+        "| | in parallel | requests: mutations + pages | time | requests alone | ratio |\n|---|---|---|---|---|---|"
+    );
+    for parallelism in [1, 2, 4, 8] {
+        runtime.block_on(Case::hive("Hive, 1,000 assignments", 1_000).print(parallelism));
     }
+    runtime.block_on(Case::hive("Hive, 5,000 assignments", 5_000).print(4));
+    runtime.block_on(Case::bitpanda("Bitpanda, 1,000 updates", 1_000).print(2));
 }
