@@ -14,20 +14,19 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{custody, custody_yaml, email};
+use common::{client, custody, custody_yaml, email};
 use jiff::Timestamp;
 use rolecall_config::{Source, check_source};
 use rolecall_engine::apply::{Apply, Deliveries, FinalState, Shutdown};
 use rolecall_engine::ledger::Ledger;
 use rolecall_graphql::{
-    Backoff, ClientSettings, Context, Contexts, HttpSettings, HttpTransport, Quotas, Reader, Redactor, Request,
-    Response, Transport, TransportError,
+    Backoff, HttpTransport, Quotas, Reader, Redactor, Request, Response, Transport, TransportError,
 };
 use rolecall_model::{Desired, Limit, ProviderName, Removals, Site};
 use rolecall_plan::{PlanInput, plan};
 use rolecall_sandbox::bitpanda::Bitpanda;
 use rolecall_sandbox::hive::{Assignment, AuthProvider, Hive, OWN_CREDENTIAL, World, WorldMember, WorldRole};
-use rolecall_sandbox::{AnySandbox, Fault, Headers, Reply, Sandbox, Store, serve, system_clock};
+use rolecall_sandbox::{AnySandbox, Fault, Headers, Reply, Sandbox, Store, system_clock};
 use secrecy::SecretString;
 
 const LATENCY: Duration = Duration::from_millis(20);
@@ -182,21 +181,7 @@ impl Case {
     }
 
     async fn transport(&self) -> Arc<Counting> {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}/graphql", listener.local_addr().unwrap()).parse().unwrap();
-        let server: Arc<dyn AnySandbox> = Arc::<Replayed>::clone(&self.server);
-        tokio::spawn(serve(server, listener));
-        let settings = HttpSettings {
-            client: ClientSettings {
-                direct: true,
-                user_agent: "bench".to_owned(),
-                timeout: Duration::from_secs(60),
-                extra_ca: None,
-            },
-            endpoint,
-            contexts: Contexts::from([(Context::ONLY, self.headers.clone())]),
-        };
-        let inner = HttpTransport::new(settings).unwrap();
+        let inner = client(Arc::<Replayed>::clone(&self.server), self.headers.clone()).await;
         Arc::new(Counting { inner, reads: AtomicUsize::new(0), mutations: AtomicUsize::new(0) })
     }
 

@@ -9,23 +9,20 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
 
-use common::{custody, custody_yaml, email, live_roles, peak_memory, roles};
+use common::{client, custody, custody_yaml, email, live_roles, peak_memory, roles};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use jiff::Timestamp;
 use rolecall_config::{Answers, Source, check_source, load};
 use rolecall_engine::Import;
-use rolecall_graphql::{
-    Backoff, ClientSettings, Context, Contexts, HttpSettings, HttpTransport, Query, Reader, Redactor,
-};
+use rolecall_graphql::{Backoff, Query, Reader, Redactor};
 use rolecall_model::{
     Completeness, Desired, Email, Facts, Kind, Listing, Live, LiveKey, LiveUser, OrganizationPlan, ProviderName,
     RemoteId, RoleName, Scope, Seen, Site,
 };
 use rolecall_plan::{PlanInput, desired_hash, plan};
 use rolecall_sandbox::bitpanda::Bitpanda;
-use rolecall_sandbox::{Sandbox, Store, serve, system_clock};
+use rolecall_sandbox::{Sandbox, Store, system_clock};
 use secrecy::SecretString;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -262,24 +259,12 @@ fn over_http(criterion: &mut Criterion) {
     const USERS: usize = 10_000;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let reader = runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}/graphql", listener.local_addr().unwrap()).parse().unwrap();
         let sandbox = Arc::new(Sandbox::new(
             Bitpanda::new(custody("bench", SECRET, USERS, live_roles), system_clock()),
             Store::Memory,
         ));
-        tokio::spawn(serve(sandbox, listener));
-        let settings = HttpSettings {
-            client: ClientSettings {
-                direct: true,
-                user_agent: "bench".to_owned(),
-                timeout: Duration::from_secs(60),
-                extra_ca: None,
-            },
-            endpoint,
-            contexts: Contexts::from([(Context::ONLY, vec![("x-api-key", SecretString::from(SECRET))])]),
-        };
-        Reader::new(Arc::new(HttpTransport::new(settings).unwrap()), Redactor::default(), Backoff::with_seed(1))
+        let transport = client(sandbox, vec![("x-api-key", SecretString::from(SECRET))]).await;
+        Reader::new(Arc::new(transport), Redactor::default(), Backoff::with_seed(1))
     });
     let text = yaml(USERS);
     let mut group = criterion.benchmark_group("over HTTP");

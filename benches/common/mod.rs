@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rolecall_graphql::Response;
+use rolecall_graphql::{ClientSettings, Context, Contexts, HttpSettings, HttpTransport, Response};
 use rolecall_sandbox::bitpanda::{World, WorldKey, WorldUser};
 use rolecall_sandbox::hive::{Assignment, AuthProvider, World as HiveWorld, WorldMember, WorldRole};
 use rolecall_sandbox::{AnySandbox, Fault, Headers, Reply, digest};
+use secrecy::SecretString;
 
 /// The roles of Bitpanda that people have in turn.
 pub const ROLES: &[&str] = &["CLUSTER_MANAGER", "CLUSTER_OPS", "SIGNER"];
@@ -200,11 +201,7 @@ impl Rendered {
 
     /// Serves on a free port of the loopback interface, and returns the endpoint.
     pub async fn serve(self: &Arc<Self>) -> String {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}/graphql", listener.local_addr().unwrap());
-        let server: Arc<dyn AnySandbox> = Arc::<Self>::clone(self);
-        tokio::spawn(rolecall_sandbox::serve(server, listener));
-        endpoint
+        serve(Arc::<Self>::clone(self)).await
     }
 
     async fn answer(&self, headers: &Headers, body: &[u8]) -> Reply {
@@ -225,6 +222,29 @@ impl Rendered {
         self.answers.lock().unwrap().insert(body.to_owned(), answer.clone());
         Reply::Answer(Response { body: (self.adapt)(headers, answer.body), ..answer })
     }
+}
+
+/// Serves on a free port of the loopback interface, and returns the endpoint.
+async fn serve(server: Arc<dyn AnySandbox>) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}/graphql", listener.local_addr().unwrap());
+    tokio::spawn(rolecall_sandbox::serve(server, listener));
+    endpoint
+}
+
+/// Serves on a free port of the loopback interface, and returns a client that sends these headers.
+pub async fn client(server: Arc<dyn AnySandbox>, headers: Vec<(&'static str, SecretString)>) -> HttpTransport {
+    let settings = HttpSettings {
+        client: ClientSettings {
+            direct: true,
+            user_agent: "bench".to_owned(),
+            timeout: Duration::from_secs(60),
+            extra_ca: None,
+        },
+        endpoint: serve(server).await.parse().unwrap(),
+        contexts: Contexts::from([(Context::ONLY, headers)]),
+    };
+    HttpTransport::new(settings).unwrap()
 }
 
 impl AnySandbox for Rendered {
