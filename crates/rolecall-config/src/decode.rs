@@ -235,7 +235,6 @@ impl<'a> Decoder<'a> {
         let Node::Map(entries) = &self.at.node else {
             return Err(self.wrong_type("a mapping"));
         };
-        // Most mappings have few entries, and few are compared faster than sorted.
         let mut seen: BTreeMap<&str, Mark> = BTreeMap::new();
         let mut kept = Vec::with_capacity(entries.len());
         for (at, (key, value)) in entries.iter().enumerate() {

@@ -373,8 +373,8 @@ impl<'t> Rewrite<'t> {
             present.iter().enumerate().filter(|(_, item)| !take(item)).map(|(at, _)| at).collect();
         let last = (0..items.len()).rev().find(|at| !removed.contains(at));
         let has_comment =
-            self.text.get(node.start..self.line_after(node.end)).is_some_and(|text| text.contains('#'));
-        if last.is_none() && (new.is_empty() || items.is_empty() || !has_comment) {
+            || self.text.get(node.start..self.line_after(node.end)).is_some_and(|text| text.contains('#'));
+        if last.is_none() && (new.is_empty() || items.is_empty() || !has_comment()) {
             return Ok(None);
         }
         if let Some(anchor) = removed.iter().find_map(|at| self.tree.used_elsewhere(&items[*at])) {
