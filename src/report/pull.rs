@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use similar::TextDiff;
+use similar::group_diff_ops;
+use similar::udiff::UnifiedHunkHeader;
 
 use super::style::{ADD, BOLD, DIM, REMOVE, clean, paint, plural};
-use rolecall_config::{Pull, Pulled};
+use rolecall_config::{Pull, Pulled, compare_lines};
 use rolecall_model::{Address, Unread};
 
 /// The version of [`PullReport`].
@@ -67,13 +68,25 @@ impl PulledFile {
     }
 }
 
+/// The number of lines before and after a change.
+const CONTEXT: usize = 3;
+
 /// Returns the difference between two texts of a file, in the unified format.
 pub(super) fn unified(path: &str, before: &str, after: &str) -> String {
     if before == after {
         return String::new();
     }
-    let diff = TextDiff::from_lines(before, after);
-    diff.unified_diff().context_radius(3).header(&format!("a/{path}"), &format!("b/{path}")).to_string()
+    let lines = |text| str::split_inclusive(text, '\n').collect::<Vec<_>>();
+    let (before, after) = (lines(before), lines(after));
+    let mut text = format!("--- a/{path}\n+++ b/{path}\n");
+    for steps in group_diff_ops(compare_lines(&before, &after), CONTEXT) {
+        let _ = writeln!(text, "{}", UnifiedHunkHeader::new(&steps));
+        for change in steps.iter().flat_map(|step| step.iter_changes(&*before, &*after)) {
+            let end = if change.value().ends_with('\n') { "" } else { "\n\\ No newline at end of file\n" };
+            let _ = write!(text, "{}{}{end}", change.tag(), change.value());
+        }
+    }
+    text
 }
 
 /// Writes the diff of each file for a terminal.

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
-use similar::TextDiff;
+use similar::ChangeTag;
 
 use super::fields::in_words;
 use super::outline::reason;
 use super::style::{ADD, BOLD, REMOVE, clean, paint};
+use rolecall_config::compare_lines;
 use rolecall_model::{Change, Entity};
 use rolecall_plan::Stale;
 
@@ -33,16 +34,18 @@ pub fn stale(stale: &[Stale]) -> String {
             );
         }
         let (then, today) = (lines(approved), lines(now));
-        for change in TextDiff::from_lines(&then, &today).iter_all_changes() {
-            let line = change.value().trim_end();
+        let split = |text| str::lines(text).map(str::trim_end).collect::<Vec<_>>();
+        let (then, today) = (split(&then), split(&today));
+        for change in compare_lines(&then, &today).iter().flat_map(|step| step.iter_changes(&*then, &*today)) {
+            let line = change.value();
             match change.tag() {
-                similar::ChangeTag::Delete => {
+                ChangeTag::Delete => {
                     let _ = writeln!(text, "      {} {line}", paint(REMOVE, "approved"));
                 }
-                similar::ChangeTag::Insert => {
+                ChangeTag::Insert => {
                     let _ = writeln!(text, "      {}       {line}", paint(ADD, "now"));
                 }
-                similar::ChangeTag::Equal => {}
+                ChangeTag::Equal => {}
             }
         }
     }

@@ -44,6 +44,18 @@ fn a_pull_shows_the_difference_and_writes_only_when_asked() {
 }
 
 #[test]
+fn the_difference_is_a_patch_whether_or_not_the_file_ends_its_last_line() {
+    for (name, end) in EXAMPLES.iter().flat_map(|name| [(name, "\n"), (name, "")]) {
+        let text = format!("{}{end}", example(name).trim_end());
+        let env = env(name, &text);
+        let shown = json(&env.run(&["pull", "--sandbox", "--format", "json", name]));
+        let patch = diffy::Patch::from_str(shown["files"][0]["diff"].as_str().unwrap()).unwrap();
+        env.run(&["pull", "--sandbox", "--write", name]);
+        assert_eq!(diffy::apply(&text, &patch).unwrap(), env.read(name));
+    }
+}
+
+#[test]
 fn entries_of_who_is_gone_can_stay_as_absent() {
     let env = env("hive.yaml", &example("hive.yaml"));
     let said = env.run(&[

@@ -15,6 +15,7 @@ mod files;
 mod format;
 mod guardrails;
 mod import;
+mod lines;
 mod node;
 mod person;
 mod previously;
@@ -36,6 +37,7 @@ pub use endpoint::{check_url, is_loopback};
 pub use files::{Content, Loaded, LoadedFile, is_yaml, load, load_contents, load_rendered, load_text};
 pub use format::{FileFormat, Format};
 pub use import::{Everybody, Head, HeadError, ImportInput, Imported, Roster, everybody, has_field, import, kinds};
+pub use lines::compare_lines;
 pub use person::{
     EditedFile, Included, Newcomer, Seen, Somebody, include_people, known_people, named_elsewhere, offboard,
     onboard, reload,

@@ -12,10 +12,10 @@ mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use similar::{ChangeTag, TextDiff};
+use similar::ChangeTag;
 
-use super::Source;
 use super::edit::{Node, Tree, Value};
+use super::{Source, compare_lines};
 use rolecall_model::{Address, Change, DeletedBy, Deletion, Desired, DiffLine, Email, Entity, Kind, Place};
 use shared::{Shared, SharedDifferences};
 
@@ -495,8 +495,9 @@ fn diff(before: (Option<&Part<'_>>, &Split<'_>), after: (Option<&Part<'_>>, &Spl
             if is_secret { "(not shown, because it may have a credential)" } else { part.lines.get(index)? };
         Some(DiffLine { file: file.name.to_owned(), line: number, added, text: text.to_owned() })
     };
-    let changes = TextDiff::from_slices(&old, &new);
-    let differing = changes.iter_all_changes().filter_map(|change| match change.tag() {
+    let steps = compare_lines(&old, &new);
+    let changes = steps.iter().flat_map(|step| step.iter_changes(&*old, &*new));
+    let differing = changes.filter_map(|change| match change.tag() {
         ChangeTag::Equal => None,
         ChangeTag::Delete => line(before, change.old_index(), false),
         ChangeTag::Insert => line(after, change.new_index(), true),
