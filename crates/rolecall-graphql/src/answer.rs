@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -357,15 +358,12 @@ impl<'a> Answer<'a> {
         if let Ok(decoded) = serde_json::from_str(data.get()) {
             return Ok(Some(decoded));
         }
-        decode(&mut serde_json::Deserializer::from_str(data.get()), self.redactor).map(Some)
+        decode(&serde_json::from_str(data.get()).unwrap_or_default(), self.redactor).map(Some)
     }
 }
 
 /// Deserialises the data of an answer. An error names the place and the expected type, and never the value.
-pub(super) fn decode<'de, T: DeserializeOwned>(
-    data: impl serde::Deserializer<'de, Error = serde_json::Error>,
-    redactor: &Redactor,
-) -> Result<T, CallError> {
+pub(super) fn decode<T: DeserializeOwned>(data: &Value, redactor: &Redactor) -> Result<T, CallError> {
     serde_path_to_error::deserialize(data).map_err(|error| CallError::Shape {
         // The path has names that the platform chose.
         path: redactor.clean(&format!("data.{}", error.path())),
@@ -377,7 +375,8 @@ pub(super) fn decode<'de, T: DeserializeOwned>(
 pub fn parse<T: DeserializeOwned>(response: &Response, redactor: &Redactor) -> Result<T, CallError> {
     // Nearly every answer has nothing but data. It is read at once, without looking for its end first.
     if (200..300).contains(&response.status)
-        && let Ok(Plain { data: Some(data), errors: None }) = serde_json::from_slice(&response.body)
+        && let Ok(body) = str::from_utf8(&response.body)
+        && let Ok(Plain { data: Some(data), errors: None }) = serde_json::from_str(body)
     {
         return Ok(data);
     }

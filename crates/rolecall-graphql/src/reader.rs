@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    Backoff, CallError, Probe, Query, ReadCheckpoint, Redactor, Request, ResponseCache, Transport, decode, parse,
-    trace, write,
+    Backoff, CallError, Probe, Query, ReadCheckpoint, Redactor, Request, Response, ResponseCache, Transport,
+    decode, parse, trace, write,
 };
 
 /// Sends queries. Planning holds this and nothing else, so planning can't change anything.
@@ -83,6 +83,19 @@ impl RunCache {
     }
 }
 
+/// Reads an answer into a value whose type only the caller knows. So what sends and retries exists once in the
+/// program, and not once for each type.
+trait ReadInto: Send {
+    fn read(&mut self, response: &Response, redactor: &Redactor) -> Result<(), CallError>;
+}
+
+impl<T: DeserializeOwned + Send> ReadInto for Option<T> {
+    fn read(&mut self, response: &Response, redactor: &Redactor) -> Result<(), CallError> {
+        *self = Some(parse(response, redactor)?);
+        Ok(())
+    }
+}
+
 impl Reader {
     pub fn new(transport: Arc<dyn Transport>, redactor: Redactor, backoff: Backoff) -> Self {
         let requests = AtomicUsize::new(0);
@@ -123,12 +136,12 @@ impl Reader {
 
     /// Sends a query at most once a run, for facts that can't change meanwhile, such as the server's features. If
     /// the server refuses to tell, that is remembered too.
-    pub async fn query_once<T: DeserializeOwned>(&self, query: &Query) -> Result<T, CallError> {
+    pub async fn query_once<T: DeserializeOwned + Send>(&self, query: &Query) -> Result<T, CallError> {
         self.query_once_with(query, no_variables()).await
     }
 
     /// Sends a query only if the response cache has no answer to it, for facts that rarely change.
-    pub async fn query_cached<T: DeserializeOwned>(&self, query: &Query) -> Result<T, CallError> {
+    pub async fn query_cached<T: DeserializeOwned + Send>(&self, query: &Query) -> Result<T, CallError> {
         self.once(query, no_variables(), self.response_cache.as_deref()).await
     }
 
@@ -141,7 +154,7 @@ impl Reader {
     }
 
     /// Sends a query with variables at most once a run. See [`Self::query_once`].
-    pub async fn query_once_with<T: DeserializeOwned>(
+    pub async fn query_once_with<T: DeserializeOwned + Send>(
         &self,
         query: &Query,
         variables: Value,
@@ -150,7 +163,7 @@ impl Reader {
     }
 
     /// Returns the answer of this run, or else that of the cache, or else the platform's.
-    async fn once<T: DeserializeOwned>(
+    async fn once<T: DeserializeOwned + Send>(
         &self,
         query: &Query,
         variables: Value,
@@ -185,7 +198,11 @@ impl Reader {
     }
 
     /// Sends a query, and retries after errors that may pass. Partial data is an error.
-    pub async fn query<T: DeserializeOwned>(&self, query: &Query, variables: Value) -> Result<T, CallError> {
+    pub async fn query<T: DeserializeOwned + Send>(
+        &self,
+        query: &Query,
+        variables: Value,
+    ) -> Result<T, CallError> {
         if self.checkpoint.is_none() {
             return self.send(query, variables).await;
         }
@@ -194,7 +211,7 @@ impl Reader {
 
     /// Takes the answer from the checkpoint, or sends the query. Returns the answer and the value read from it. An
     /// answer that can't be read isn't stored, so the next run sends the query again.
-    async fn query_checkpointed<T: DeserializeOwned>(
+    async fn query_checkpointed<T: DeserializeOwned + Send>(
         &self,
         query: &Query,
         variables: Value,
@@ -216,7 +233,9 @@ impl Reader {
     /// Sends a mutation that can't have an effect, once. Returns the data of the answer.
     pub async fn probe(&self, probe: &Probe) -> Result<Value, CallError> {
         let Probe { mutation, variables } = probe;
-        self.exchange(&write::mutation(mutation, variables.clone()), 0).await
+        let mut data = None;
+        self.exchange(&mut data, &write::mutation(mutation, variables.clone()), 0).await?;
+        data.ok_or(CallError::NoData)
     }
 
     /// Returns by how much the server's clock is ahead of ours, by its latest answer that told the time.
@@ -224,12 +243,32 @@ impl Reader {
         *self.clock_skew.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn send<T: DeserializeOwned>(&self, query: &Query, variables: Value) -> Result<T, CallError> {
-        let request = Request::query(query, variables);
-        self.backoff.run(query.name, CallError::is_transient, |resends| self.exchange(&request, resends)).await
+    async fn send<T: DeserializeOwned + Send>(&self, query: &Query, variables: Value) -> Result<T, CallError> {
+        let mut value = None;
+        self.send_into(&mut value, query, variables).await?;
+        value.ok_or(CallError::NoData)
     }
 
-    async fn exchange<T: DeserializeOwned>(&self, request: &Request, resends: usize) -> Result<T, CallError> {
+    /// Sends until one attempt succeeds, no retry is left, or a retry can't help.
+    async fn send_into(&self, value: &mut dyn ReadInto, query: &Query, variables: Value) -> Result<(), CallError> {
+        let request = Request::query(query, variables);
+        let mut waits = self.backoff.waits();
+        let mut resends = 0;
+        loop {
+            match self.exchange(value, &request, resends).await {
+                Err(error) if error.is_transient() => waits.wait(query.name, error).await?,
+                result => return result,
+            }
+            resends += 1;
+        }
+    }
+
+    async fn exchange(
+        &self,
+        value: &mut dyn ReadInto,
+        request: &Request,
+        resends: usize,
+    ) -> Result<(), CallError> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let (span, answer) = trace::send(&*self.transport, request, resends, []).await;
         let mut response = answer.map_err(|error| self.redactor.clean_error(error))?;
@@ -243,6 +282,6 @@ impl Reader {
             bytes = response.body.len(),
             "read"
         );
-        parse(&response, &self.redactor).inspect_err(|error| trace::failed(&span, error))
+        value.read(&response, &self.redactor).inspect_err(|error| trace::failed(&span, error))
     }
 }

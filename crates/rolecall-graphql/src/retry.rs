@@ -1,6 +1,5 @@
 //! Retries after errors that may pass.
 
-use std::future::Future;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -54,33 +53,6 @@ impl Backoff {
             .build();
         RetryWaits { waits: Box::new(waits), max_retry_after: self.max_retry_after }
     }
-
-    /// Attempts until one succeeds, no retry is left, or `may_pass` says that a retry can't help. `attempt` gets the number of
-    /// earlier attempts.
-    pub async fn run<T, F>(
-        self,
-        operation: &str,
-        may_pass: impl Fn(&CallError) -> bool,
-        mut attempt: impl FnMut(usize) -> F,
-    ) -> Result<T, CallError>
-    where
-        F: Future<Output = Result<T, CallError>>,
-    {
-        let mut waits = self.waits();
-        let mut resends = 0;
-        loop {
-            let error = match attempt(resends).await {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
-            };
-            if !may_pass(&error) {
-                return Err(error);
-            }
-            let Some(wait) = waits.before_retry(operation, &error) else { return Err(error) };
-            tokio::time::sleep(wait).instrument(trace::wait_span("retry")).await;
-            resends += 1;
-        }
-    }
 }
 
 /// The retries that one request has left.
@@ -91,6 +63,13 @@ pub struct RetryWaits {
 }
 
 impl RetryWaits {
+    /// Waits before the next attempt, or returns the error if there is to be none.
+    pub async fn wait(&mut self, operation: &str, error: CallError) -> Result<(), CallError> {
+        let Some(wait) = self.before_retry(operation, &error) else { return Err(error) };
+        tokio::time::sleep(wait).instrument(trace::wait_span("retry")).await;
+        Ok(())
+    }
+
     /// Returns how long to wait after this error before the next attempt, or nothing if there is to be none.
     pub fn before_retry(&mut self, operation: &str, error: &CallError) -> Option<Duration> {
         let wait = match (self.waits.next()?, error.retry_after()) {

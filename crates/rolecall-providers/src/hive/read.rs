@@ -112,7 +112,7 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
 }
 
 /// Sends a query about an organisation.
-async fn query_organization<T: DeserializeOwned>(
+async fn query_organization<T: DeserializeOwned + Send>(
     reader: &Reader,
     query: &Query,
     variables: Value,
