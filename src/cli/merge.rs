@@ -86,7 +86,7 @@ fn read(path: &Path) -> Result<ShardReport, Failure> {
     let is_ending = |organization: &Value| organization.get("ending").is_some();
     let organizations = value.get("organizations").and_then(Value::as_array);
     if verb == Some(ShardedVerb::Apply.as_str()) || organizations.is_some_and(|all| all.iter().any(is_ending)) {
-        let outcomes = serde_json::from_value(value).map_err(|why| wrong(report::clean(why)))?;
+        let outcomes = serde_json::from_str(&text).map_err(|why| wrong(report::clean(why)))?;
         return Ok(ShardReport::Outcomes(outcomes));
     }
     planfile::parse(path, &text).map(ShardReport::Plan)

@@ -144,7 +144,7 @@ fn read_previous(path: &Path) -> Result<Option<ReportedDrift>, Failure> {
     if !is_reported && !is_empty {
         return Ok(Some(ReportedDrift::all(&planfile::parse(path, &text)?)));
     }
-    let reported: ReportedDrift = serde_json::from_value(value)
+    let reported: ReportedDrift = serde_json::from_str(&text)
         .map_err(|why| Failure::error(format!("The file {} can't be read: {why}.", path.display())))?;
     planfile::check_version(path, &reported.format_version)?;
     Ok(Some(reported))
