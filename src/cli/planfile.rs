@@ -29,7 +29,8 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Plan, Failure> {
     }
     // Read from a text as everything else is: code that reads values, too, would make the program larger.
     let verified = value.to_string();
-    serde_json::from_str(&verified).map_err(|why| Failure::error(format!("The file {shown} is not a plan: {why}.")))
+    serde_json::from_str(&verified)
+        .map_err(|why| Failure::error(format!("The file {shown} is not a plan: {why}.")))
 }
 
 /// Checks that rolecall knows the major version of a format. A later major version may mean something else.
