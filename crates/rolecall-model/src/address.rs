@@ -9,8 +9,9 @@ use ecow::EcoString;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::name::{composed, fold_case};
+use super::name::{composed, fold_case, is_key};
 use super::steps::step;
+use super::tagged::Text;
 use super::{Email, KeyName, RemoteId, RoleName, TeamName};
 
 /// The kind of entity that an address names.
@@ -216,10 +217,11 @@ impl Address {
             Some((name, id)) => (name, Some(RemoteId::seen(id))),
             None => (name, None),
         };
-        let name = name.replace("%23", "#").replace("%25", "%");
+        let name = if name.contains('%') { &*name.replace("%23", "#").replace("%25", "%") } else { name };
         let name = match kind {
-            Kind::User | Kind::Invitation => fold_case(&name).into(),
-            Kind::Organization | Kind::Team | Kind::Role | Kind::Key => EcoString::from(composed(&name)),
+            Kind::User | Kind::Invitation if is_key(name) => EcoString::from(name),
+            Kind::User | Kind::Invitation => fold_case(name).into(),
+            Kind::Organization | Kind::Team | Kind::Role | Kind::Key => EcoString::from(composed(name)),
         };
         // Ledgers of format 1 call a member's invitation `user/NAME#invitation`. If there were several, they call
         // each `user/NAME#invitation:SPELLING`.
@@ -243,7 +245,7 @@ impl Serialize for Address {
 
 impl<'de> Deserialize<'de> for Address {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::seen(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+        Self::seen(&Text::deserialize(deserializer)?.0).map_err(de::Error::custom)
     }
 }
 

@@ -65,9 +65,9 @@ impl Action {
     }
 }
 
+crate::tagged! { "is", "Cause",
 /// The reason why a change is planned.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "is", rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum Cause {
     /// The file says so.
     Declared,
@@ -111,6 +111,7 @@ pub enum Cause {
     /// The user accepted an invitation of rolecall that could not contain all of their access, and has exactly what
     /// it contained.
     CompletesInvitation,
+}
 }
 
 impl Change {
@@ -166,9 +167,9 @@ impl Change {
     }
 }
 
+crate::tagged! { "is", "Effect",
 /// A side effect of a change, or something to know about it before it is approved.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "is", rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub enum Effect {
     /// The platform sends mail to the user.
     SendsMail,
@@ -235,6 +236,7 @@ pub enum Effect {
         #[serde(default, skip_serializing_if = "is_false")]
         warns: bool,
     },
+}
 }
 
 impl Effect {

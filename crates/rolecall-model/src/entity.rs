@@ -10,15 +10,16 @@ use serde_json::Value;
 use super::change::is_false;
 use super::{Email, Expiry, KeyName, Lifetime, Permission, RemoteId, Resources, RoleName, TeamName};
 
+crate::tagged! { "kind", "Entity",
 /// The full value of an entity.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum Entity {
     Organization(Organization),
     Team(Team),
     Role(Role),
     User(User),
     Key(Key),
+}
 }
 
 /// The organisation itself, on platforms where its own record can be changed.

@@ -27,6 +27,7 @@ mod resources;
 mod rules;
 mod shard;
 mod steps;
+pub mod tagged;
 mod time;
 mod until;
 mod words;

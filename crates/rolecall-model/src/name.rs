@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
 use super::steps::step;
+use super::tagged::Text;
 
 /// Defines [`ProviderName`], so that a new platform is one entry and no list can lack it.
 macro_rules! providers {
@@ -332,6 +333,11 @@ pub(super) fn fold_case(text: &str) -> String {
     composed.chars().flat_map(fold).collect()
 }
 
+/// Returns whether a text is certain to be in the form in which addresses are compared, as nearly all are.
+pub(super) fn is_key(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase())
+}
+
 /// Checks the part before the `@` by RFC 5321 and RFC 6531. Some real addresses have dots in a row there, so these
 /// are allowed.
 fn check_local(local: &str) -> Result<(), EmailError> {
@@ -467,8 +473,7 @@ impl Email {
     /// Wraps an address from a platform, a ledger or a saved plan without a check.
     pub fn seen(text: &str) -> Self {
         let written = EcoString::from(text);
-        let is_key = text.bytes().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase());
-        let key = if is_key { written.clone() } else { fold_case(text.trim()).into() };
+        let key = if is_key(text) { written.clone() } else { fold_case(text.trim()).into() };
         Self { written, key }
     }
 
@@ -519,7 +524,7 @@ impl Serialize for Email {
 
 impl<'de> Deserialize<'de> for Email {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self::seen(&String::deserialize(deserializer)?))
+        Ok(Self::seen(&Text::deserialize(deserializer)?.0))
     }
 }
 

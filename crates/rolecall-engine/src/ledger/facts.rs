@@ -12,6 +12,7 @@
 //! plan retires it and mints another.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
 use jiff::Timestamp;
 
@@ -24,13 +25,17 @@ use rolecall_model::{
 
 /// A mutation: its intent and what later records say about it.
 struct SentMutation<'a> {
+    /// The position of the intent among the records.
+    position: usize,
     run: &'a str,
     at: Timestamp,
     change: &'a Change,
     existed_before: &'a BTreeSet<RemoteId>,
     first_step: bool,
-    /// The outcomes, from the first to the last correction. Empty if the run was killed before it knew.
-    outcomes: Vec<RecordedOutcome>,
+    /// The first outcome, and the last correction of it. `None` if the run was killed before it knew.
+    outcomes: Option<(RecordedOutcome, RecordedOutcome)>,
+    /// True if no later mutation of the entity that may have had an effect completes a change.
+    is_latest: bool,
     id: Option<&'a RemoteId>,
     receipt: Option<Receipt>,
     arrived: bool,
@@ -49,12 +54,12 @@ struct RecordedOutcome {
 impl SentMutation<'_> {
     /// Returns the last outcome. Without an answer, it is unsure.
     fn outcome(&self) -> Outcome {
-        self.outcomes.last().map_or(Outcome::Unsure, |last| last.outcome)
+        self.outcomes.map_or(Outcome::Unsure, |(_, last)| last.outcome)
     }
 
     /// Returns whether the platform itself refused the mutation.
     fn is_refused(&self) -> bool {
-        self.outcomes.last().is_some_and(|last| last.refused)
+        self.outcomes.is_some_and(|(_, last)| last.refused)
     }
 
     /// Returns whether the platform may have changed something. An id means that a key was created, even if its delivery
@@ -65,7 +70,7 @@ impl SentMutation<'_> {
 
     /// Returns whether the first answer had no error.
     fn is_confirmed(&self) -> bool {
-        self.outcomes.first().is_some_and(|first| first.outcome == Outcome::Done)
+        self.outcomes.is_some_and(|(first, _)| first.outcome == Outcome::Done)
     }
 }
 
@@ -78,19 +83,22 @@ pub fn facts(records: &[Record]) -> Facts {
         ..Facts::default()
     };
     let mut invited_in: BTreeMap<&Address, &str> = BTreeMap::new();
+    // The latest change of each entity, if anything is held.
     let mut latest: BTreeMap<&Address, &Change> = BTreeMap::new();
-    let sent = gather(records);
+    let is_any_held = records.iter().any(|record| matches!(record.event, Event::Held { .. }));
+    let mut sent = gather(records);
+    facts.touched = touched(&mut sent);
+    let mut sent = sent.iter();
     for (index, record) in records.iter().enumerate() {
         match &record.event {
             Event::Intent { .. } => {
-                let Some(sent) = sent.get(&index) else { continue };
-                latest.insert(&sent.change.address, sent.change);
+                let Some(sent) = sent.next() else { continue };
+                if is_any_held {
+                    latest.insert(&sent.change.address, sent.change);
+                }
                 if sent.outcome() == Outcome::Done {
                     // What the ledger knows of users and keys has the earlier name.
                     Renames::of_change(sent.change).rename_in_facts(&mut facts);
-                }
-                if sent.may_have_effect() {
-                    facts.touched.insert(Address { id: None, ..sent.change.address.clone() }, index);
                 }
                 if sent.first_step {
                     record_first_step(sent, &mut facts);
@@ -99,7 +107,9 @@ pub fn facts(records: &[Record]) -> Facts {
                 if sent.change.action == Action::Invite {
                     invited_in.insert(&sent.change.address, sent.run);
                 }
-                record_applied(sent, index, &mut facts);
+                if sent.is_latest {
+                    record_applied(sent, &mut facts);
+                }
                 record_outcome(sent, &mut facts);
             }
             Event::Sighting { address, seen, accepted } => {
@@ -165,19 +175,20 @@ pub fn facts(records: &[Record]) -> Facts {
 fn last_apply(records: &[Record]) -> Option<Timestamp> {
     let mut last = None;
     // The lines of two runs never mix, because a run locks the ledger.
-    let mut outcomes: BTreeMap<(&str, &Address), Outcome> = BTreeMap::new();
+    let mut not_done: BTreeSet<(&str, &Address)> = BTreeSet::new();
     for Record { at, run: _, event } in records {
         match event {
-            Event::RunStarted { .. } => outcomes.clear(),
+            Event::RunStarted { .. } => not_done.clear(),
             Event::Intent { mutation, change, .. } => {
-                outcomes.insert((mutation, &change.address), Outcome::Unsure);
+                not_done.insert((mutation, &change.address));
             }
-            Event::Outcome { mutation, address, outcome, .. } => {
-                outcomes.insert((mutation, address), *outcome);
+            Event::Outcome { mutation, address, outcome: Outcome::Done, .. } => {
+                not_done.remove(&(mutation, address));
             }
-            Event::RunFinished { in_sync: Some(_), not_selected: 0, .. }
-                if outcomes.values().all(|outcome| *outcome == Outcome::Done) =>
-            {
+            Event::Outcome { mutation, address, .. } => {
+                not_done.insert((mutation, address));
+            }
+            Event::RunFinished { in_sync: Some(_), not_selected: 0, .. } if not_done.is_empty() => {
                 last = last.max(Some(*at));
             }
             _ => {}
@@ -186,24 +197,37 @@ fn last_apply(records: &[Record]) -> Option<Timestamp> {
     last
 }
 
-/// Records a change that may have had an effect.
-fn record_applied(sent: &SentMutation<'_>, position: usize, facts: &mut Facts) {
-    let outcome = sent.outcome();
-    if matches!(outcome, Outcome::Failed | Outcome::Skipped) {
-        return;
+/// Returns the position of the latest mutation of each entity that may have had an effect, and marks the latest that
+/// completes a change.
+fn touched(sent: &mut [SentMutation<'_>]) -> BTreeMap<Address, usize> {
+    let mut latest: BTreeMap<(Kind, &str), (&SentMutation<'_>, Option<usize>)> = BTreeMap::new();
+    for (number, sent) in sent.iter().enumerate().filter(|(_, sent)| sent.may_have_effect()) {
+        let completes = !sent.first_step && !matches!(sent.outcome(), Outcome::Failed | Outcome::Skipped);
+        let entry = latest.entry((sent.change.address.kind, &sent.change.address.name)).or_insert((sent, None));
+        *entry = (sent, completes.then_some(number).or(entry.1));
     }
-    let address = Address { id: None, ..sent.change.address.clone() };
-    let id = sent.id.or(sent.change.entity().and_then(Entity::id)).cloned();
+    let touched = latest.values().map(|(sent, _)| (without_id(&sent.change.address), sent.position)).collect();
+    let complete: Vec<usize> = latest.into_values().filter_map(|(_, number)| number).collect();
+    complete.into_iter().for_each(|number| sent[number].is_latest = true);
+    touched
+}
+
+fn without_id(address: &Address) -> Address {
+    Address { id: None, ..address.clone() }
+}
+
+/// Records a change that may have had an effect.
+fn record_applied(sent: &SentMutation<'_>, facts: &mut Facts) {
     let applied = AppliedChange {
         at: sent.at,
         run: sent.run.to_owned(),
-        id,
+        id: sent.id.or(sent.change.entity().and_then(Entity::id)).cloned(),
         after: sent.change.after.clone(),
-        position,
+        position: sent.position,
         // Nobody is a member by an invitation alone.
-        done: outcome == Outcome::Done && sent.change.action != Action::Invite,
+        done: sent.outcome() == Outcome::Done && sent.change.action != Action::Invite,
     };
-    facts.applied.insert(address, applied);
+    facts.applied.insert(without_id(&sent.change.address), applied);
 }
 
 /// Returns the changes that runs of the plan with this seal have sent. A later run may have sent only the rest of it.
@@ -214,7 +238,7 @@ pub(super) fn sent_under(records: &[Record], seal: &str) -> BTreeMap<Address, Se
     };
     let runs: BTreeSet<&str> = records.iter().filter(is_of_plan).map(|record| record.run.as_str()).collect();
     let mut changes: BTreeMap<Address, SentChange> = BTreeMap::new();
-    for sent in gather(records).values().filter(|sent| runs.contains(sent.run)) {
+    for sent in gather(records).iter().filter(|sent| runs.contains(sent.run)) {
         let change = changes.entry(sent.change.address.clone()).or_default();
         change.done |= !sent.first_step && sent.outcome() == Outcome::Done;
         change.id = sent.id.cloned().or(change.id.take());
@@ -222,51 +246,70 @@ pub(super) fn sent_under(records: &[Record], seal: &str) -> BTreeMap<Address, Se
     changes
 }
 
-/// Returns each intent by its position among the records, with what later records say about it.
-fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
-    let mut sent: BTreeMap<usize, SentMutation<'_>> = BTreeMap::new();
-    // One mutation can belong to several changes, and each of them has an intent of its own.
-    let mut open: BTreeMap<(&str, &str, &Address), usize> = BTreeMap::new();
+/// The mutations of each run. One mutation can belong to several changes, and each of them has an intent of its own.
+#[derive(Default)]
+struct Intents<'a> {
+    /// The run of the last line, which is nearly always that of the next one.
+    run: &'a str,
+    of_run: BTreeMap<(&'a str, &'a Address), usize>,
+    of_others: BTreeMap<&'a str, BTreeMap<(&'a str, &'a Address), usize>>,
+}
+
+impl<'a> Intents<'a> {
+    fn of(&mut self, run: &'a str) -> &mut BTreeMap<(&'a str, &'a Address), usize> {
+        if self.run != run {
+            let of_run = self.of_others.remove(run).unwrap_or_default();
+            self.of_others.insert(self.run, mem::replace(&mut self.of_run, of_run));
+            self.run = run;
+        }
+        &mut self.of_run
+    }
+}
+
+/// Returns the mutation of each intent, in order, with what later records say about it.
+fn gather(records: &[Record]) -> Vec<SentMutation<'_>> {
+    let mut sent: Vec<SentMutation<'_>> = Vec::new();
+    let mut intents = Intents::default();
     // The latest mutation that created each entity.
     let mut created: BTreeMap<&RemoteId, usize> = BTreeMap::new();
     let mut records_begin = false;
-    for (index, Record { at, run, event }) in records.iter().enumerate() {
+    for (position, Record { at, run, event }) in records.iter().enumerate() {
         match event {
             Event::RunStarted { format_version, .. } => records_begin = is_since_2_4(format_version),
             Event::Intent { mutation, operation: _, change, known, first_step } => {
-                open.insert((run, mutation, &change.address), index);
-                let first_step = *first_step;
-                let mutation_sent = SentMutation {
+                intents.of(run).insert((mutation, &change.address), sent.len());
+                sent.push(SentMutation {
+                    position,
                     run,
                     at: *at,
                     change,
                     existed_before: known,
-                    first_step,
-                    outcomes: Vec::new(),
+                    first_step: *first_step,
+                    outcomes: None,
+                    is_latest: false,
                     id: None,
                     receipt: None,
                     arrived: false,
                     doubtful: !records_begin,
-                };
-                sent.insert(index, mutation_sent);
+                });
             }
             Event::Outcome { mutation, address, outcome, refused, id, message: _ } => {
-                let found = open.get(&(run.as_str(), mutation.as_str(), address));
-                if let Some((index, sent)) = found.and_then(|index| Some((*index, sent.get_mut(index)?))) {
+                if let Some(number) = intents.of(run).get(&(mutation.as_str(), address)).copied() {
                     if let Some(id) = id {
-                        created.insert(id, created.get(id).map_or(index, |earlier| index.max(*earlier)));
+                        created.entry(id).and_modify(|latest| *latest = number.max(*latest)).or_insert(number);
                     }
-                    sent.outcomes.push(RecordedOutcome { outcome: *outcome, refused: *refused });
+                    let sent = &mut sent[number];
+                    let outcome = RecordedOutcome { outcome: *outcome, refused: *refused };
+                    sent.outcomes = Some((sent.outcomes.map_or(outcome, |(first, _)| first), outcome));
                     sent.id = id.as_ref().or(sent.id);
                 }
             }
             Event::Delivery { mutation, address, id, arrived, begun, to, not_to, fingerprint, encrypted } => {
                 // A later run may have found the secret in a target.
-                let requested = || open.get(&(run.as_str(), mutation.as_str(), address)).copied();
-                if let Some(index) = created.get(id).copied().or_else(requested)
-                    && let Some(sent) = sent.get_mut(&index)
-                {
-                    created.insert(id, index);
+                let requested = || intents.of(run).get(&(mutation.as_str(), address)).copied();
+                if let Some(number) = created.get(id).copied().or_else(requested) {
+                    created.insert(id, number);
+                    let sent = &mut sent[number];
                     sent.id = Some(id);
                     (sent.arrived, sent.doubtful) = (*arrived, *begun);
                     let (to, not_to, fingerprint) = (to.clone(), not_to.clone(), fingerprint.clone());
@@ -343,7 +386,7 @@ fn record_outcome(sent: &SentMutation<'_>, facts: &mut Facts) {
     // The change was requested again, and this time the platform accepted it.
     facts.held.remove(&sent.change.address);
     facts.not_taken.remove(&sent.change.address);
-    let address = Address { id: None, ..sent.change.address.clone() };
+    let address = without_id(&sent.change.address);
     if outcome != Outcome::NotTaken && sent.change.action.takes_access() {
         facts.removed.insert(address);
     } else {

@@ -1,6 +1,7 @@
 //! The ledger on disk. The file is locked while it is open, every line is flushed, and it can be read after a
 //! power cut.
 
+use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::num::NonZero;
@@ -9,7 +10,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use rolecall_model::tagged::{Fields, Tagged as _, Text};
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 use super::store::StoreError;
@@ -234,10 +237,56 @@ struct Head {
     run: String,
 }
 
-/// Reads a line. The event is read from the line itself: beside other fields, serde would first copy all of it.
+/// Reads a line. A line in another form than rolecall writes takes longer. So does one that can't be read, and the messages
+/// about it are the same whatever is wrong besides.
 fn record(line: &[u8]) -> serde_json::Result<Record> {
+    written(line).map_or_else(|| any(line), Ok)
+}
+
+/// Reads a line in the form that rolecall writes.
+fn written(line: &[u8]) -> Option<Record> {
+    let line = std::str::from_utf8(line).ok()?;
+    serde_json::from_str(line).ok().map(|WrittenRecord(record)| record)
+}
+
+/// Reads a line whatever the order of its fields is. The event is read from the line itself: beside other fields, serde would
+/// first copy all of it.
+fn any(line: &[u8]) -> serde_json::Result<Record> {
     let Head { at, run } = serde_json::from_slice(line)?;
     Ok(Record { at, run, event: serde_json::from_slice(line)? })
+}
+
+/// A record in the form that rolecall writes: the time, the run, and then the event.
+struct WrittenRecord(Record);
+
+impl<'de> Deserialize<'de> for WrittenRecord {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(RecordReader)
+    }
+}
+
+struct RecordReader;
+
+impl<'de> Visitor<'de> for RecordReader {
+    type Value = WrittenRecord;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a record of a ledger")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<WrittenRecord, A::Error> {
+        let expect = |map: &mut A, name: &'static str| match map.next_key()? {
+            Some(Text(key)) if key == name => Ok(()),
+            _ => Err(de::Error::missing_field(name)),
+        };
+        expect(&mut map, "at")?;
+        let at = map.next_value()?;
+        expect(&mut map, "run")?;
+        let run = map.next_value()?;
+        expect(&mut map, Event::TAG)?;
+        let event = Event::of_fields(Fields::new(map, Event::TAG, &["at", "run"]))?;
+        Ok(WrittenRecord(Record { at, run, event }))
+    }
 }
 
 /// Reads the lines of a ledger, a part on each core.
@@ -299,4 +348,59 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<(Vec<Record>, Ending), L
 fn damaged(path: &str, line: usize, why: &str) -> LedgerError {
     let why = why.split(" at line ").next().unwrap_or(why).to_owned();
     LedgerError::Damaged { path: path.to_owned(), line, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINES: [&str; 5] = [
+        r#"{"at":"2026-11-28T03:00:00Z","run":"r","event":"intent","mutation":"m1","operation":"o","change":{"address":"user/a@x.example","action":"update","before":{"kind":"user","id":"1","email":"a@x.example","roles":["A","B"],"resources":{"shop":{"id":"2","targets":"all"}},"enabled":"unreadable"},"after":{"kind":"user","email":"\u00c9A@x.example","roles":[],"enabled":true},"cause":{"is":"superseded","by":"3"},"effects":[{"is":"sends-mail"},{"is":"allows","permissions":["p"]}]},"known":["1"]}"#,
+        r#"{"at":"2026-11-28T03:00:01Z","run":"r","event":"outcome","mutation":"m1","address":"key/a%23b#1","outcome":"done","refused":true,"id":"1","message":null}"#,
+        r#"{"at":"2026-11-28T03:00:02Z","run":"r","event":"held","address":"organization","reason":{"is":"not-listed","step":"s"}}"#,
+        r#"{"at":"2026-11-28T03:00:02Z","run":"r","event":"run-finished","converged":true,"differing":["user/*"],"directory_people":{"d":3},"not_selected":2}"#,
+        r#"{"at":"2026-11-28T03:00:02Z","run":"r","event":"recovered","torn_bytes":3}"#,
+    ];
+
+    /// Compares both ways to read a line, and returns whether the shorter one can read it.
+    fn agree(line: &[u8]) -> bool {
+        let written = written(line);
+        if let Some(record) = &written {
+            assert_eq!(any(line).ok().as_ref(), Some(record), "{}", String::from_utf8_lossy(line));
+        }
+        written.is_some()
+    }
+
+    #[test]
+    fn what_the_shorter_way_reads_the_longer_one_reads_too() {
+        for line in LINES {
+            assert!(agree(line.as_bytes()), "{line}");
+            for place in 0..line.len() {
+                let (before, after) = (&line.as_bytes()[..place], &line.as_bytes()[place..]);
+                assert!(!agree(before));
+                agree(&[before, &after[1..]].concat());
+                for other in b"\"\\{}[],:0n \xff" {
+                    agree(&[before, &[*other], after].concat());
+                    agree(&[before, &[*other], &after[1..]].concat());
+                }
+                // A field that comes twice, or before the one that names the form of the others.
+                if before.ends_with(b"{") || after.starts_with(b",") || after.starts_with(b"}") {
+                    for field in [
+                        r#""kind":"user""#,
+                        r#""is":"declared""#,
+                        r#""at":"2026-11-28T03:00:00Z""#,
+                        r#""run":"r""#,
+                        r#""event":"recovered""#,
+                        r#""id":"1""#,
+                        r#""new":{"is":[1,{}]}"#,
+                    ] {
+                        let (comma_before, comma_after) =
+                            if before.ends_with(b"{") { ("", ",") } else { (",", "") };
+                        let inserted = [comma_before, field, comma_after].concat();
+                        agree(&[before, inserted.as_bytes(), after].concat());
+                    }
+                }
+            }
+        }
+    }
 }

@@ -55,9 +55,9 @@ pub struct Record {
     pub event: Event,
 }
 
+rolecall_model::tagged! { "event", "Event",
 /// The event that a line records.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "event", rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub enum Event {
     /// An apply starts. Nothing was sent yet.
     RunStarted {
@@ -185,6 +185,7 @@ pub enum Event {
     },
     /// The line before this one is incomplete, because its writer was killed.
     Recovered { torn_bytes: usize },
+}
 }
 
 impl Event {
