@@ -9,17 +9,33 @@ use tracing::Span;
 use super::executor::{Completed, Execution, InFlight};
 use super::trace::mutation_span;
 use super::writer::{self, PreparedMutation};
-use super::{Stop, not_sent, step};
+use super::{PreparedDelivery, not_sent, step};
 use crate::ledger::Event;
+use jiff::Timestamp;
 use rolecall_graphql::Ticket;
 use rolecall_model::{Action, Change, Entity, Mutation, Outcome, Reference, RemoteId, fill_expiries, reference};
 
+/// A request that is sent once its intents are in the ledger.
+pub(super) struct PreparedRequest<'a> {
+    indices: Vec<usize>,
+    batch: Vec<PreparedMutation<'a>>,
+    /// The targets of the secret, if a key is created.
+    deliveries: Vec<PreparedDelivery>,
+    ticket: Option<Ticket>,
+    /// The time of its intents.
+    at: Option<Timestamp>,
+}
+
 impl<'a> Execution<'a> {
-    /// Records these mutations as intents and sends them in one request. Returns `None` if they can't be sent;
-    /// then their steps say why.
-    pub(super) fn dispatch(&mut self, indices: &[usize], ticket: Option<Ticket>) -> Option<InFlight<'a>> {
-        let (apply, plan) = (self.apply, self.state.plan);
-        let mut batch: Vec<PreparedMutation<'a>> = indices
+    /// Prepares these mutations as one request, and notes their intents. Returns `None` if they can't be sent; then their
+    /// steps say why.
+    pub(super) fn prepare_request(
+        &mut self,
+        indices: Vec<usize>,
+        ticket: Option<Ticket>,
+    ) -> Option<PreparedRequest<'a>> {
+        let plan = self.state.plan;
+        let batch: Vec<PreparedMutation<'a>> = indices
             .iter()
             .filter_map(|index| {
                 let mutation = self.state.schedule.mutation(*index);
@@ -35,7 +51,7 @@ impl<'a> Execution<'a> {
             Ok(deliveries) => deliveries,
             Err(why) => {
                 let message = format!("Nothing was sent, because the secret could not be delivered: {why}.");
-                self.end_unsent(indices, Outcome::Failed, &message);
+                self.end_unsent(&indices, Outcome::Failed, &message);
                 return None;
             }
         };
@@ -44,29 +60,41 @@ impl<'a> Execution<'a> {
             mutation.changes().filter_map(move |address| Some((mutation, plan.change(address)?)))
         });
         let intents: Vec<Event> = intents.map(|(mutation, change)| self.intent(mutation, change)).collect();
-        if let Err(error) = self.append_all(intents) {
-            let stop = Stop::Unrecorded(error.to_string());
-            self.end_unsent(indices, Outcome::Skipped, &not_sent(&stop.to_string()));
-            self.state.stopped = Some(stop);
-            return None;
-        }
-        for index in indices {
+        let at = self.note(intents);
+        for index in &indices {
             self.state.schedule.begin(*index);
         }
-        // The ledger tells by the time of the request when a key expires whose answer was lost.
-        if let Some(at) = self.recorded_at() {
-            let values = batch.iter_mut().flat_map(|prepared| prepared.mutation.variables.values_mut());
-            values.for_each(|value| fill_expiries(value, at));
-        }
-        for prepared in &mut batch {
-            prepared.span = mutation_span(&prepared.mutation, prepared.change);
-        }
         self.state.minting = !deliveries.is_empty();
-        let hold = self.hold();
-        Some(Box::pin(async move {
-            let answers = writer::send(apply, &batch, ticket, hold.as_ref()).await;
-            Completed { batch, answers, deliveries }
-        }))
+        Some(PreparedRequest { indices, batch, deliveries, ticket, at })
+    }
+
+    /// Writes what was noted, and then sends these requests. If it can't be written, none of them is sent, and their steps say
+    /// why.
+    pub(super) fn send(&mut self, requests: Vec<PreparedRequest<'a>>) -> Vec<InFlight<'a>> {
+        if let Err(stop) = self.write() {
+            for PreparedRequest { indices, .. } in requests {
+                self.end_unsent(&indices, Outcome::Skipped, &not_sent(&stop.to_string()));
+            }
+            self.state.minting = false;
+            return Vec::new();
+        }
+        let (apply, hold) = (self.apply, self.hold());
+        let send = |PreparedRequest { indices: _, mut batch, deliveries, ticket, at }| -> InFlight<'a> {
+            // The ledger tells by the time of the request when a key expires whose answer was lost.
+            if let Some(at) = at {
+                let values = batch.iter_mut().flat_map(|prepared| prepared.mutation.variables.values_mut());
+                values.for_each(|value| fill_expiries(value, at));
+            }
+            for prepared in &mut batch {
+                prepared.span = mutation_span(&prepared.mutation, prepared.change);
+            }
+            let hold = hold.clone();
+            Box::pin(async move {
+                let answers = writer::send(apply, &batch, ticket, hold.as_ref()).await;
+                Completed { batch, answers, deliveries }
+            })
+        };
+        requests.into_iter().map(send).collect()
     }
 
     /// Ends mutations that were not sent.

@@ -2,18 +2,20 @@
 //! if the platform allows that.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::mem;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 
+use super::dispatch::PreparedRequest;
 use super::next_action::{NextAction, next_action};
 use super::state::State;
 use super::writer::{Answer, PreparedMutation};
 use super::{Apply, PreparedDelivery, Step, Stop, interrupt, not_sent, step};
-use crate::ledger::{Event, Hold, Ledger, LedgerError};
+use crate::ledger::{Event, Hold, Ledger, LedgerError, Record};
 use rolecall_graphql::{Budget, Ticket};
 use rolecall_model::{Facts, HoldReason, Live, OrganizationPlan, Outcome};
 
@@ -22,6 +24,8 @@ pub(super) struct Execution<'a> {
     pub(super) apply: &'a Apply<'a>,
     pub(super) live: &'a Live,
     ledger: &'a mut Ledger,
+    /// The records that aren't in the ledger yet. They are written before anything is waited for, and before anything is sent.
+    unwritten: Vec<Record>,
     pub(super) on_step: &'a mut (dyn FnMut(&Step) + Send),
     pub(super) state: State<'a>,
     /// The number of rounds in a row in which requests got no answer. A read ends a round.
@@ -64,7 +68,7 @@ impl<'a> Execution<'a> {
         on_step: &'a mut (dyn FnMut(&Step) + Send),
     ) -> Self {
         let state = State::new(apply.provider, plan, apply.parallelism);
-        Self { apply, live, ledger, on_step, state, unanswered_rounds: 0, read_error: None }
+        Self { apply, live, ledger, unwritten: Vec::new(), on_step, state, unanswered_rounds: 0, read_error: None }
     }
 
     /// Returns the steps in the plan's order, and why the run stopped early, if it did.
@@ -73,14 +77,28 @@ impl<'a> Execution<'a> {
     }
 
     /// Sends all mutations that can be sent, and waits for their answers.
+    ///
+    /// Answers that have arrived are handled together, and so are the requests that can be sent after them. So the ledger is
+    /// written once for all of them. For example, four requests of 20 mutations each are answered at the same time. One write
+    /// contains their 80 outcomes and the 80 intents of the next four requests.
     pub async fn send_all(&mut self) {
         let apply = self.apply;
         let mut in_flight: FuturesUnordered<InFlight<'a>> = FuturesUnordered::new();
+        let mut prepared: Vec<PreparedRequest<'a>> = Vec::new();
+        // If all requests share a rate limit, each has to be under way before the next one knows whether it may be sent.
+        let at_most = if apply.provider.budget(apply.desired).is_some() { 1 } else { usize::MAX };
         loop {
+            while let Some(Some(completed)) = in_flight.next().now_or_never() {
+                self.handle_response(completed).await;
+            }
+            if prepared.len() >= at_most {
+                in_flight.extend(self.send(mem::take(&mut prepared)));
+                continue;
+            }
             if apply.shutdown.is_requested() && self.state.stopped.is_none() {
                 self.state.stopped = Some(Stop::Interrupted);
             }
-            self.state.in_flight = in_flight.len();
+            self.state.in_flight = in_flight.len() + prepared.len();
             let next = next_action(&self.state);
             let ticket = match self.ticket(&next) {
                 Ok(ticket) => ticket,
@@ -90,6 +108,13 @@ impl<'a> Execution<'a> {
                 }
             };
             self.state.limited.clear();
+            if !matches!(next, NextAction::Send(_) | NextAction::Skip(..)) {
+                let was_stopped = self.state.stopped.is_some();
+                in_flight.extend(self.send(mem::take(&mut prepared)));
+                if self.state.stopped.is_some() != was_stopped {
+                    continue;
+                }
+            }
             match next {
                 NextAction::Nothing => return,
                 NextAction::Skip(index, reason) => self.skip(index, &reason),
@@ -97,19 +122,29 @@ impl<'a> Execution<'a> {
                 NextAction::VerifyUnanswered => self.verify_unanswered().await,
                 // Once recorded, a mutation should be sent without delay. So wait for the rate limit before it is
                 // recorded, where an interrupt can still stop it.
-                NextAction::Send(indices) => tokio::select! {
-                    biased;
-                    Some(completed) = in_flight.next() => {
-                        self.give_back(&indices, ticket);
-                        self.handle_response(completed).await;
-                    }
-                    may = interrupt::may_send_now(apply) => if may {
-                        in_flight.extend(self.dispatch(&indices, ticket));
+                NextAction::Send(indices) => {
+                    let mut allowed = pin!(interrupt::may_send_now(apply));
+                    let may_send = if let Some(may_send) = allowed.as_mut().now_or_never() {
+                        may_send
+                    } else {
+                        in_flight.extend(self.send(mem::take(&mut prepared)));
+                        tokio::select! {
+                            biased;
+                            Some(completed) = in_flight.next() => {
+                                self.give_back(&indices, ticket);
+                                self.handle_response(completed).await;
+                                continue;
+                            }
+                            may_send = allowed => may_send,
+                        }
+                    };
+                    if may_send && self.state.stopped.is_none() {
+                        prepared.extend(self.prepare_request(indices, ticket));
                     } else {
                         self.give_back(&indices, ticket);
-                        self.state.stopped = Some(Stop::Interrupted);
+                        self.state.stopped.get_or_insert(Stop::Interrupted);
                     }
-                },
+                }
                 NextAction::Wait(None) => {
                     if let Some(completed) = in_flight.next().await {
                         self.handle_response(completed).await;
@@ -145,9 +180,25 @@ impl<'a> Execution<'a> {
         self.append_all(vec![event])
     }
 
-    /// Writes events to the ledger.
+    /// Writes events to the ledger, after those that aren't written yet.
     pub(super) fn append_all(&mut self, events: Vec<Event>) -> Result<(), LedgerError> {
-        self.apply.append_all(self.ledger, events)
+        self.note(events);
+        self.ledger.append_all(mem::take(&mut self.unwritten))
+    }
+
+    /// Records events that are written to the ledger before anything is waited for. Returns the time of the last one.
+    pub(super) fn note(&mut self, events: Vec<Event>) -> Option<Timestamp> {
+        self.unwritten.extend(events.into_iter().map(|event| self.apply.record(event)));
+        self.unwritten.last().map(|record| record.at)
+    }
+
+    /// Writes the events that aren't written yet. If that fails, nothing more is sent.
+    pub(super) fn write(&mut self) -> Result<(), Stop> {
+        self.append_all(Vec::new()).map_err(|error| {
+            let stop = Stop::Unrecorded(error.to_string());
+            self.state.stopped = Some(stop.clone());
+            stop
+        })
     }
 
     /// Returns what tells whether this run still has the lock of its ledger.

@@ -252,8 +252,11 @@ impl Apply<'_> {
 
     /// Records events, and waits once until all of them are stored.
     fn append_all(&self, ledger: &mut Ledger, events: Vec<Event>) -> Result<(), LedgerError> {
-        let record = |event| Record { at: (self.clock)(), run: self.run.to_owned(), event };
-        ledger.append_all(events.into_iter().map(record).collect())
+        ledger.append_all(events.into_iter().map(|event| self.record(event)).collect())
+    }
+
+    fn record(&self, event: Event) -> Record {
+        Record { at: (self.clock)(), run: self.run.to_owned(), event }
     }
 
     /// Plans again, from what the last read shows and the ledger knows now. The result is what is still to do, and

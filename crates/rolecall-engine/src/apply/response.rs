@@ -10,7 +10,7 @@ use rolecall_model::{Change, Mutation, Outcome};
 use rolecall_providers::{MutationResult, Verdict};
 
 impl<'a> Execution<'a> {
-    /// Turns the answers of a request into steps, records them in the ledger, and delivers the secret of a new
+    /// Turns the answers of a request into steps, notes them for the ledger, and delivers the secret of a new
     /// key.
     pub(super) async fn handle_response(&mut self, completed: Completed<'a>) {
         let Completed { batch, answers, deliveries } = completed;
@@ -64,8 +64,10 @@ impl<'a> Execution<'a> {
             }
             ended.push((index, steps, span));
         }
-        if let Err(error) = self.append_all(events) {
-            self.state.stopped = Some(Stop::Unrecorded(error.to_string()));
+        self.note(events);
+        if !deliveries.is_empty() {
+            // A key exists now, and its delivery takes a while. If this can't be written, the delivery says so.
+            let _ = self.write();
         }
         if let (Some((result, mutation, change)), [(_, steps, _)]) = (minted, &mut *ended)
             && let Some(own_step) = steps.first_mut()
@@ -109,9 +111,7 @@ impl<'a> Execution<'a> {
             let why = "The batch was refused as a whole, so this mutation is sent by itself.".to_owned();
             step(&prepared.mutation, prepared.change, Outcome::Failed, Some(why)).event()
         };
-        if let Err(error) = self.append_all(batch.iter().map(refused).collect()) {
-            self.state.stopped = Some(Stop::Unrecorded(error.to_string()));
-        }
+        self.note(batch.iter().map(refused).collect());
         for prepared in batch {
             trace::ended(&prepared.span, None);
             self.state.schedule.reopen(prepared.index);
