@@ -24,7 +24,7 @@ use super::session::{AT_ONCE, Connections, Session};
 use super::{APPROVAL, CONNECTION, Connection, OUTPUT, Paths, Planning, approval, undo};
 use crate::report::{self, Applied, Format, Outcomes, Subject};
 use rolecall_engine::apply::{Apply, Found, Step, record_nothing_sent, record_observed};
-use rolecall_engine::ledger::{Ledger, LedgerHome};
+use rolecall_engine::ledger::{LONG, Ledger, LedgerHome};
 use rolecall_model::{
     Action, Address, Change, Desired, Kind, Live, OrganizationPlan, Plan, ProviderName, RemoteId, Sealed,
     ShardedVerb, Unread, list_of,
@@ -274,6 +274,7 @@ impl Run<'_> {
         }
         let mut ledger = Ledger::open(home, &run, started).map_err(|why| Failure::unrecorded(&why))?;
         organization.check_ledger_identity(ledger.records())?;
+        self.shorten(&mut ledger, home, (&run, started));
         let unplannable = |failure| match approved {
             Some(_) => approval::unplannable(failure, organization),
             None => failure,
@@ -346,6 +347,19 @@ impl Run<'_> {
         }
         let ended = self.execute(organization, approved, &plan, &live, &mut ledger, &run).await?;
         Ok(ended.and(restricted))
+    }
+
+    /// Shortens a long ledger. If that fails, it stays long.
+    fn shorten(&self, ledger: &mut Ledger, home: &LedgerHome, (run, started): (&str, Timestamp)) {
+        let said = match ledger.shorten(LONG, run, started) {
+            Ok(None) => return,
+            Ok(Some(archive)) => format!(
+                "The ledger {home} was long, so lines that nothing rests on are now only in {}. Keep that file with it.\n",
+                archive.display()
+            ),
+            Err(why) => format!("The ledger {home} is long and stays so: {}\n", sentence(why)),
+        };
+        self.out.talk(&said);
     }
 
     async fn plan_fresh(

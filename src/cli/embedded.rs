@@ -15,6 +15,7 @@ use super::connect::{Connected, ConnectionConfig, file_name, ledger_path, site};
 use super::connection_pool::ConnectionPool;
 use super::exit::{Failure, sentence};
 use rolecall_engine::apply::Deliveries;
+use rolecall_engine::ledger::archive_path;
 use rolecall_model::{Desired, Endpoint, Place, Placed, ProviderName, RemoteId, SANDBOX_HOST};
 use rolecall_providers::Secrets;
 use rolecall_sandbox::{AnySandbox, Store, definition, serve};
@@ -48,7 +49,9 @@ pub(super) fn open(
 
 /// Deletes the ledger and the deliveries of an organisation, because they belong to the world before a reset.
 fn forget(provider: ProviderName, organization: &RemoteId) {
-    let _ = std::fs::remove_file(ledger_path(Path::new(FOLDER), provider, organization));
+    let ledger = ledger_path(Path::new(FOLDER), provider, organization);
+    let _ = std::fs::remove_file(archive_path(&ledger));
+    let _ = std::fs::remove_file(ledger);
     let _ = std::fs::remove_dir_all(delivered(organization));
 }
 

@@ -48,13 +48,17 @@ pub(super) fn show(args: &ShowArgs, out: &mut Out) -> Result<Exit, Failure> {
     // An apply that was refused before it sent anything leaves an empty ledger.
     if is_ledger || text.is_empty() {
         let ledger = Ledger::read(&args.file).map_err(|why| Failure::error(sentence(why)))?.unwrap_or_default();
+        let history = Ledger::history(&args.file, &ledger.records).unwrap_or_else(|why| {
+            out.talk(&format!("Only the lines of the ledger itself are shown: {}\n", sentence(why)));
+            None
+        });
         if text.is_empty() {
             out.talk(&format!(
                 "The file {} is empty. A ledger is, until something is sent.\n",
                 args.file.display()
             ));
         }
-        args.reports.write(Subject::Ledger(&ledger.records), out)?;
+        args.reports.write(Subject::Ledger(history.as_ref().unwrap_or(&ledger.records)), out)?;
         return Ok(Exit::Done);
     }
     let plan = planfile::parse(&args.file, &text)?;

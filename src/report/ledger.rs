@@ -89,6 +89,11 @@ pub fn ledger(records: &[Record]) -> String {
                 clean(generator),
                 if *in_sync { "in sync" } else { "live differs, or something needs attention" },
             ),
+            Event::Archived { bytes } => {
+                format!(
+                    "     the lines before are those that something rests on; the archive has all, {bytes} bytes"
+                )
+            }
             Event::Recovered { torn_bytes } => {
                 format!("     the line before is incomplete: it ends after {torn_bytes} bytes")
             }

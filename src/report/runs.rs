@@ -161,6 +161,7 @@ pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
             | Event::Sighting { .. }
             | Event::Members { .. }
             | Event::Keys { .. }
+            | Event::Archived { .. }
             | Event::Vanished { .. }
             | Event::Readmitted { .. } => {}
         }

@@ -35,6 +35,7 @@ mod killed;
 mod latency;
 mod layout;
 mod ledger;
+mod ledger_archive;
 mod ledger_store;
 mod notify;
 mod offboard;

@@ -13,6 +13,7 @@ mod hive;
 mod import;
 mod keys;
 mod lawful;
+mod ledger;
 mod offboard;
 mod origin;
 mod paradime;

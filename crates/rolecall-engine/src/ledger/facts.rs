@@ -34,14 +34,20 @@ struct SentMutation<'a> {
     first_step: bool,
     /// The first outcome, and the last correction of it. `None` if the run was killed before it knew.
     outcomes: Option<(RecordedOutcome, RecordedOutcome)>,
-    /// True if no later mutation of the entity that may have had an effect completes a change.
-    is_latest: bool,
+    place: Place,
     id: Option<&'a RemoteId>,
     receipt: Option<Receipt>,
     arrived: bool,
     /// True if a target may have the secret although no delivery is recorded: the last record of it is that it begins, or
     /// the run recorded nothing before it, as versions before 2.4 did.
     doubtful: bool,
+}
+
+/// The place of a mutation among those of its entity that may have had an effect and complete a change.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Earlier,
+    Latest,
 }
 
 #[derive(Clone, Copy)]
@@ -79,7 +85,7 @@ pub fn facts(records: &[Record]) -> Facts {
     let mut facts = Facts {
         ledger_found: records.iter().any(|record| !matches!(record.event, Event::DriftFinished { .. })),
         ledger_since: records.first().map(|record| record.at),
-        last_apply: last_apply(records),
+        last_apply: last_apply(records).map(|(at, _)| at),
         ..Facts::default()
     };
     let mut invited_in: BTreeMap<&Address, &str> = BTreeMap::new();
@@ -107,7 +113,7 @@ pub fn facts(records: &[Record]) -> Facts {
                 if sent.change.action == Action::Invite {
                     invited_in.insert(&sent.change.address, sent.run);
                 }
-                if sent.is_latest {
+                if sent.place == Place::Latest {
                     record_applied(sent, &mut facts);
                 }
                 record_outcome(sent, &mut facts);
@@ -164,19 +170,20 @@ pub fn facts(records: &[Record]) -> Facts {
             | Event::Outcome { .. }
             | Event::Delivery { .. }
             | Event::RunFinished { desired: None, .. }
+            | Event::Archived { .. }
             | Event::Recovered { .. } => {}
         }
     }
     facts
 }
 
-/// Returns the end of the last apply that did everything that it was to do, and could read afterwards. A run that had nothing
+/// Returns the time and the position of the end of the last apply that did everything that it was to do, and could read afterwards. A run that had nothing
 /// to send is one too. One that left changes out isn't: a schedule of `--leftovers` doesn't show that merges are applied.
-fn last_apply(records: &[Record]) -> Option<Timestamp> {
+pub(super) fn last_apply(records: &[Record]) -> Option<(Timestamp, usize)> {
     let mut last = None;
     // The lines of two runs never mix, because a run locks the ledger.
     let mut not_done: BTreeSet<(&str, &Address)> = BTreeSet::new();
-    for Record { at, run: _, event } in records {
+    for (line, Record { at, run: _, event }) in records.iter().enumerate() {
         match event {
             Event::RunStarted { .. } => not_done.clear(),
             Event::Intent { mutation, change, .. } => {
@@ -189,7 +196,7 @@ fn last_apply(records: &[Record]) -> Option<Timestamp> {
                 not_done.insert((mutation, address));
             }
             Event::RunFinished { in_sync: Some(_), not_selected: 0, .. } if not_done.is_empty() => {
-                last = last.max(Some(*at));
+                last = last.max(Some((*at, line)));
             }
             _ => {}
         }
@@ -208,7 +215,9 @@ fn touched(sent: &mut [SentMutation<'_>]) -> BTreeMap<Address, usize> {
     }
     let touched = latest.values().map(|(sent, _)| (without_id(&sent.change.address), sent.position)).collect();
     let complete: Vec<usize> = latest.into_values().filter_map(|(_, number)| number).collect();
-    complete.into_iter().for_each(|number| sent[number].is_latest = true);
+    for number in complete {
+        sent[number].place = Place::Latest;
+    }
     touched
 }
 
@@ -248,7 +257,7 @@ pub(super) fn sent_under(records: &[Record], seal: &str) -> BTreeMap<Address, Se
 
 /// The mutations of each run. One mutation can belong to several changes, and each of them has an intent of its own.
 #[derive(Default)]
-struct Intents<'a> {
+pub(super) struct Intents<'a> {
     /// The run of the last line, which is nearly always that of the next one.
     run: &'a str,
     of_run: BTreeMap<(&'a str, &'a Address), usize>,
@@ -256,7 +265,7 @@ struct Intents<'a> {
 }
 
 impl<'a> Intents<'a> {
-    fn of(&mut self, run: &'a str) -> &mut BTreeMap<(&'a str, &'a Address), usize> {
+    pub fn of(&mut self, run: &'a str) -> &mut BTreeMap<(&'a str, &'a Address), usize> {
         if self.run != run {
             let of_run = self.of_others.remove(run).unwrap_or_default();
             self.of_others.insert(self.run, mem::replace(&mut self.of_run, of_run));
@@ -286,7 +295,7 @@ fn gather(records: &[Record]) -> Vec<SentMutation<'_>> {
                     existed_before: known,
                     first_step: *first_step,
                     outcomes: None,
-                    is_latest: false,
+                    place: Place::Earlier,
                     id: None,
                     receipt: None,
                     arrived: false,
@@ -329,6 +338,7 @@ fn gather(records: &[Record]) -> Vec<SentMutation<'_>> {
             | Event::LeftAs { .. }
             | Event::RunFinished { .. }
             | Event::DriftFinished { .. }
+            | Event::Archived { .. }
             | Event::Recovered { .. } => {}
         }
     }

@@ -3,7 +3,8 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, BufRead as _, Read, Seek, Write};
+use std::mem;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -15,6 +16,7 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
+use super::archive::{self, Shortened};
 use super::store::StoreError;
 use super::{Event, ReadLedger, Record};
 use rolecall_graphql::storage::private;
@@ -143,17 +145,37 @@ fn locked(path: &Path, options: &OpenOptions, patience: Duration) -> Result<File
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         private::create_folder(folder).map_err(failed)?;
     }
-    let file = options.open(path).map_err(failed)?;
+    let mut file = options.open(path).map_err(failed)?;
     let begun = Instant::now();
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(file),
+            Ok(()) if is_at(path, &file) => return Ok(file),
+            Ok(()) => {
+                unlock(&file);
+                file = options.open(path).map_err(failed)?;
+            }
             Err(TryLockError::WouldBlock) if begun.elapsed() < patience => thread::sleep(patience / 50),
             Err(TryLockError::WouldBlock) => {
                 return Err(LedgerError::Locked { path: path.display().to_string() });
             }
             Err(TryLockError::Error(why)) => return Err(failed(why)),
         }
+    }
+}
+
+/// Returns whether a file is still the one at this path. An apply that had the lock may have replaced a long ledger.
+fn is_at(path: &Path, file: &File) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let place = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+        let (this, there) = (file.metadata().map(place), std::fs::metadata(path).map(place));
+        matches!((this, there), (Ok(this), Ok(there)) if this == there)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        path.exists()
     }
 }
 
@@ -199,13 +221,34 @@ impl LedgerFile {
         written.map_err(|why| self.failed(why))
     }
 
+    /// Shortens the ledger. Returns the lines that stay, or `None` if it stays as it is.
+    pub fn shorten(
+        &mut self,
+        records: &[Record],
+        mark: impl Fn(u64) -> Record,
+    ) -> Result<Option<Vec<Record>>, LedgerError> {
+        if self.broken || cfg!(not(unix)) {
+            return Ok(None);
+        }
+        let shortened = archive::shorten(&self.path, &mut self.file, records, mark)?;
+        let Some(Shortened { file, records, is_durable }) = shortened else { return Ok(None) };
+        // Whoever waits for the lock of the earlier file finds that it is no longer at its path.
+        unlock(&mem::replace(&mut self.file, file));
+        self.broken = !is_durable;
+        Ok(Some(records))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn failed(&self, why: io::Error) -> LedgerError {
         LedgerError::Io { path: self.path.display().to_string(), why }
     }
 }
 
 /// Refuses anything but a regular file: a device could be read without end.
-fn refuse_special(path: &Path) -> io::Result<()> {
+pub(super) fn refuse_special(path: &Path) -> io::Result<()> {
     match std::fs::metadata(path) {
         Ok(meta) if !meta.is_file() => Err(io::Error::other("it isn't a regular file")),
         Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
@@ -227,8 +270,8 @@ pub(super) fn read(path: &Path) -> Result<Option<ReadLedger>, LedgerError> {
 /// The first bytes of every line.
 const START: &[u8] = br#"{"at":""#;
 
-/// The number of lines from which on a thread of its own pays.
-const PART: usize = 2_000;
+/// The number of bytes from which on a thread of its own pays.
+const PART: usize = 512 * 1024;
 
 /// The beginning of a line, without its event.
 #[derive(Deserialize)]
@@ -239,7 +282,7 @@ struct Head {
 
 /// Reads a line. A line in another form than rolecall writes takes longer. So does one that can't be read, and the messages
 /// about it are the same whatever is wrong besides.
-fn record(line: &[u8]) -> serde_json::Result<Record> {
+pub(super) fn record(line: &[u8]) -> serde_json::Result<Record> {
     written(line).map_or_else(|| any(line), Ok)
 }
 
@@ -289,59 +332,107 @@ impl<'de> Visitor<'de> for RecordReader {
     }
 }
 
+/// The lines of a part of a ledger.
+#[derive(Default)]
+struct Part {
+    records: Vec<Record>,
+    unread: Vec<Unread>,
+    /// The number of all lines.
+    lines: usize,
+}
+
+/// A line that can't be read.
+struct Unread {
+    /// The number of the line, from 1.
+    line: usize,
+    /// The number of records before it.
+    before: usize,
+    bytes: usize,
+    why: String,
+    /// True if a writer that is killed may leave such a line.
+    may_be_torn: bool,
+}
+
+impl Part {
+    fn read(mut text: &[u8]) -> Self {
+        let mut part = Self::default();
+        while !text.is_empty() {
+            let mut rest = text;
+            // Reading from memory can't fail.
+            let length = rest.skip_until(b'\n').unwrap_or(text.len());
+            let line = text[..length].strip_suffix(b"\n").unwrap_or(text);
+            (text, part.lines) = (rest, part.lines + 1);
+            match record(line) {
+                _ if line.is_empty() => {}
+                Ok(record) => part.records.push(record),
+                Err(why) => part.unread.push(Unread {
+                    line: part.lines,
+                    before: part.records.len(),
+                    bytes: line.len(),
+                    may_be_torn: why.is_eof() && (line.starts_with(START) || START.starts_with(line)),
+                    why: why.to_string(),
+                }),
+            }
+        }
+        part
+    }
+
+    /// Adds the part that follows.
+    fn extend(&mut self, next: Self) {
+        let (lines, before) = (self.lines, self.records.len());
+        let moved =
+            |unread: Unread| Unread { line: unread.line + lines, before: unread.before + before, ..unread };
+        self.unread.extend(next.unread.into_iter().map(moved));
+        self.records.extend(next.records);
+        self.lines += next.lines;
+    }
+}
+
 /// Reads the lines of a ledger, a part on each core.
-fn read_lines(lines: &[&[u8]]) -> Vec<serde_json::Result<Record>> {
-    let of = |part: &[&[u8]]| -> Vec<_> { part.iter().map(|line| record(line)).collect() };
+fn read_lines(text: &[u8]) -> Part {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let part = lines.len().div_ceil(cores).max(PART);
-    if lines.len() <= part {
-        return of(lines);
+    let length = text.len().div_ceil(cores).max(PART);
+    let (mut parts, mut rest) = (Vec::new(), text);
+    while let Some(after) = rest.get(length..) {
+        let end = after.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |more| length + more + 1);
+        parts.push(&rest[..end]);
+        rest = &rest[end..];
     }
     thread::scope(|scope| {
-        let start = |part| (part, thread::Builder::new().spawn_scoped(scope, move || of(part)).ok());
-        let parts: Vec<_> = lines.chunks(part).map(start).collect();
-        // If there can't be another thread, this one reads the lines.
-        let read = |(part, thread): (_, Option<thread::ScopedJoinHandle<'_, _>>)| {
-            thread.and_then(|thread| thread.join().ok()).unwrap_or_else(|| of(part))
-        };
-        parts.into_iter().flat_map(read).collect()
+        let start = |part| (part, thread::Builder::new().spawn_scoped(scope, move || Part::read(part)).ok());
+        let parts: Vec<_> = parts.into_iter().map(start).collect();
+        let last = Part::read(rest);
+        let mut all = Part::default();
+        for (part, thread) in parts {
+            // If there can't be another thread, this one reads the lines.
+            all.extend(thread.and_then(|thread| thread.join().ok()).unwrap_or_else(|| Part::read(part)));
+        }
+        all.extend(last);
+        all
     })
 }
 
 /// Parses a ledger. A killed writer leaves the beginning of a line, at the end or before a [`Event::Recovered`]
 /// line. Anything else that can't be read is damage, be it one line or another file in the ledger's place.
 pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<(Vec<Record>, Ending), LedgerError> {
-    let mut records: Vec<Record> = Vec::new();
-    // The first torn line since the last `Recovered` line or readable record.
-    let mut torn: Option<(usize, String)> = None;
-    let mut torn_bytes = 0;
-    let lines = bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
-    let (numbers, lines): (Vec<usize>, Vec<&[u8]>) = lines.unzip();
-    for ((index, line), read) in numbers.into_iter().zip(&lines).zip(read_lines(&lines)) {
-        match (read, &torn) {
-            (Ok(record), Some((line, why))) if !matches!(record.event, Event::Recovered { .. }) => {
-                return Err(damaged(path, *line, why));
-            }
-            (Ok(record), _) => {
-                torn = None;
-                torn_bytes = 0;
-                records.push(record);
-            }
-            (Err(why), _) => {
-                if !(why.is_eof() && (line.starts_with(START) || START.starts_with(line))) {
-                    return Err(damaged(path, index + 1, &why.to_string()));
-                }
-                torn_bytes += line.len();
-                torn.get_or_insert((index + 1, why.to_string()));
-            }
+    let Part { records, unread, lines: _ } = read_lines(bytes);
+    for unread in unread.chunk_by(|one, next| one.before == next.before) {
+        let next = records.get(unread[0].before).map(|record| &record.event);
+        let wrong = match next {
+            Some(Event::Recovered { .. }) | None => None,
+            Some(_) => unread.first(),
+        };
+        let wrong = unread.iter().find(|line| !line.may_be_torn).or(wrong);
+        if let Some(Unread { line, why, .. }) = wrong {
+            return Err(damaged(path, *line, why));
+        }
+        if next.is_none() {
+            let torn = unread.iter().map(|line| line.bytes).sum();
+            return Ok((records, Ending::Torn(torn)));
         }
     }
-    let ending = match torn {
-        Some(_) => Ending::Torn(torn_bytes),
-        None if bytes.is_empty() || bytes.ends_with(b"\n") => Ending::Whole,
-        None => Ending::NoNewline,
-    };
-    Ok((records, ending))
+    let is_whole = bytes.is_empty() || bytes.ends_with(b"\n");
+    Ok((records, if is_whole { Ending::Whole } else { Ending::NoNewline }))
 }
 
 /// Returns the error for a damaged line. The message of serde_json contains no text of the line.

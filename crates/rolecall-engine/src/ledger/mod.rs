@@ -4,6 +4,7 @@
 //! The ledger remembers what the live state doesn't show, such as an invitation on a platform that doesn't list
 //! them. It is also an audit trail.
 
+mod archive;
 #[cfg(feature = "object-store")]
 mod bucket;
 mod drift;
@@ -12,10 +13,12 @@ mod facts;
 mod file;
 mod home;
 mod lease;
+mod rests;
 mod store;
 mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -23,6 +26,7 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use archive::path_of as archive_path;
 #[cfg(feature = "object-store")]
 pub use bucket::Bucket;
 pub use drift::record_drift;
@@ -40,7 +44,10 @@ use rolecall_model::{
 };
 
 /// The version of the ledger's format. A minor version only adds fields and events.
-pub const LEDGER_VERSION: &str = "2.4";
+pub const LEDGER_VERSION: &str = "2.5";
+
+/// The number of lines from which on an apply shortens a ledger.
+pub const LONG: usize = 20_000;
 
 /// The longest time for which a drift run keeps a ledger to write its line.
 const DRIFT_WRITES: Duration = Duration::from_secs(1);
@@ -183,6 +190,9 @@ pub enum Event {
         /// False if live differed from the files, or something needed attention.
         in_sync: bool,
     },
+    /// The ledger was too long. The lines before this one are those of its past that something rests on. All lines of its past
+    /// are in its archive, which had this length then.
+    Archived { bytes: u64 },
     /// The line before this one is incomplete, because its writer was killed.
     Recovered { torn_bytes: usize },
 }
@@ -316,6 +326,34 @@ impl Ledger {
         Ok(())
     }
 
+    /// Shortens a ledger in a file that has more than `longest` lines, unless most of them have to stay. All facts stay the
+    /// same, and no line is lost: those that go are in the archive. Returns the path of the archive if the ledger was shortened.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the archive or the ledger can't be written. Then the ledger is as it was.
+    pub fn shorten(&mut self, longest: usize, run: &str, at: Timestamp) -> Result<Option<PathBuf>, LedgerError> {
+        let Some(Written::File(file)) = self.written.as_mut().filter(|_| self.records.len() > longest) else {
+            return Ok(None);
+        };
+        let mark = |bytes| Record { at, run: run.to_owned(), event: Event::Archived { bytes } };
+        let Some(records) = file.shorten(&self.records, mark)? else { return Ok(None) };
+        self.records = records;
+        Ok(Some(archive::path_of(file.path())))
+    }
+
+    /// Returns all records of a ledger and of its archive, oldest first. `None` means that it has no archive.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the archive can't be read.
+    pub fn history(home: impl Into<LedgerHome>, records: &[Record]) -> Result<Option<Vec<Record>>, LedgerError> {
+        match home.into() {
+            LedgerHome::File(path) => archive::history(&path, records),
+            LedgerHome::Store(..) => Ok(None),
+        }
+    }
+
     /// Returns what tells whether this process still has the lock. A lock on a file can't be lost.
     pub fn hold(&self) -> Option<Hold> {
         match &self.written {
@@ -339,7 +377,11 @@ impl Ledger {
 
     /// Returns the changes that runs of the plan with this seal have sent.
     pub fn sent_under(&self, seal: &str) -> BTreeMap<Address, SentChange> {
-        facts::sent_under(&self.records, seal)
+        let archived = match &self.written {
+            Some(Written::File(file)) => archive::history_with(file.path(), &self.records, seal),
+            Some(Written::Store(_)) | None => None,
+        };
+        facts::sent_under(archived.as_deref().unwrap_or(&self.records), seal)
     }
 
     /// Returns whether everything that was to be recorded is stored.
