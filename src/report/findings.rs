@@ -136,8 +136,8 @@ fn visible(excerpt: &Excerpt<'_>, span: Span) -> (String, Range<usize>) {
     let (mut from, mut to) = (None, None);
     let odd: Vec<usize> = deceptive(text).map(|(at, _)| at).collect();
     for (at, c) in text.char_indices() {
-        from = from.or((start + at >= span.start).then_some(line.len()));
-        to = to.or((start + at >= span.end).then_some(line.len()));
+        from = from.or((start + at >= span.start()).then_some(line.len()));
+        to = to.or((start + at >= span.end()).then_some(line.len()));
         if c != '\t' && (is_odd_space(c) || odd.binary_search(&at).is_ok()) {
             line.extend(c.escape_unicode());
         } else {

@@ -7,8 +7,6 @@ use serde::de::{
 };
 
 use super::decode::{DecodeError, Decoder};
-use super::source::Mark;
-use rolecall_model::Span;
 
 /// An entry of a mapping: its name, the place of the name, and its value.
 pub(super) struct Entry<'a> {
@@ -99,8 +97,7 @@ impl<'de> SeqAccess<'de> for FieldAccess<'_> {
         self.given += 1;
         match self.given {
             1 => {
-                let Mark { file, line, column, span: Span { start, end } } = self.decoder.at.mark;
-                let numbers = [file as usize, line, column, start, end].into_iter().map(|number| number as u64);
+                let numbers = self.decoder.at.mark.numbers().into_iter();
                 seed.deserialize(SeqDeserializer::<_, DecodeError>::new(numbers)).map(Some)
             }
             2 if self.decoder.absent.is_none() => seed.deserialize(self.decoder).map(Some),

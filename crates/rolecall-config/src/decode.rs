@@ -150,7 +150,7 @@ impl<'a> Decoder<'a> {
         self.source
             .of(self.at.mark)
             .text
-            .get(self.at.mark.span.start..)
+            .get(self.at.mark.span.start()..)
             .is_some_and(|text| text.starts_with(start))
     }
 

@@ -10,7 +10,7 @@ use serde_yaml::granit_parser::{self, Event, Parser, ScalarStyle, ScanError, Spa
 
 use super::node::{Located, MAX_DEPTH, Node, most_nodes};
 use super::source::{Mark, Source};
-use rolecall_model::Span;
+use rolecall_model::{Span, small};
 
 /// Returns the tree of a file, or `None` if it has an error, a tag or a directive, or exceeds a limit.
 pub fn tree(source: &Source) -> Option<Located> {
@@ -128,9 +128,9 @@ impl<'t, E: Iterator<Item = Result<(Event<'t>, EventSpan), ScanError>>> Builder<
         let bytes = span.byte_range()?;
         Some(Mark {
             file: self.file,
-            line: span.start.line(),
-            column: span.start.col() + 1,
-            span: Span { start: bytes.start, end: bytes.end },
+            line: small(span.start.line()),
+            column: small(span.start.col() + 1),
+            span: Span::new(bytes),
         })
     }
 }

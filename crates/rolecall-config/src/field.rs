@@ -9,7 +9,6 @@ use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use super::source::Mark;
-use rolecall_model::Span;
 
 /// The type name by which [`decode`](super::decode) knows that the value is wanted together with its place.
 pub const FIELD: &str = "$rolecall::Field";
@@ -39,14 +38,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Field<T>, A::Error> {
-                let numbers: [usize; 5] = access.next_element()?.unwrap_or_default();
-                let [file, line, column, start, end] = numbers;
-                let file = u32::try_from(file).unwrap_or_default();
-                let mark = Mark { file, line, column, span: Span { start, end } };
+                let numbers: [u32; 5] = access.next_element()?.unwrap_or_default();
                 // The decoder has recorded an error already, so it is dropped here: the field stays empty, and
                 // decoding continues with its siblings.
                 let value = access.next_element().ok().flatten();
-                Ok(Field { mark, value })
+                Ok(Field { mark: Mark::of_numbers(numbers), value })
             }
         }
 

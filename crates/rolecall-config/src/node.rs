@@ -15,7 +15,7 @@ use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPoli
 
 use super::events;
 use super::source::{Mark, Source, Sources};
-use rolecall_model::{Code, EcoString, Finding, Span, eco_format, sentence};
+use rolecall_model::{Code, EcoString, Finding, Span, eco_format, sentence, small};
 
 /// A value and its place.
 #[derive(Clone, Debug)]
@@ -212,9 +212,9 @@ fn located(spanned: Spanned<Node>) -> Located {
     let end = start + number(span.byte_len().unwrap_or(0));
     let mark = Mark {
         file: 0,
-        line: number(referenced.line()),
-        column: number(referenced.column()),
-        span: Span { start, end },
+        line: small(number(referenced.line())),
+        column: small(number(referenced.column())),
+        span: Span::new(start..end),
     };
     Located { node: value, mark }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::files::unreadable;
-use rolecall_model::{Code, Finding, Place, Span};
+use rolecall_model::{Code, Finding, Place, Span, large};
 
 /// The size limit of a file, in bytes. 100,000 users take about 20 MiB.
 pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
@@ -53,9 +53,23 @@ pub struct Source {
 pub struct Mark {
     /// The number of the source among the texts that describe an organisation.
     pub file: u32,
-    pub line: usize,
-    pub column: usize,
+    pub line: u32,
+    pub column: u32,
     pub span: Span,
+}
+
+impl Mark {
+    /// Returns the mark as numbers, which serde can carry.
+    pub fn numbers(self) -> [u32; 5] {
+        let Self { file, line, column, span } = self;
+        let [start, end] = span.numbers();
+        [file, line, column, start, end]
+    }
+
+    /// Returns the mark that has these numbers.
+    pub fn of_numbers([file, line, column, start, end]: [u32; 5]) -> Self {
+        Self { file, line, column, span: Span::of_numbers([start, end]) }
+    }
 }
 
 impl Source {
@@ -109,7 +123,7 @@ impl Source {
 
     pub fn place(&self, mark: Mark) -> Place {
         let Mark { file: _, line, column, span } = mark;
-        Place { file: self.name.clone(), line, column, span }
+        Place { file: self.name.clone(), line: large(line), column: large(column), span }
     }
 
     /// Returns the place of a line and a column, and computes its span.
@@ -119,7 +133,7 @@ impl Source {
         let rest = &self.text[before..];
         let within = rest.char_indices().nth(column - 1).map_or(rest.len(), |(at, _)| at);
         let start = before + within;
-        self.place(Mark { file: self.number, line, column, span: Span { start, end: start } })
+        Place { file: self.name.clone(), line, column, span: Span::new(start..start) }
     }
 
     /// Returns the numbers of the lines that may contain a credential. They are never shown, even if the file
@@ -146,12 +160,13 @@ impl Source {
     /// the length of the line, because one line may have many findings. Returns `None` if the span isn't in the
     /// text, and for the people of a directory.
     pub fn excerpt(&self, span: Span) -> Option<Excerpt<'_>> {
-        if self.is_data || !self.text.is_char_boundary(span.start) {
+        let at = span.start();
+        if self.is_data || !self.text.is_char_boundary(at) {
             return None;
         }
-        let whole = self.window(span.start, LONGEST_LINE);
+        let whole = self.window(at, LONGEST_LINE);
         let is_short = !whole.is_cut() && whole.text.len() <= LONGEST_LINE;
-        Some(if is_short { whole } else { self.window(span.start, LONGEST_LINE / 2) })
+        Some(if is_short { whole } else { self.window(at, LONGEST_LINE / 2) })
     }
 
     /// Returns the part of a line that reaches at most `bytes` to each side. Words at its ends are not cut, because
@@ -183,7 +198,7 @@ impl Source {
     }
 
     pub fn slice(&self, span: Span) -> &str {
-        self.text.get(span.start..span.end).unwrap_or_default()
+        self.text.get(span.range()).unwrap_or_default()
     }
 }
 
@@ -284,7 +299,7 @@ fn decode(mut bytes: Vec<u8>, at: &Place, findings: &mut Vec<Finding>) -> Result
             let before = String::from_utf8_lossy(&error.as_bytes()[..good]);
             let line = before.matches('\n').count() + 1;
             let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            let span = Span { start: good, end: good };
+            let span = Span::new(good..good);
             let place = Place { line, column, span, ..at.clone() };
             let message = format!("`{name}` isn't UTF-8: the byte 0x{byte:02x} is not valid here.");
             findings.push(Finding::error(Code::NotUtf8, place, message).hint("Save the file as UTF-8."));

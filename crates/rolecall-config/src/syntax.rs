@@ -6,7 +6,7 @@ use serde_yaml::granit_parser::{self, Event, Parser};
 use super::node::{Located, Node};
 use super::redact::is_credential;
 use super::source::{Mark, Source};
-use rolecall_model::{Code, Finding, Span, deceptive, has_placeholder, is_odd_space, is_typographic_quote};
+use rolecall_model::{Code, Finding, Span, deceptive, has_placeholder, is_odd_space, is_typographic_quote, small};
 
 /// The beginnings of the lines by which git marks a conflict.
 const CONFLICT: &[&str] = &["<<<<<<< ", "||||||| ", ">>>>>>> "];
@@ -14,11 +14,14 @@ const CONFLICT: &[&str] = &["<<<<<<< ", "||||||| ", ">>>>>>> "];
 /// Finds the lines of an unresolved merge. A file with such lines says two things at once, so it isn't read further.
 pub fn conflicts(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
+    if !CONFLICT.iter().any(|marker| source.text.contains(marker)) {
+        return findings;
+    }
     let mut start = 0;
     for (index, line) in source.text.split_inclusive('\n').enumerate() {
         if CONFLICT.iter().any(|marker| line.starts_with(marker)) {
             let mark =
-                Mark { file: source.number, line: index + 1, column: 1, span: Span { start, end: start + 7 } };
+                Mark { file: source.number, line: small(index + 1), column: 1, span: Span::new(start..start + 7) };
             findings.push(
                 Finding::error(Code::YamlSyntax, source.place(mark), "A merge left a conflict here.").hint(
                     "Keep one side, and remove the lines that start with `<<<<<<<`, `=======` and `>>>>>>>`.",
@@ -47,9 +50,9 @@ pub fn characters(source: &Source) -> Vec<Finding> {
         let comment = text.find(" #").or_else(|| text.starts_with('#').then_some(0)).unwrap_or(text.len());
         let odd = text[..comment].char_indices().filter(|(_, c)| is_odd_space(*c));
         for (at, c) in invisible.chain(odd) {
-            let span = Span { start: start + at, end: start + at + c.len_utf8() };
-            let column = text[..at].chars().count() + 1;
-            let mark = Mark { file: source.number, line: index + 1, column, span };
+            let span = Span::new(start + at..start + at + c.len_utf8());
+            let column = small(text[..at].chars().count() + 1);
+            let mark = Mark { file: source.number, line: small(index + 1), column, span };
             let what =
                 if is_odd_space(c) { "A space that isn't the usual one" } else { "A character that doesn't show" };
             let message = format!("{what}, U+{:04X}, is here.", u32::from(c));
@@ -87,9 +90,9 @@ pub fn tags(source: &Source) -> Vec<Finding> {
         let range = at.byte_range().unwrap_or_default();
         let mark = Mark {
             file: source.number,
-            line: at.start.line(),
-            column: at.start.col() + 1,
-            span: Span { start: range.start, end: range.end },
+            line: small(at.start.line()),
+            column: small(at.start.col() + 1),
+            span: Span::new(range),
         };
         let message = "The format has no tags, so nothing would act on this one.";
         findings.push(

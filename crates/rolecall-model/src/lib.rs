@@ -64,7 +64,7 @@ pub use live::{
     AccountStatus, Bearing, Caller, Catalogue, Completeness, Gap, KnownPermission, Level, Listing, Live,
     LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser, Project, Projects, ReadOnly, UnreadableRow,
 };
-pub use lookup::Orders;
+pub use lookup::{Index, Orders};
 pub use name::{
     Email, EmailError, KeyName, MAX_NAME, NameError, Permission, ProviderName, RemoteId, RoleName, Slug, TeamName,
     check_name, composed, deceptive, has_placeholder, is_deceptive, is_odd_space, is_plain_address,
@@ -72,7 +72,7 @@ pub use name::{
 };
 pub use origin::{Comparison, DeletedBy, Deletion, DiffLine, LastInSync, Origin, OriginKind, Together};
 pub use outcome::Outcome;
-pub use place::{Place, Placed, Span};
+pub use place::{Place, Placed, Span, large, small};
 pub use plan::{
     FORMAT_VERSION, Identity, OrganizationPlan, Override, Plan, Privilege, Refusal, SANDBOX_HOST, Sealed, Site,
     Undescribed, Unread,

@@ -1,17 +1,57 @@
 //! The [`Place`] of a value in a file.
 
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-/// A range of bytes in a source text. `end` is excluded.
+/// A range of bytes in a source text. A tree keeps one for each value, so it has half the size of a `Range<usize>`: no file has
+/// four gigabytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Span {
-    pub start: usize,
-    pub end: usize,
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    pub fn new(range: Range<usize>) -> Self {
+        Self { start: small(range.start), end: small(range.end) }
+    }
+
+    /// Returns the span as numbers, which serde can carry.
+    pub fn numbers(self) -> [u32; 2] {
+        [self.start, self.end]
+    }
+
+    /// Returns the span that has these numbers.
+    pub fn of_numbers([start, end]: [u32; 2]) -> Self {
+        Self { start, end }
+    }
+
+    pub fn start(self) -> usize {
+        self.range().start
+    }
+
+    /// Returns the first byte after the range.
+    pub fn end(self) -> usize {
+        self.range().end
+    }
+
+    pub fn range(self) -> Range<usize> {
+        large(self.start)..large(self.end)
+    }
+}
+
+/// Returns a number of lines, characters or bytes as a [`Span`] keeps it.
+pub fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// Returns the number that [`small`] has made smaller.
+pub fn large(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// A place in a file. Line and column count from one, columns in characters.

@@ -243,7 +243,7 @@ fn make_absent(entry: &mut Located, keep: &[&str], mark: Mark) {
     let Node::Map(fields) = &mut entry.node else { return };
     fields.retain(|(key, _)| key.text().is_some_and(|name| keep.contains(&name)));
     // Nobody has typed it, so no text stands for it.
-    let start = mark.span.start;
-    let mark = Mark { span: Span { start, end: start }, ..mark };
+    let start = mark.span.start();
+    let mark = Mark { span: Span::new(start..start), ..mark };
     fields.push((Located::of_text("absent", mark), Located { node: Node::Bool(true), mark }));
 }

@@ -450,7 +450,7 @@ fn shared_part(field: &str, item: &Node) -> Option<Shared> {
 fn named(desired: &Desired, file: &str) -> BTreeMap<usize, (Address, bool)> {
     let Desired { users, roles, keys, teams, .. } = desired;
     let at = |place: &Place, address: Address, absent: bool| {
-        (*place.file == *file).then_some((place.span.start, (address, absent)))
+        (*place.file == *file).then_some((place.span.start(), (address, absent)))
     };
     let of_users = users.iter().map(|user| {
         at(&user.place, Address::user(&user.email).with_id(user.id.as_ref()), user.absent || user.deleted)

@@ -26,7 +26,7 @@ use super::super::source::{Mark, Source, Sources};
 use super::include::{Library, at};
 use super::people::RawPerson;
 use answer::{Broken, Listed, listed, of_csv, of_json};
-use rolecall_model::{Code, DirectorySource, Email, Finding, Limit, PeopleDirectory, Place, Until, quote};
+use rolecall_model::{Code, DirectorySource, Email, Finding, Limit, PeopleDirectory, Place, Until, quote, small};
 
 /// This mapping says where the people come from. Whoever is in no list of people leaves: they must have no access.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -181,7 +181,8 @@ impl Library<'_> {
             DirectorySource::Csv(_) => of_csv(&text, &directory.columns),
             DirectorySource::Command(_) | DirectorySource::Scim(_) => of_json(&text),
         };
-        let of_line = |line: usize| file.map_or(mark, |file| Mark { file, line, column: 1, ..Mark::default() });
+        let of_line =
+            |line: usize| file.map_or(mark, |file| Mark { file, line: small(line), column: 1, ..Mark::default() });
         let now = self.now;
         let Listed { mut people, emails } = rows.and_then(|rows| listed(rows, now, of_line)).map_err(|all| {
             let in_file = file.and_then(|number| at(&self.sources, number));
