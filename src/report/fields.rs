@@ -110,13 +110,13 @@ impl Access {
             Entity::User(user) => Self {
                 roles: Some(texts(&user.roles)),
                 permissions: None,
-                resources: user.resources.as_ref().map(Resources::paths).as_ref().map(texts),
+                resources: user.resources.as_ref().map(Resources::paths),
                 teams: user.teams.as_ref().map(in_teams),
             },
             Entity::Key(key) => Self {
                 roles: key.roles.as_ref().map(texts),
                 permissions: key.permissions.as_ref().map(texts),
-                resources: key.resources.as_ref().map(Resources::paths).as_ref().map(texts),
+                resources: key.resources.as_ref().map(Resources::paths),
                 teams: None,
             },
         }

@@ -21,6 +21,10 @@ pub(super) fn paint(style: Style, text: impl Display) -> String {
 /// Escapes text from a file or a platform for a terminal: it stays on one line and can't move the cursor or reorder text.
 pub fn clean(text: impl Display) -> String {
     let text = text.to_string();
+    let is_usual = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    if is_usual && !text.contains("##[") && !text.trim_start().starts_with("::") {
+        return text;
+    }
     let mut deceptive = deceptive(&text).map(|(at, _)| at).peekable();
     let mut safe = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {

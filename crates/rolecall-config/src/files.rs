@@ -338,12 +338,13 @@ fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 /// the file may be anything, and no line of it is shown.
 pub(super) fn is_ours(text: &str) -> bool {
     let lists_people = |line: &str| line.strip_prefix("kind:").is_some_and(|kind| kind.trim() == "people");
-    text.lines().any(lists_people)
-        || providers(text).any(|rest| {
-            let value = rest.trim_start_matches([':', ' ', '"', '\'']);
-            let end = value.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(value.len());
-            ProviderName::parse(&value[..end]).is_some()
-        })
+    let names_provider = |rest: &str| {
+        let value = rest.trim_start_matches([':', ' ', '"', '\'']);
+        let end = value.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(value.len());
+        ProviderName::parse(&value[..end]).is_some()
+    };
+    // Most files begin with the provider.
+    providers(text).any(names_provider) || text.lines().any(lists_people)
 }
 
 /// Returns whether a text seems to have a top-level field `provider`. The YAML isn't parsed, because a folder may

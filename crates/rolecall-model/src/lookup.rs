@@ -1,11 +1,63 @@
 //! Finds entities in live by what a caller knows of them, without looking at each one for each question.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{
     Address, Email, KeyName, Kind, Live, LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser, RemoteId,
     RoleName, TeamName,
 };
+
+/// Returns the number of items before the wanted one, in a sorted list. Most questions come in the order of the list, so it
+/// begins to look at a position near the answer to the one before.
+fn seek<T>(items: &[T], near: usize, is_before: impl Fn(&T) -> bool) -> usize {
+    let start = near.min(items.len());
+    if start > 0 && !is_before(&items[start - 1]) {
+        return items[..start - 1].partition_point(is_before);
+    }
+    let (mut from, mut step) = (start, 1);
+    while items.get(from + step - 1).is_some_and(&is_before) {
+        from += step;
+        step *= 2;
+    }
+    let end = (from + step - 1).min(items.len());
+    from + items[from..end].partition_point(is_before)
+}
+
+/// Entities sorted by a key, to be found by it.
+pub struct Index<'a, T, K> {
+    items: Vec<&'a T>,
+    key: fn(&T) -> &K,
+    near: Cell<usize>,
+}
+
+impl<'a, T, K: Ord> Index<'a, T, K> {
+    /// Sorts entities by a key. Those with the same one stay in their order.
+    pub fn new(items: impl IntoIterator<Item = &'a T>, key: fn(&T) -> &K) -> Self {
+        let mut items: Vec<&T> = items.into_iter().collect();
+        items.sort_by(|one, other| key(one).cmp(key(other)));
+        Self { items, key, near: Cell::new(0) }
+    }
+
+    /// Returns the entities with a key.
+    pub fn all(&self, wanted: &K) -> &[&'a T] {
+        let start = seek(&self.items, self.near.get(), |item| (self.key)(item) < wanted);
+        self.near.set(start);
+        let rest = &self.items[start..];
+        let count = rest.iter().take_while(|item| (self.key)(item) == wanted).count();
+        &rest[..count]
+    }
+
+    pub fn has(&self, wanted: &K) -> bool {
+        !self.all(wanted).is_empty()
+    }
+
+    /// Returns the entities with each key, in order.
+    pub fn groups(&self) -> impl Iterator<Item = &[&'a T]> {
+        self.items.chunk_by(|one, other| (self.key)(one) == (self.key)(other))
+    }
+}
 
 /// The order of a list by one key. It is made at the first question. A copy starts without it.
 #[derive(Debug, Default)]
@@ -16,6 +68,7 @@ struct Sorted(OnceLock<Order>);
 struct Order {
     list: (usize, usize),
     positions: Vec<usize>,
+    near: AtomicUsize,
 }
 
 impl Clone for Sorted {
@@ -37,11 +90,13 @@ impl Sorted {
         let order = self.0.get_or_init(|| {
             let mut positions: Vec<usize> = (0..items.len()).collect();
             positions.sort_by_key(|position| key(&items[*position]));
-            Order { list, positions }
+            Order { list, positions, near: AtomicUsize::new(0) }
         });
         let is_current = order.list == list;
         let positions = if is_current { &order.positions[..] } else { &[] };
-        let start = positions.partition_point(|position| key(&items[*position]) < wanted);
+        let near = order.near.load(Ordering::Relaxed);
+        let start = seek(positions, near, |position| key(&items[*position]) < wanted);
+        order.near.store(start, Ordering::Relaxed);
         let sorted = positions[start..].iter().map(|position| &items[*position]);
         let unsorted = if is_current { &[] } else { items };
         sorted

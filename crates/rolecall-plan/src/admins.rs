@@ -10,6 +10,7 @@
 //! enabled and Tom disabled, and doesn't list Kim. Before the plan there are three admins. Jane and Kim can be
 //! relied on afterwards: the file says it of Jane, and leaves Kim alone.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
@@ -36,8 +37,8 @@ pub(super) struct Admins {
 
 /// Counts the usable admins before and after these changes.
 pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
-    let desired_users: BTreeMap<&Email, &DesiredUser> =
-        input.desired.users.iter().map(|desired| (&desired.email, desired)).collect();
+    let desired_users: LazyCell<BTreeMap<&Email, &DesiredUser>, _> =
+        LazyCell::new(|| input.desired.users.iter().map(|desired| (&desired.email, desired)).collect());
     // A user whom the file doesn't list stays as they are, so they count like one who is declared enabled.
     let may_sign_in = |email: &Email| {
         desired_users.get(email).is_none_or(|desired| desired.enabled == Some(true) && !desired.absent)
@@ -59,7 +60,11 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
         uncertain: BTreeSet::new(),
         floor: 0,
     };
+    // The users are sorted by id, too.
+    let mut changed = changed.into_iter().peekable();
     for user in &input.live.users.items {
+        while changed.next_if(|(id, _)| **id < user.id).is_some() {}
+        let change = changed.next_if(|(id, _)| **id == user.id);
         let known_disabled = match user.enabled {
             Seen::Known(enabled) => !enabled,
             Seen::Unreadable => input.facts.enabled_sent.get(&user.id) == Some(&false),
@@ -67,7 +72,7 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
         let readable = matches!(user.enabled, Seen::Known(_));
         let uncertain = possibly_disabled(input, user).is_some();
         let known_enabled = readable && !uncertain;
-        let reliable = known_enabled || (!readable && may_sign_in(&user.email) && accepted(&user.email));
+        let reliable = || known_enabled || (!readable && may_sign_in(&user.email) && accepted(&user.email));
         let owner = user.account_status == AccountStatus::Owner;
         let active = user.account_status.is_active();
         let usable = !known_disabled && active && (owner || input.is_admin(&user.roles));
@@ -77,8 +82,8 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
             let id = Some(&user.id).filter(|_| namesakes);
             admins.uncertain.insert(Address::user(&user.email).with_id(id));
         }
-        let Some((address, after)) = changed.get(&user.id) else {
-            admins.after += usize::from(usable && reliable);
+        let Some((_, (address, after))) = change else {
+            admins.after += usize::from(usable && reliable());
             continue;
         };
         // A deleted user counts like one who left the organisation.
@@ -89,12 +94,13 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
         let usable_after = can_sign_in && (owner || input.is_admin(roles));
         // If a change only enables an account, no read can confirm it, so no other admin is demoted because of it.
         let visible = readable || usable || *roles != user.roles;
-        admins.after += usize::from(usable_after && reliable && visible);
-        if usable_after && reliable && visible && !usable {
-            admins.gained.insert((*address).clone());
+        let counts = usable_after && visible && reliable();
+        admins.after += usize::from(counts);
+        if counts && !usable {
+            admins.gained.insert(address.clone());
         }
         if usable && !usable_after {
-            admins.lost.insert((*address).clone());
+            admins.lost.insert(address.clone());
         }
     }
     admins.floor = required(input).min(admins.before);

@@ -111,6 +111,9 @@ impl PlanInput<'_> {
 
     /// Returns whether the user asked with `--assert` to write this entity even if it is in sync.
     fn is_asserted(&self, address: &Address) -> bool {
+        if self.asserted.is_empty() {
+            return false;
+        }
         let addresses = self.with_earlier(address);
         self.asserted.iter().any(|asserted| addresses.iter().any(|address| asserted.covers(address)))
     }

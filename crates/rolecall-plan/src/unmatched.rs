@@ -4,7 +4,9 @@
 //! What the ledger knows is no misspelling: an entry for a user whom rolecall has removed, or once read as a member,
 //! is silent. So is a name that an incomplete list may leave out, because a hold says that already.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
+use std::ops::Deref;
 
 use jiff::tz::TimeZone;
 
@@ -19,13 +21,16 @@ const SUGGESTED: usize = 20;
 /// Returns a warning for each name in the file that nothing has, and for each exception and each tolerated entry that
 /// has ended.
 pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
-    let known = live(input);
+    let known = LazyCell::new(|| live(input));
     let mut findings = absent(input, &known);
     findings.extend(protected(input, &known));
     findings.extend(ended_exceptions(input));
     findings.extend(tolerated(input, &known));
     findings
 }
+
+/// The addresses of everything that was read. They are collected only if the file asks for any.
+type AllLive<'a> = &'a dyn Deref<Target = BTreeSet<Address>>;
 
 /// Returns the addresses of everything that was read, each with its id.
 fn live(input: &PlanInput<'_>) -> BTreeSet<Address> {
@@ -61,7 +66,7 @@ fn warning(
 }
 
 /// Warns about entries that must be removed or disabled and that nothing live matches.
-fn absent(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
+fn absent(input: &PlanInput<'_>, known: AllLive<'_>) -> Vec<Finding> {
     let desired = input.desired;
     if desired.organization_entity.is_some() && input.live.organization_entity.is_none() {
         // There is no organisation yet.
@@ -82,13 +87,14 @@ fn absent(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
     let teams = teams.map(|team| (Address::team(&team.name), &team.place));
     let keys = desired.keys.iter().filter(|key| key.absent && key.id.is_none());
     let keys = keys.map(|key| (Address::key(&key.name), &key.place));
+    let mut listed = users.chain(roles).chain(teams).chain(keys).peekable();
+    if listed.peek().is_none() {
+        return Vec::new();
+    }
     let names: BTreeSet<(Kind, &str)> = known.iter().map(|known| (known.kind, &*known.name)).collect();
     let ended = ended::ended_names(input);
     let is_live = |address: &Address| names.contains(&(address.kind, &*address.name));
-    users
-        .chain(roles)
-        .chain(teams)
-        .chain(keys)
+    listed
         .filter(|(address, _)| input.live.is_complete(address.kind))
         .filter(|(address, _)| !is_live(address) && !input.live.is_unreadable(address))
         .filter(|(address, _)| !input.facts.removed.contains(address))
@@ -104,11 +110,12 @@ fn absent(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
 }
 
 /// Warns about protected and acknowledged addresses that no entity has.
-fn protected(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
+fn protected(input: &PlanInput<'_>, known: AllLive<'_>) -> Vec<Finding> {
     let desired = input.desired;
     if desired.guardrails.protected.is_empty() && desired.acknowledged.is_empty() {
         return Vec::new();
     }
+    let known: &BTreeSet<Address> = known;
     let planned_roles = desired.roles.iter().map(|role| &role.name).chain(desired.containment_role.as_deref());
     let mut with_planned = known.clone();
     with_planned.extend(planned_roles.map(Address::role));
@@ -133,7 +140,7 @@ fn protected(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
 }
 
 /// Warns about tolerated roles of people whom nobody live is, and about those that are no longer tolerated.
-fn tolerated(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
+fn tolerated(input: &PlanInput<'_>, known: AllLive<'_>) -> Vec<Finding> {
     let warn = |(index, Tolerated { place, email, until, .. }): (usize, &Tolerated)| {
         if until.is_past(input.now) {
             let message = format!("This entry of `tolerated` ended on {until}, so it tolerates nothing.");

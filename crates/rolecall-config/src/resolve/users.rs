@@ -56,6 +56,14 @@ struct Entry {
     note: Option<String>,
 }
 
+impl Entry {
+    /// Returns whether the entry says only what the platform knows, too.
+    fn is_plain(&self) -> bool {
+        let Self { parts, until, ends: _, note } = self;
+        parts.is_empty() && until.is_none() && note.is_none()
+    }
+}
+
 impl Resolver<'_> {
     /// Returns an entry for each person, from the entries of a file.
     pub(super) fn users(&mut self, items: Vec<Located>) -> Vec<Located> {
@@ -65,12 +73,17 @@ impl Resolver<'_> {
         let (mut own, mut lapsed) = (BTreeSet::new(), BTreeMap::new());
         // The people whose own entry will end.
         let mut ending = BTreeSet::new();
+        let has_people = self.roster.has_directory() || self.roster.people().next().is_some();
         for mut item in items {
             if item.has_field("group") {
                 grants.extend(self.grant(item));
                 continue;
             }
             let common = self.entry(&mut item);
+            if !has_people && common.is_plain() {
+                entries.push(item);
+                continue;
+            }
             match item.field("email").and_then(Located::text).and_then(|text| Email::parse(text).ok()) {
                 Some(email) => {
                     if common.ends {

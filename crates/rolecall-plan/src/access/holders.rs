@@ -1,5 +1,6 @@
 //! Lists the holders of access in live, with their grants.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::delta::live_key;
@@ -9,15 +10,14 @@ use crate::PlanInput;
 use crate::keys;
 use crate::roles::gives_privilege;
 use rolecall_model::{
-    AccountStatus, Address, AppliedChange, DesiredKey, DesiredTeam, DesiredUser, Email, Entity, Key, KeyName,
-    Live, LiveInvitation, LiveKey, LiveTeam, LiveUser, Permission, Place, RoleName, Seen, TeamName, UnreadableRow,
-    User,
+    AccountStatus, Address, AppliedChange, DesiredKey, DesiredTeam, DesiredUser, Entity, Key, LiveInvitation,
+    LiveKey, LiveTeam, LiveUser, Permission, Place, RoleName, Seen, TeamName, UnreadableRow, User,
 };
 
 /// Returns all holders, in no particular order.
 pub(super) fn holders(input: &PlanInput<'_>) -> Vec<Holder> {
     let live = input.live;
-    let listing = Lister { input, entries: Entries::of(input.desired), twins: Twins::of(live) };
+    let listing = Lister::new(input);
     let users = live.users.items.iter().map(|user| listing.user(user));
     let invitations = live.invitations().iter().map(|invitation| listing.invitation(invitation));
     let keys = live.keys().iter().map(|key| listing.key(key));
@@ -37,7 +37,7 @@ pub(super) fn holders(input: &PlanInput<'_>) -> Vec<Holder> {
 
 /// Returns a key that doesn't exist. Without the `key` that an apply creates, nothing tells what it may do.
 pub(crate) fn new_key(input: &PlanInput<'_>, address: Address, entry: &DesiredKey, key: Option<&Key>) -> Holder {
-    let listing = Lister { input, entries: Entries::of(input.desired), twins: Twins::of(input.live) };
+    let listing = Lister::new(input);
     let made = key.map(|key| listing.key(&live_key(key)));
     let holder = made.unwrap_or_else(|| holder(address.clone(), Vec::new()));
     Holder {
@@ -52,7 +52,7 @@ pub(crate) fn new_key(input: &PlanInput<'_>, address: Address, entry: &DesiredKe
 /// Returns the rows that can't be read, in order.
 pub(super) fn unreadable(input: &PlanInput<'_>) -> Vec<Unreadable> {
     let live = input.live;
-    let listing = Lister { input, entries: Entries::of(input.desired), twins: Twins::of(live) };
+    let listing = Lister::new(input);
     let row = |UnreadableRow { address, why, roles }: &UnreadableRow| Unreadable {
         address: address.clone(),
         why: why.clone(),
@@ -64,38 +64,26 @@ pub(super) fn unreadable(input: &PlanInput<'_>) -> Vec<Unreadable> {
     rows
 }
 
-/// The addresses that several members have, and the names that several keys have. Their holders are told apart by ids.
-struct Twins<'a> {
-    emails: BTreeSet<&'a Email>,
-    keys: BTreeSet<&'a KeyName>,
-}
-
-impl<'a> Twins<'a> {
-    fn of(live: &'a Live) -> Self {
-        fn repeated<T: Ord + Copy>(all: impl Iterator<Item = T>) -> BTreeSet<T> {
-            let mut seen = BTreeSet::new();
-            all.filter(|one| !seen.insert(*one)).collect()
-        }
-        Self {
-            emails: repeated(live.users.items.iter().map(|user| &user.email)),
-            keys: repeated(live.keys().iter().map(|key| &key.name)),
-        }
-    }
-}
-
 /// The place that states a grant, of one with this role.
 type StatedBy<'a> = &'a dyn Fn(&RoleName) -> Option<Place>;
 
 struct Lister<'a> {
     input: &'a PlanInput<'a>,
     entries: Entries<'a>,
-    twins: Twins<'a>,
+    /// The answers to the question whether roles are privileged. Most users have the same few.
+    privileged: RefCell<BTreeMap<BTreeSet<RoleName>, bool>>,
 }
 
-impl Lister<'_> {
+impl<'a> Lister<'a> {
+    fn new(input: &'a PlanInput<'a>) -> Self {
+        Self { input, entries: Entries::of(input.desired), privileged: RefCell::default() }
+    }
+
     fn user(&self, user: &LiveUser) -> Holder {
         let LiveUser { id, email, first_name, last_name, roles, enabled, account_status, .. } = user;
-        let address = Address::user(email).with_id(self.twins.emails.contains(email).then_some(id));
+        // Several members with one address are told apart by ids, and so are keys with one name.
+        let has_twin = self.input.live.users_of(email).nth(1).is_some();
+        let address = Address::user(email).with_id(has_twin.then_some(id));
         let entry = self.entries.user(email, Some(id));
         let status = match (account_status, enabled) {
             (AccountStatus::Suspended, _) => Status::Suspended,
@@ -211,7 +199,7 @@ impl Lister<'_> {
         let LiveKey { id, name, roles, permissions, resources, expires, enabled, description: _, created: _ } =
             key;
         // A key that doesn't exist yet has no id.
-        let twin = self.twins.keys.contains(name) && !id.as_str().is_empty();
+        let twin = self.input.live.keys_named(name).nth(1).is_some() && !id.as_str().is_empty();
         let address = Address::key(name).with_id(twin.then_some(id));
         let entry = self.entries.key(name, id);
         let on = resources.clone().map_or(Extent::Whole, Extent::Resources);
@@ -295,10 +283,16 @@ impl Lister<'_> {
     }
 
     fn is_privileged(&self, roles: &BTreeSet<RoleName>) -> bool {
+        if let Some(known) = self.privileged.borrow().get(roles) {
+            return *known;
+        }
         let allowed: Option<Vec<BTreeSet<Permission>>> = roles.iter().map(|role| self.allowed(role)).collect();
         let allowed = allowed.map(|allowed| allowed.into_iter().flatten().collect());
         let has_role_list = self.input.live.roles.is_some();
-        gives_privilege(self.input, roles, allowed.as_ref().filter(|_| has_role_list), has_role_list)
+        let privileged =
+            gives_privilege(self.input, roles, allowed.as_ref().filter(|_| has_role_list), has_role_list);
+        self.privileged.borrow_mut().insert(roles.clone(), privileged);
+        privileged
     }
 
     /// Returns when we last changed an entity, if that change is in effect.

@@ -3,39 +3,33 @@
 use std::collections::BTreeMap;
 
 use rolecall_model::{
-    Address, Desired, DesiredKey, DesiredProject, DesiredResources, DesiredTarget, DesiredUser, Email, KeyName,
-    LiveUser, Place, ProjectReach, Reach, RemoteId, Resources, RoleName, Slug, TargetReach, TeamName,
+    Address, Desired, DesiredKey, DesiredProject, DesiredResources, DesiredTarget, DesiredUser, Email, Index,
+    KeyName, LiveUser, Place, ProjectReach, Reach, RemoteId, Resources, RoleName, Slug, TargetReach, TeamName,
 };
 
 /// The entries of a file, by what they name.
 pub(super) struct Entries<'a> {
-    users: BTreeMap<&'a Email, Vec<&'a DesiredUser>>,
-    keys: BTreeMap<&'a KeyName, Vec<&'a DesiredKey>>,
+    users: Index<'a, DesiredUser, Email>,
+    keys: Index<'a, DesiredKey, KeyName>,
     desired: &'a Desired,
 }
 
 impl<'a> Entries<'a> {
     pub fn of(desired: &'a Desired) -> Self {
-        let (mut users, mut keys) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
-        for user in &desired.users {
-            users.entry(&user.email).or_default().push(user);
-        }
-        for key in &desired.keys {
-            keys.entry(&key.name).or_default().push(key);
-        }
-        Self { users, keys, desired }
+        let users = Index::new(&desired.users, |user| &user.email);
+        Self { users, keys: Index::new(&desired.keys, |key| &key.name), desired }
     }
 
     /// Returns the entry of a user: the one with their id, or else the one without an id.
     pub fn user(&self, email: &Email, id: Option<&RemoteId>) -> Option<&'a DesiredUser> {
-        let entries = self.users.get(email)?;
+        let entries = self.users.all(email);
         let named = entries.iter().find(|entry| entry.id.is_some() && entry.id.as_ref() == id);
         named.or_else(|| entries.iter().find(|entry| entry.id.is_none())).copied()
     }
 
     /// Returns the entry of a key: the one with its id, or else the one without an id.
     pub fn key(&self, name: &KeyName, id: &RemoteId) -> Option<&'a DesiredKey> {
-        let entries = self.keys.get(name)?;
+        let entries = self.keys.all(name);
         let named = entries.iter().find(|entry| entry.id.as_ref() == Some(id));
         named.or_else(|| entries.iter().find(|entry| entry.id.is_none())).copied()
     }

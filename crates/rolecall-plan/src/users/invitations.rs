@@ -449,12 +449,15 @@ pub(super) fn unlisted(input: &PlanInput<'_>, people: &People<'_>, planned: &Pla
     let scope = input.desired.manage.users;
     let mut decisions: Vec<Decision> =
         collection::unseen(scope, Kind::Invitation, incomplete).into_iter().collect();
+    if people.invitations.is_empty() {
+        return decisions;
+    }
     let listed: BTreeSet<&Email> = input.desired.users.iter().map(|desired| &desired.email).collect();
     let wanted: BTreeSet<&Email> =
         input.desired.users.iter().filter(|desired| !desired.absent).map(|desired| &desired.email).collect();
     let people_incomplete = input.live.hold_if_people_incomplete();
     for (email, invitations) in &people.invitations {
-        let is_known = people.members.contains_key(email) || listed.contains(email);
+        let is_known = people.members.has(email) || listed.contains(email);
         if invitations.open.is_empty() && !is_known {
             let step = input.rules.manual_step(ManualStep::HandleInvitation).to_owned();
             let address = Address::invitation(email);
@@ -464,7 +467,8 @@ pub(super) fn unlisted(input: &PlanInput<'_>, people: &People<'_>, planned: &Pla
             });
         }
         let is_listed = listed.contains(email);
-        let member = people.members.get(email).map(|users| (users.as_slice(), wanted.contains(email)));
+        let member = Some(people.members.all(email)).filter(|users| !users.is_empty());
+        let member = member.map(|users| (users, wanted.contains(email)));
         let open = invitations.open.iter().filter_map(|invitation| {
             let several = invitations.open.len() > 1;
             let address = address(invitation, several);
@@ -513,7 +517,7 @@ pub(super) fn unreadable(input: &PlanInput<'_>, people: &People<'_>) -> Vec<Deci
         return Vec::new();
     }
     let listed: BTreeSet<&Email> = input.desired.users.iter().map(|desired| &desired.email).collect();
-    let is_gone = |email: &&Email| !listed.contains(email) && !people.members.contains_key(email);
+    let is_gone = |email: &&Email| !listed.contains(email) && !people.members.has(email);
     let unseen = input.facts.invitations.iter().filter(|(email, sent)| !sent.was_shown() && is_gone(email));
     let hold = |(email, sent): (&Email, &Invitation)| {
         let reason = HoldReason::InvitationCannotBeCancelled { since: sent.at, ended: None };

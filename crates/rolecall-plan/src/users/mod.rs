@@ -21,8 +21,8 @@ use super::collection::{self, PlannedState};
 use super::decision::Decision;
 use super::gate::{Accepted, Gate};
 use rolecall_model::{
-    Address, Code, DesiredUser, Email, Finding, Invitation, Kind, LiveInvitation, LiveUser, Place, RemoteId,
-    Scope, SentDisable, UnreadableRow, nearest,
+    Address, Code, DesiredUser, Email, Finding, Index, Invitation, Kind, LiveInvitation, LiveUser, Place,
+    RemoteId, Scope, SentDisable, UnreadableRow, nearest,
 };
 
 /// Checks that the user named in `own` exists.
@@ -50,8 +50,9 @@ pub(super) fn plan_users(
 ) {
     let people = People::new(input);
     let scope = input.desired.manage.users;
-    let mut listed: BTreeSet<&Email> =
-        input.desired.users.iter().filter(|desired| desired.id.is_none()).map(|desired| &desired.email).collect();
+    let by_address = input.desired.users.iter().filter(|desired| desired.id.is_none());
+    let listed = Index::new(by_address, |desired| &desired.email);
+    let mut erroneous = BTreeSet::new();
     for desired in &input.desired.users {
         let now = people.situation(input, desired);
         if is_unreadable(input, desired, now.namesakes) {
@@ -64,10 +65,11 @@ pub(super) fn plan_users(
         let address = Address::user(&desired.email).with_id(&desired.id);
         if gate.accept_entry(&address, decisions) == Accepted::Erroneous {
             // Nobody with this address counts as unlisted: the entry may mean them.
-            listed.insert(&desired.email);
+            erroneous.insert(&desired.email);
         }
     }
-    for (_, users) in people.members.iter().filter(|(email, _)| !listed.contains(*email)) {
+    let is_listed = |email: &Email| listed.has(email) || erroneous.contains(email);
+    for users in people.members.groups().filter(|users| !is_listed(&users[0].email)) {
         for user in people.unpinned(users) {
             let before = people.renamed.iter().find(|(_, now)| now.id == user.id).map(|(before, _)| *before);
             gate.accept(decide::unlisted(input, user, before, users.len() > 1, planned));
@@ -96,7 +98,7 @@ fn is_unreadable(input: &PlanInput<'_>, desired: &DesiredUser, namesakes: &[&Liv
 
 /// The people of an organisation, by what an entry of a file can name.
 struct People<'a> {
-    members: BTreeMap<&'a Email, Vec<&'a LiveUser>>,
+    members: Index<'a, LiveUser, Email>,
     /// Accounts of users who aren't members.
     non_members: BTreeMap<&'a Email, &'a LiveUser>,
     invitations: BTreeMap<&'a Email, UserInvitations<'a>>,
@@ -155,10 +157,7 @@ impl UserInvitations<'_> {
 
 impl<'a> People<'a> {
     fn new(input: &PlanInput<'a>) -> Self {
-        let mut members: BTreeMap<&Email, Vec<&LiveUser>> = BTreeMap::new();
-        for user in &input.live.users.items {
-            members.entry(&user.email).or_default().push(user);
-        }
+        let members = Index::new(&input.live.users.items, |user| &user.email);
         let mut non_members = BTreeMap::new();
         for user in &input.live.non_members {
             non_members.entry(&user.email).or_insert(user);
@@ -171,7 +170,7 @@ impl<'a> People<'a> {
         let pinned = input.desired.users.iter().filter_map(|desired| desired.id.as_ref()).collect();
         let wanted = input.desired.users.iter().filter(|desired| desired.id.is_none());
         let missing: BTreeSet<&Email> =
-            wanted.map(|desired| &desired.email).filter(|email| !members.contains_key(email)).collect();
+            wanted.map(|desired| &desired.email).filter(|email| !members.has(email)).collect();
         let renamed = input.live.users.items.iter().filter_map(|user| {
             let before = &input.facts.members.get(&user.id)?.email;
             missing.get(before).map(|email| (*email, user))
@@ -186,7 +185,7 @@ impl<'a> People<'a> {
     }
 
     fn situation(&'a self, input: &PlanInput<'a>, desired: &'a DesiredUser) -> Situation<'a> {
-        let namesakes = self.members.get(&desired.email).map(Vec::as_slice).unwrap_or_default();
+        let namesakes = self.members.all(&desired.email);
         let asserted = || input.is_asserted(&Address::user(&desired.email));
         let renamed = || self.renamed.get(&desired.email).filter(|_| !asserted());
         let found = match (&desired.id, namesakes) {

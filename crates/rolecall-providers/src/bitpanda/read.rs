@@ -71,7 +71,7 @@ const KEYS: Fields = Fields { kind: Kind::Key, id: "/apiKeyId", name: "/name", r
 /// The rows of the list of users.
 #[derive(Default)]
 struct UserRows {
-    read: Vec<(RemoteId, LiveUser)>,
+    read: Vec<LiveUser>,
     unread: Vec<UnreadableRow>,
     pages: usize,
     /// The reason why the pages have no end, if they haven't.
@@ -81,9 +81,8 @@ struct UserRows {
 impl UserRows {
     fn add(&mut self, list: UserList, query: &Query) -> Result<(), ReadError> {
         let items = list.items.ok_or_else(|| missing(query, "organisationManagement.listUsers.items"))?;
-        let users = separate(items, &USERS, &mut self.unread).into_iter().map(into_user);
         self.pages += 1;
-        self.read.extend(users.map(|user| (user.id.clone(), user)));
+        self.read.extend(separate(items, &USERS, &mut self.unread).into_iter().map(into_user));
         Ok(())
     }
 
@@ -127,7 +126,7 @@ async fn read_users(reader: &Reader) -> Result<Users, ReadError> {
         None => Completeness::Assumed { why: "the platform doesn't say how many users it has".to_owned() },
     };
     record_list(&Span::current(), pages, found.len(), &completeness);
-    Ok((organization, Listing { items: found.into_values().collect(), completeness }, unread, read_only))
+    Ok((organization, Listing { items: found, completeness }, unread, read_only))
 }
 
 fn unwrap_users(answer: ListUsers, query: &Query) -> Result<(RemoteId, UserList), ReadError> {

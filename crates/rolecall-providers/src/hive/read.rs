@@ -68,8 +68,7 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     let roles = Roles::combine(found.member_roles, &members, &invitations.items, &mut unreadable);
     came_along("roles", &roles.listing);
     let users = members.into_iter().map(|member| into_user(member, &roles));
-    let users = distinct(users.map(|user| (user.id.clone(), user)));
-    let users = Listing { items: users.into_values().collect(), completeness };
+    let users = Listing { items: distinct(users), completeness };
     let open = invitations.items.into_iter().map(|invitation| into_invitation(invitation, &roles)).collect();
     let assigned = users.items.iter().filter_map(|user| user.resources.as_ref());
     let granted = tokens.iter().flat_map(|list| &list.items).filter_map(|key| key.resources.as_ref());

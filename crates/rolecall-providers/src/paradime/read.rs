@@ -69,10 +69,9 @@ fn users(wire: Vec<WireUser>) -> Listing<LiveUser> {
     let rows = wire.len();
     let mut listed = Vec::new();
     for WireUser { uid: Text(id), email: Mail(email), account_type: Text(role) } in wire {
-        let user = LiveUser::of(RemoteId::seen(id), email, BTreeSet::from([RoleName::seen(role)]));
-        listed.push((user.id.clone(), user));
+        listed.push(LiveUser::of(RemoteId::seen(id), email, BTreeSet::from([RoleName::seen(role)])));
     }
-    let distinct_ids: BTreeSet<&RemoteId> = listed.iter().map(|(id, _)| id).collect();
+    let distinct_ids: BTreeSet<&RemoteId> = listed.iter().map(|user| &user.id).collect();
     let distinct_ids = distinct_ids.len();
     let found = distinct(listed);
     let completeness = if distinct_ids == 0 {
@@ -86,7 +85,7 @@ fn users(wire: Vec<WireUser>) -> Listing<LiveUser> {
     } else {
         assumed()
     };
-    Listing { items: found.into_values().collect(), completeness }
+    Listing { items: found, completeness }
 }
 
 fn invitations(wire: Vec<WireInvitation>) -> Listing<LiveInvitation> {
