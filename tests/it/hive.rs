@@ -739,6 +739,22 @@ fn among_fifty_roles_a_hidden_one_is_tried_and_then_held() {
 }
 
 #[test]
+fn the_details_of_held_roles_are_asked_for_only_if_the_list_of_roles_lacks_one_of_them() {
+    let details = |world: World| {
+        let rig = Rig::new(world, "");
+        let live = rig.read().unwrap();
+        let admin = live.roles().iter().find(|role| role.name.as_str() == "Admin");
+        assert!(admin.is_some_and(|admin| !admin.permissions.is_empty()));
+        let sent = rig.wire.sent();
+        let reads = sent.iter().filter(|request| request.operation_name == "Organization");
+        reads.map(|request| request.variables["roleDetails"] == true).collect::<Vec<_>>()
+    };
+    assert_eq!(details(with_members(3)), [false]);
+    // The list shows the newest 50 of 52 roles. The owner is an Admin.
+    assert_eq!(details(with_fifty_roles()), [false, true]);
+}
+
+#[test]
 fn among_fifty_roles_one_that_is_seen_through_a_member_can_be_given() {
     // The owner has the role Admin, so it is known even if the list leaves it out.
     let mut rig = Rig::new(with_fifty_roles(), "users: [{ email: u0@x.example, roles: [Admin] }]");

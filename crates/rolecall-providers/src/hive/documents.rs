@@ -17,6 +17,7 @@ pub(super) const ORGANIZATION: Query = Query::new(
     document!(
         "organization.graphql",
         "role.graphql",
+        "held_role.graphql",
         "member.graphql",
         "invitation.graphql",
         "project.graphql",
@@ -31,6 +32,7 @@ pub(super) const ORGANIZATION_WITHOUT_TYPE: Query = Query::new(
     document!(
         "organization.graphql",
         "role.graphql",
+        "held_role.graphql",
         "member.graphql",
         "invitation.graphql",
         "project_without_type.graphql",
@@ -41,11 +43,13 @@ pub(super) const ORGANIZATION_WITHOUT_TYPE: Query = Query::new(
 
 pub(super) const MEMBERS_PAGE: Query = Query::new(
     "MembersPage",
-    document!("members_page.graphql", "role.graphql", "member.graphql", "resources.graphql"),
+    document!("members_page.graphql", "held_role.graphql", "member.graphql", "resources.graphql"),
 );
 
-pub(super) const INVITATIONS_PAGE: Query =
-    Query::new("InvitationsPage", document!("invitations_page.graphql", "role.graphql", "invitation.graphql"));
+pub(super) const INVITATIONS_PAGE: Query = Query::new(
+    "InvitationsPage",
+    document!("invitations_page.graphql", "held_role.graphql", "invitation.graphql"),
+);
 
 pub(super) const ACCESS_TOKENS_PAGE: Query = Query::new(
     "AccessTokensPage",

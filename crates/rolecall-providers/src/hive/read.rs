@@ -19,8 +19,9 @@ use super::permissions::{ACCESS_TOKEN_MODIFY, MEMBER_MODIFY};
 use super::resources::from_wire;
 use super::rules::DESCRIBE;
 use super::wire::{
-    AccessTokensPage, Edge, Features, Found, Introspected, InvitationsPage, List, MembersPage, Organization, Page,
-    PermissionGroup, WireInvitation, WireMember, WirePermission, WireProject, WireRole, WireToken,
+    AccessTokensPage, Edge, Features, Found, HeldRole, Introspected, InvitationsPage, List, MembersPage,
+    Organization, Page, PermissionGroup, WireInvitation, WireMember, WirePermission, WireProject, WireRole,
+    WireToken,
 };
 use super::{ReadError, USED};
 use rolecall_graphql::{CallError, GraphQlError, Query, Reader};
@@ -46,7 +47,7 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     let (server, first) = tokio::join!(features(reader), read_first(reader, &ORGANIZATION, desired));
     let (features, read_only) = server?.unzip();
     let has_project_type = features.as_ref().is_some_and(|features| features.contains(PROJECT_TYPE));
-    let First { organization: found, unreadable_invitations, page } = match first {
+    let First { organization: found, unreadable_invitations, asked } = match first {
         Err(_) if !has_project_type => read_first(reader, &ORGANIZATION_WITHOUT_TYPE, desired).await?,
         first => first?,
     };
@@ -56,8 +57,9 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     let may_modify = found.invitations.is_some() || unreadable_invitations.is_some();
     // Each answer is awaited, even if another one fails, so that the error is the same in every run.
     let (members, invitations, tokens) = tokio::join!(
-        read_members(reader, &reference, found.members, &found.owner.user.id, page).instrument(list_span("users")),
-        read_invitations(reader, &reference, found.invitations, unreadable_invitations),
+        read_members(reader, &reference, found.members, &found.owner.user.id, asked)
+            .instrument(list_span("users")),
+        read_invitations(reader, &reference, (found.invitations, asked), unreadable_invitations),
         read_tokens(reader, &reference, found.access_tokens, hides_tokens)
     );
     let (members, completeness, mut unreadable) = members?;
@@ -127,18 +129,40 @@ struct First {
     organization: Organization,
     /// The reason why the invitations can't be read, if they can't.
     unreadable_invitations: Option<String>,
-    /// The number of members that a page asks for.
-    page: usize,
+    asked: Asked,
 }
 
-/// Reads the first page of every list. If all members are too many for one answer, asks for fewer.
+/// How much a page asks for.
+#[derive(Clone, Copy)]
+struct Asked {
+    /// The number of members.
+    members: usize,
+    /// True if members and invitations show everything of their roles.
+    role_details: bool,
+}
+
+/// Reads the first page of every list. If all members are too many for one answer, asks for fewer. If the list of roles is
+/// cut off, and somebody has a role that it lacks, asks for the details of such roles, too.
 async fn read_first(reader: &Reader, query: &Query, desired: &Desired) -> Result<First, ReadError> {
-    match read_permitted(reader, query, desired, ALL_MEMBERS).await {
+    let read = async |asked| read_permitted(reader, query, desired, asked).await;
+    let asked = Asked { members: ALL_MEMBERS, role_details: false };
+    let first = match read(asked).await {
         Err(ReadError::Call { error, .. }) if error.may_ask_for_too_much() => {
-            read_permitted(reader, query, desired, MEMBERS).await
+            read(Asked { members: MEMBERS, ..asked }).await?
         }
-        first => first,
+        first => first?,
+    };
+    let First { organization, asked, .. } = &first;
+    let listed = organization.member_roles.as_ref().map(|list| list.edges.as_slice()).unwrap_or_default();
+    if listed.len() < ROLES && organization.member_roles.is_some() {
+        return Ok(first);
     }
+    let listed: BTreeSet<&EcoString> = listed.iter().filter_map(Row::as_read).map(|edge| &edge.node.id).collect();
+    let members = organization.members.edges.iter().filter_map(Row::as_read).map(|edge| &edge.node.role);
+    let invitations = organization.invitations.iter().flat_map(|page| &page.edges).filter_map(Row::as_read);
+    let mut held = members.chain(invitations.map(|edge| &edge.node.role));
+    let asked = Asked { role_details: true, ..*asked };
+    if held.any(|role| !listed.contains(&role.id)) { read(asked).await } else { Ok(First { asked, ..first }) }
 }
 
 /// Reads the first page of every list that the credential may see.
@@ -146,15 +170,16 @@ async fn read_permitted(
     reader: &Reader,
     query: &Query,
     desired: &Desired,
-    page: usize,
+    asked: Asked,
 ) -> Result<First, ReadError> {
     let keys = desired.reads_keys();
     let variables = |keys: bool| {
         json!({
             "organization": { "bySelector": { "organizationSlug": *desired.organization } },
-            "members": page,
+            "members": asked.members,
             "keys": keys,
             "invitations": true,
+            "roleDetails": asked.role_details,
         })
     };
     let (organization, unreadable_invitations) = match read_organization(reader, query, variables(keys)).await {
@@ -164,7 +189,7 @@ async fn read_permitted(
         }
         found => found?,
     };
-    Ok(First { organization, unreadable_invitations, page })
+    Ok(First { organization, unreadable_invitations, asked })
 }
 
 /// Reads an organisation. If the server fails on its invitations, reads everything else, and returns why the
@@ -234,10 +259,12 @@ async fn read_members(
     organization: &Value,
     first: Page<WireMember>,
     owner: &str,
-    page: usize,
+    asked: Asked,
 ) -> Result<(Vec<WireMember>, Completeness, Vec<UnreadableRow>), ReadError> {
     let read_page = |after: String| async move {
-        let variables = json!({ "organization": organization, "first": page, "after": after });
+        let Asked { members, role_details } = asked;
+        let variables =
+            json!({ "organization": organization, "first": members, "after": after, "roleDetails": role_details });
         query_organization::<MembersPage>(reader, &MEMBERS_PAGE, variables).await.map(|found| found.members)
     };
     let collected = follow(first, &MEMBER, read_page).await?;
@@ -264,7 +291,7 @@ fn unlisted<T>(list: &'static str, why: String) -> Listing<T> {
 async fn read_invitations(
     reader: &Reader,
     organization: &Value,
-    first: Option<Page<WireInvitation>>,
+    (first, asked): (Option<Page<WireInvitation>>, Asked),
     unreadable: Option<String>,
 ) -> Result<Read<WireInvitation>, ReadError> {
     if let Some(why) = unreadable {
@@ -274,7 +301,7 @@ async fn read_invitations(
         return Ok((hidden("invitations", "invitations", MEMBER_MODIFY), Vec::new()));
     };
     let page = |after: String| async move {
-        let variables = json!({ "organization": organization, "after": after });
+        let variables = json!({ "organization": organization, "after": after, "roleDetails": asked.role_details });
         let found: InvitationsPage = query_organization(reader, &INVITATIONS_PAGE, variables).await?;
         let field = "organization.invitations".to_owned();
         found.invitations.ok_or(ReadError::Missing { operation: INVITATIONS_PAGE.name, field })
@@ -379,10 +406,13 @@ impl Roles {
                 // It is one of this organisation, and its own row can't be read.
                 continue;
             }
-            if truncated && names.insert(role.name.clone()) {
-                items.insert(role.id.clone(), into_role(role.clone()));
-            } else {
-                foreign.insert(role.id.clone());
+            match role.detailed().filter(|role| truncated && names.insert(role.name.clone())) {
+                Some(role) => {
+                    items.insert(role.id.clone(), into_role(role));
+                }
+                None => {
+                    foreign.insert(role.id.clone());
+                }
             }
         }
         let why = if answered {
@@ -407,7 +437,7 @@ impl Roles {
 
     /// Returns the name of a role. For a role of another organisation it includes the id, so that no listed role
     /// has the same name.
-    fn name(&self, role: &WireRole) -> RoleName {
+    fn name(&self, role: &HeldRole) -> RoleName {
         if self.foreign.contains(&role.id) {
             RoleName::seen(format!("{} (of another organisation, {})", role.name, role.id))
         } else {

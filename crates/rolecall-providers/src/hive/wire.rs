@@ -112,7 +112,7 @@ pub(super) struct Identified {
     pub id: String,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireRole {
     pub id: EcoString,
@@ -122,12 +122,36 @@ pub(super) struct WireRole {
     pub permissions: Vec<EcoString>,
 }
 
+/// The role of a member or an invitation. It has details only if the query asks for them: the list of roles has them, too.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HeldRole {
+    pub id: EcoString,
+    pub name: EcoString,
+    pub description: Option<EcoString>,
+    pub is_locked: Option<bool>,
+    pub permissions: Option<Vec<EcoString>>,
+}
+
+impl HeldRole {
+    /// Returns the role with its details, if it has them.
+    pub fn detailed(&self) -> Option<WireRole> {
+        Some(WireRole {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            description: self.description.clone()?,
+            is_locked: self.is_locked?,
+            permissions: self.permissions.clone()?,
+        })
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireMember {
     pub is_owner: bool,
     pub user: WireUser,
-    pub role: WireRole,
+    pub role: HeldRole,
     pub resource_assignment: WireResources,
 }
 
@@ -149,7 +173,7 @@ pub(super) struct WireUser {
 pub(super) struct WireInvitation {
     pub email: Mail,
     pub created_at: Timestamp,
-    pub role: WireRole,
+    pub role: HeldRole,
 }
 
 #[derive(Debug, Deserialize)]
