@@ -97,12 +97,14 @@ const PREFIXES: &[&str] = &[
     "eyJ",
 ];
 
+/// Returns whether a word of a text may begin like a credential of a platform.
+pub fn may_have_credential(text: &str) -> bool {
+    PREFIXES.iter().any(|prefix| text.contains(prefix))
+}
+
 /// Returns whether a word begins like a credential of a platform.
 pub fn is_credential(word: &str) -> bool {
-    // Every text of a file is looked at, and the first byte tells nearly all of them.
-    let first = word.as_bytes().first();
-    let mut prefixes = PREFIXES.iter().filter(|prefix| prefix.as_bytes().first() == first);
-    let rest = prefixes.find_map(|prefix| word.strip_prefix(prefix));
+    let rest = PREFIXES.iter().find_map(|prefix| word.strip_prefix(prefix));
     rest.is_some_and(|rest| {
         rest.len() >= 12 && rest.bytes().any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
     })

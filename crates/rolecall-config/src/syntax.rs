@@ -4,7 +4,7 @@
 use serde_yaml::granit_parser::{self, Event, Parser};
 
 use super::node::{Located, Node};
-use super::redact::is_credential;
+use super::redact::{is_credential, may_have_credential};
 use super::source::{Mark, Source};
 use rolecall_model::{Code, Finding, Span, deceptive, has_placeholder, is_odd_space, is_typographic_quote, small};
 
@@ -105,16 +105,25 @@ pub fn tags(source: &Source) -> Vec<Finding> {
 
 /// Finds texts that stand for something else: placeholders, texts in typographic quotes, and credentials.
 pub fn texts(source: &Source, root: &Located, findings: &mut Vec<Finding>) {
+    // Nearly no file has such a text, and to look through the file takes less than to look at each value. A text with escapes
+    // is another one in the file.
+    let text = source.text.as_str();
+    if text.contains('\\') || !text.is_ascii() || has_placeholder(text) || may_have_credential(text) {
+        odd_texts(source, root, findings);
+    }
+}
+
+fn odd_texts(source: &Source, root: &Located, findings: &mut Vec<Finding>) {
     match &root.node {
         Node::Text(text) => findings.extend(odd_text(source, text, root.mark)),
-        Node::List(items) => items.iter().for_each(|item| texts(source, item, findings)),
+        Node::List(items) => items.iter().for_each(|item| odd_texts(source, item, findings)),
         Node::Map(entries) => {
             for (key, value) in entries {
-                texts(source, key, findings);
+                odd_texts(source, key, findings);
                 // Below `credentials` the decoder reports a credential. A command may have variables of a shell.
                 let is_own = |name: &str| matches!(name, "credentials" | "command" | "description");
                 if !matches!(&key.node, Node::Text(name) if is_own(name)) {
-                    texts(source, value, findings);
+                    odd_texts(source, value, findings);
                 }
             }
         }
