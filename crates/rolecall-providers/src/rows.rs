@@ -22,7 +22,7 @@ pub(super) enum Row<T> {
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Row<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let row = <&RawValue>::deserialize(deserializer)?;
+        let row = Box::<RawValue>::deserialize(deserializer)?;
         // Keeping track of the place takes most of the time, and only an error needs it.
         if let Ok(read) = serde_json::from_str(row.get()) {
             return Ok(Self::Read(read));
