@@ -4,6 +4,8 @@
 //! `SIZES=1000,100000 cargo bench --bench floor` measures other sizes, `RUNS=30` more runs. With
 //! `PROFILER="valgrind --tool=callgrind --callgrind-out-file=$PWD/plan.out"`, the plans run below a profiler.
 //!
+//! `PROGRAM=target/dist/rolecall` measures another program, such as the one that people download.
+//!
 //! `COUNT=1` counts instructions instead, which are the same on a busy machine. It fails if a plan takes over 3 % more than
 //! `instructions.txt` beside this file says. `BLESS=1` writes the file: say in the commit why it grows.
 #![allow(
@@ -18,7 +20,7 @@ mod common;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -205,7 +207,9 @@ impl Case {
 
     /// Returns the command that plans. `profiler`: the words before it.
     fn plan(&self, profiler: &str) -> Command {
-        let mut command = self.command(profiler, OsStr::new(env!("CARGO_BIN_EXE_rolecall")));
+        let built = PathBuf::from(env!("CARGO_BIN_EXE_rolecall"));
+        let program = std::env::var_os("PROGRAM").map_or(built, |path| Path::new(&path).canonicalize().unwrap());
+        let mut command = self.command(profiler, program.as_os_str());
         command.args(["plan", "bench.yaml", "--max-removals", "100%"]);
         command.env("ROLECALL_ALLOWED_HOSTS", "127.0.0.1").env("KEY", SECRET);
         command

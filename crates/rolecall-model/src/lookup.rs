@@ -45,8 +45,7 @@ impl<'a, T, K: Ord> Index<'a, T, K> {
         let start = seek(&self.items, self.near.get(), |item| (self.key)(item) < wanted);
         self.near.set(start);
         let rest = &self.items[start..];
-        let count = rest.iter().take_while(|item| (self.key)(item) == wanted).count();
-        &rest[..count]
+        &rest[..seek(rest, 0, |item| (self.key)(item) == wanted)]
     }
 
     pub fn has(&self, wanted: &K) -> bool {

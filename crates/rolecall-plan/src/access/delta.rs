@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Access, access, of_resolved};
 use crate::{PlanInput, renamed};
 use rolecall_model::{
-    Ability, AccessChange, AccountStatus, Address, Change, Desired, Email, Entity, Key, KeyName, Limited, Listing,
+    Ability, AccessChange, AccountStatus, Address, Change, Desired, Email, Entity, Index, Key, KeyName, Limited, Listing,
     Live, LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser, Orders, Part, Privilege, RemoteId, Role,
     RoleName, Seen, Team, TeamName, User,
 };
@@ -66,7 +66,7 @@ fn privileged(access: &Access) -> BTreeSet<&Address> {
 fn touched(input: &PlanInput<'_>, changes: &[Change]) -> Live {
     let live = input.live;
     let entities = || changes.iter().flat_map(|change| change.before.iter().chain(&change.after));
-    let emails: BTreeSet<&Email> = entities().filter_map(Entity::user).map(|user| &user.email).collect();
+    let people = Index::new(entities().filter_map(Entity::user), |user| &user.email);
     let roles: BTreeSet<&RoleName> = entities().filter_map(Entity::role).map(|role| &role.name).collect();
     let teams: BTreeSet<&TeamName> = entities().filter_map(Entity::team).map(|team| &team.name).collect();
     let keys: BTreeSet<&KeyName> = entities().filter_map(Entity::key).map(|key| &key.name).collect();
@@ -74,7 +74,7 @@ fn touched(input: &PlanInput<'_>, changes: &[Change]) -> Live {
         && changes.iter().any(|change| change.after.is_none());
     let is_touched = |user: &&LiveUser| {
         everybody
-            || emails.contains(&user.email)
+            || people.has(&user.email)
             || user.roles.iter().any(|role| roles.contains(role))
             || user.teams.iter().flatten().any(|(team, _)| teams.contains(team))
             || !teams.is_empty() && input.is_in_every_team(&user.roles)
@@ -83,7 +83,7 @@ fn touched(input: &PlanInput<'_>, changes: &[Change]) -> Live {
     let invitations = live.invitations.as_ref().map(|list| {
         let is_touched = |open: &&LiveInvitation| {
             everybody
-                || emails.contains(&open.email)
+                || people.has(&open.email)
                 || roles.contains(&open.role)
                 || open.teams.iter().flatten().any(|team| teams.contains(team))
         };

@@ -132,7 +132,7 @@ struct First {
     asked: Asked,
 }
 
-/// How much a page asks for.
+/// The extent of what a page asks for.
 #[derive(Clone, Copy)]
 struct Asked {
     /// The number of members.
