@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Access, access, of_resolved};
 use crate::{PlanInput, renamed};
 use rolecall_model::{
-    Ability, AccessChange, AccountStatus, Address, Change, Desired, Email, Entity, Index, Key, KeyName, Limited, Listing,
-    Live, LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser, Orders, Part, Privilege, RemoteId, Role,
+    Ability, AccessChange, AccountStatus, Address, Change, Desired, Email, Entity, Index, Key, KeyName, Limited,
+    Listing, Live, LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser, Orders, Part, Privilege, RemoteId, Role,
     RoleName, Seen, Team, TeamName, User,
 };
 
