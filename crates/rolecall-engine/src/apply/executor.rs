@@ -78,22 +78,25 @@ impl<'a> Execution<'a> {
 
     /// Sends all mutations that can be sent, and waits for their answers.
     ///
-    /// Answers that have arrived are handled together, and so are the requests that can be sent after them. So the ledger is
-    /// written once for all of them. For example, four requests of 20 mutations each are answered at the same time. One write
-    /// contains their 80 outcomes and the 80 intents of the next four requests.
+    /// The outcomes of a request share a write to the ledger with the intents of the next request. A write to a store takes as
+    /// long as a request, so there all answers that have arrived are handled together, and so are the requests after them. For
+    /// example, four requests of 20 mutations each are answered at the same time. One write contains their 80 outcomes and
+    /// the 80 intents of the next four requests. With a file, each of the four is sent while the others are handled.
     pub async fn send_all(&mut self) {
         let apply = self.apply;
         let mut in_flight: FuturesUnordered<InFlight<'a>> = FuturesUnordered::new();
         let mut prepared: Vec<PreparedRequest<'a>> = Vec::new();
         // If all requests share a rate limit, each has to be under way before the next one knows whether it may be sent.
-        let at_most = if apply.provider.budget(apply.desired).is_some() { 1 } else { usize::MAX };
+        let is_together = self.hold().is_some() && apply.provider.budget(apply.desired).is_none();
         loop {
+            if !is_together && !prepared.is_empty() {
+                in_flight.extend(self.send(mem::take(&mut prepared)));
+            }
             while let Some(Some(completed)) = in_flight.next().now_or_never() {
                 self.handle_response(completed).await;
-            }
-            if prepared.len() >= at_most {
-                in_flight.extend(self.send(mem::take(&mut prepared)));
-                continue;
+                if !is_together {
+                    break;
+                }
             }
             if apply.shutdown.is_requested() && self.state.stopped.is_none() {
                 self.state.stopped = Some(Stop::Interrupted);
