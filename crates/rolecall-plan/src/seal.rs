@@ -6,12 +6,10 @@
 //! plan, [`verify`] refuses it. If the live state has changed meanwhile, a fresh plan has another seal, and the
 //! approval doesn't apply.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
 use serde_json::Value;
-use serde_json::value::{RawValue, to_raw_value};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -42,7 +40,7 @@ pub fn seal(sealed: &Sealed) -> String {
 /// Returns `sha256:` and the hash of a value's canonical JSON.
 pub(super) fn hash(value: &Value) -> String {
     let mut hasher = Hasher::default();
-    hasher.value(value);
+    hasher.canonical(value);
     hasher.finish()
 }
 
@@ -59,11 +57,14 @@ impl Hasher {
         self.digest.update(text);
     }
 
-    fn value(&mut self, value: &impl Serialize) {
+    fn canonical(&mut self, value: &Value) {
         self.part.clear();
-        let json = to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned());
-        write_canonical(&json, &mut self.part);
+        write_canonical(value, &mut self.part);
         self.digest.update(&self.part);
+    }
+
+    fn value(&mut self, value: &impl Serialize) {
+        self.canonical(&serde_json::to_value(value).unwrap_or(Value::Null));
     }
 
     fn list(&mut self, before: &str, items: &[impl Serialize]) {
@@ -100,35 +101,36 @@ pub fn verify(organization: &Value) -> Result<(), SealError> {
     Err(SealError { organization: name.to_owned() })
 }
 
-/// Writes JSON with sorted keys. The texts and numbers of one value have only one form.
-fn write_canonical(json: &RawValue, out: &mut Vec<u8>) {
-    let text = json.get();
-    if text.starts_with('{')
-        && let Ok(entries) = serde_json::from_str::<BTreeMap<String, &RawValue>>(text)
-    {
-        out.push(b'{');
-        for (index, (name, value)) in entries.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
+/// Writes canonical JSON. It sorts the keys itself, because another crate in the build can make `serde_json` keep
+/// the order of insertion.
+fn write_canonical(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<(&String, &Value)> = map.iter().collect();
+            if !entries.is_sorted_by_key(|(name, _)| *name) {
+                entries.sort_by_key(|(name, _)| *name);
             }
-            // Memory takes any text.
-            let _ = serde_json::to_writer(&mut *out, name);
-            out.push(b':');
-            write_canonical(value, out);
-        }
-        out.push(b'}');
-    } else if text.starts_with('[')
-        && let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(text)
-    {
-        out.push(b'[');
-        for (index, item) in items.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
+            for (index, (name, value)) in entries.into_iter().enumerate() {
+                out.push(if index > 0 { b',' } else { b'{' });
+                write_json(name, out);
+                out.push(b':');
+                write_canonical(value, out);
             }
-            write_canonical(item, out);
+            out.extend_from_slice(if map.is_empty() { b"{}" } else { b"}" });
         }
-        out.push(b']');
-    } else {
-        out.extend_from_slice(text.as_bytes());
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                out.push(if index > 0 { b',' } else { b'[' });
+                write_canonical(item, out);
+            }
+            out.extend_from_slice(if items.is_empty() { b"[]" } else { b"]" });
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => write_json(value, out),
     }
+}
+
+/// Writes a value whose JSON has only one form.
+fn write_json(value: &impl Serialize, out: &mut Vec<u8>) {
+    // Memory takes any text, and such a value always has a JSON.
+    let _ = serde_json::to_writer(out, value);
 }
