@@ -114,8 +114,16 @@ pub fn deceptive(text: &str) -> impl Iterator<Item = (usize, char)> {
     })
 }
 
+fn is_long(text: &str) -> bool {
+    text.len() > MAX_NAME && text.chars().count() > MAX_NAME
+}
+
 /// Checks a name of something new, or another line of text that a person typed.
 pub fn check_name(text: &str) -> Result<(), NameError> {
+    let is_usual = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    if is_usual && !text.is_empty() && !text.starts_with(' ') && !text.ends_with(' ') && !is_long(text) {
+        return Ok(());
+    }
     if text.is_empty() {
         return Err(NameError::Empty);
     }
@@ -125,7 +133,7 @@ pub fn check_name(text: &str) -> Result<(), NameError> {
     if deceptive(text).next().is_some() || text.contains(is_odd_space) {
         return Err(NameError::Control);
     }
-    if text.chars().count() > MAX_NAME {
+    if is_long(text) {
         return Err(NameError::Long(MAX_NAME));
     }
     Ok(())
@@ -141,7 +149,7 @@ fn check_reference(text: &str) -> Result<(), NameError> {
     if text.ends_with(['\n', '\r']) || text.contains('\0') {
         return Err(NameError::Control);
     }
-    if text.chars().count() > MAX_NAME {
+    if is_long(text) {
         return Err(NameError::Long(MAX_NAME));
     }
     Ok(())

@@ -228,7 +228,24 @@ fn desired_record(
         before.teams = None;
     }
     let enabled = desired.enabled.map_or(before.enabled, Seen::Known);
-    let after = User { roles, resources, teams, enabled, ..before.clone() };
+    let User { id, email, first_name, last_name, phone, invited, invited_at, outside, .. } = &before;
+    let (id, email, phone) = (id.clone(), email.clone(), phone.clone());
+    let (first_name, last_name) = (first_name.clone(), last_name.clone());
+    let (invited, invited_at, outside) = (*invited, *invited_at, *outside);
+    let after = User {
+        id,
+        email,
+        first_name,
+        last_name,
+        phone,
+        roles,
+        resources,
+        teams,
+        enabled,
+        invited,
+        invited_at,
+        outside,
+    };
     Some((before, after))
 }
 
