@@ -130,6 +130,8 @@ pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure
             written.push(saved);
         }
     }
+    // The run ends here, and the system takes back a plan of thousands of people at once.
+    std::mem::forget(plan);
     Ok(out.settle(exit, written))
 }
 

@@ -4,6 +4,7 @@ mod estimate;
 mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,7 +34,8 @@ use rolecall_plan::{MaxSilence, wrong_organization};
 pub(super) struct Session<'a> {
     planning: &'a Planning,
     connection: &'a Connection,
-    loaded: Loaded,
+    /// It is never freed: the run ends with the session, and the system takes back what thousands of users need at once.
+    loaded: ManuallyDrop<Loaded>,
     /// Reads the files of which `loaded` has only the heads.
     recheck: Option<Recheck<'a>>,
     pool: ConnectionPool,
@@ -167,7 +169,7 @@ impl<'a> Session<'a> {
         let session = Self {
             planning,
             connection,
-            loaded,
+            loaded: ManuallyDrop::new(loaded),
             recheck: None,
             pool: ConnectionPool::default(),
             selected: Selected::default(),
