@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
 use super::users::possibly_disabled;
-use rolecall_model::{AccountStatus, Address, Change, DesiredUser, Email, Entity, Invitation, Seen, User};
+use rolecall_model::{AccountStatus, Address, Change, DesiredUser, Email, Entity, Index, Invitation, Seen, User};
 
 /// The number of usable admins before and after a plan, and the changes that affect it.
 pub(super) struct Admins {
@@ -44,7 +44,7 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
         desired_users.get(email).is_none_or(|desired| desired.enabled == Some(true) && !desired.absent)
     };
     let accepted = |email: &Email| input.facts.invitations.get(email).is_none_or(Invitation::accepted_if_live);
-    let changed: BTreeMap<_, _> = changes
+    let changed: Vec<_> = changes
         .iter()
         .filter_map(|change| {
             let after = change.after.as_ref().and_then(Entity::user);
@@ -60,11 +60,8 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
         uncertain: BTreeSet::new(),
         floor: 0,
     };
-    // The users are sorted by id, too.
-    let mut changed = changed.into_iter().peekable();
+    let changed = Index::new(&changed, |(id, _)| *id);
     for user in &input.live.users.items {
-        while changed.next_if(|(id, _)| **id < user.id).is_some() {}
-        let change = changed.next_if(|(id, _)| **id == user.id);
         let known_disabled = match user.enabled {
             Seen::Known(enabled) => !enabled,
             Seen::Unreadable => input.facts.enabled_sent.get(&user.id) == Some(&false),
@@ -82,7 +79,8 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
             let id = Some(&user.id).filter(|_| namesakes);
             admins.uncertain.insert(Address::user(&user.email).with_id(id));
         }
-        let Some((_, (address, after))) = change else {
+        // The last change of a user is the one that counts.
+        let Some((_, (address, after))) = changed.all(&user.id).last() else {
             admins.after += usize::from(usable && reliable());
             continue;
         };
@@ -97,10 +95,10 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
         let counts = usable_after && visible && reliable();
         admins.after += usize::from(counts);
         if counts && !usable {
-            admins.gained.insert(address.clone());
+            admins.gained.insert((*address).clone());
         }
         if usable && !usable_after {
-            admins.lost.insert(address.clone());
+            admins.lost.insert((*address).clone());
         }
     }
     admins.floor = required(input).min(admins.before);

@@ -1,6 +1,7 @@
 //! Decides about users: [`decide`] about an entry of the file, and [`unlisted`] about a member whom no entry lists.
 
 use std::collections::BTreeSet;
+use std::mem;
 
 use super::super::collection::{self, PlannedState, deletion};
 use super::super::decision::Decision;
@@ -228,24 +229,10 @@ fn desired_record(
         before.teams = None;
     }
     let enabled = desired.enabled.map_or(before.enabled, Seen::Known);
-    let User { id, email, first_name, last_name, phone, invited, invited_at, outside, .. } = &before;
-    let (id, email, phone) = (id.clone(), email.clone(), phone.clone());
-    let (first_name, last_name) = (first_name.clone(), last_name.clone());
-    let (invited, invited_at, outside) = (*invited, *invited_at, *outside);
-    let after = User {
-        id,
-        email,
-        first_name,
-        last_name,
-        phone,
-        roles,
-        resources,
-        teams,
-        enabled,
-        invited,
-        invited_at,
-        outside,
-    };
+    // What the new record has of its own isn't copied.
+    let access = (mem::take(&mut before.roles), before.resources.take(), before.teams.take());
+    let after = User { roles, resources, teams, enabled, ..before.clone() };
+    (before.roles, before.resources, before.teams) = access;
     Some((before, after))
 }
 
