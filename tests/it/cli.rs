@@ -272,6 +272,19 @@ fn an_edited_plan_sends_nothing() {
 }
 
 #[test]
+fn a_seal_is_the_hash_of_json_with_sorted_keys_whatever_these_are() {
+    // Escaped keys have another order than what they stand for: `"` is before `#`, and `\"` is not.
+    let sealed = json!({"b": {"#": 1, "\"": [{"z": {}, "a\u{1}": null, "a": "é\n"}]}, "a b": [], "a": {"A": 0, "\\": 2, "]": 3}});
+    let sorted = serde_json::to_string(&sealed).unwrap();
+    assert!(
+        sorted.starts_with(r#"{"a":{"A":0,"\\":2,"]":3},"a b":[],"b":{"\"":[{"a":"é\n","a\u0001":null,"z":{}}],"#),
+        "{sorted}"
+    );
+    let hash = format!("sha256:{}", rolecall_sandbox::digest(&sorted));
+    assert!(rolecall_plan::verify(&json!({"sealed": sealed, "seal": hash})).is_ok());
+}
+
+#[test]
 fn a_plan_with_a_forged_seal_sends_only_what_the_file_says() {
     let env = Env::with_example();
     env.run(&["plan", "--sandbox", "--out", "plan.json", "bitpanda.yaml"]);

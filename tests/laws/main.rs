@@ -687,6 +687,9 @@ fn a_plan_survives_being_saved<P: Lawful>(world: P::World, file: &FileBody) -> L
     let Ok(plan) = rig.try_plan() else { return Ok(()) };
     let saved: serde_json::Value = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
     prop_assert!(rolecall_plan::verify(&saved).is_ok());
+    // The seal is a hash over JSON with sorted keys, so that other programs can check it.
+    let sorted = serde_json::to_string(&saved["sealed"]).unwrap();
+    prop_assert_eq!(&plan.seal, &format!("sha256:{}", digest(&sorted)));
     let back: OrganizationPlan = serde_json::from_value(saved).unwrap();
     prop_assert_eq!(&back, &plan);
     Ok(())

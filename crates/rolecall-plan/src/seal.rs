@@ -6,10 +6,15 @@
 //! plan, [`verify`] refuses it. If the live state has changed meanwhile, a fresh plan has another seal, and the
 //! approval doesn't apply.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt::Write as _;
+use std::io;
+use std::ops::Range;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::ser::{Formatter, Serializer};
+use serde_json::{Value, from_slice};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -40,7 +45,7 @@ pub fn seal(sealed: &Sealed) -> String {
 /// Returns `sha256:` and the hash of a value's canonical JSON.
 pub(super) fn hash(value: &Value) -> String {
     let mut hasher = Hasher::default();
-    hasher.canonical(value);
+    hasher.value(value);
     hasher.finish()
 }
 
@@ -49,7 +54,7 @@ pub(super) fn hash(value: &Value) -> String {
 struct Hasher {
     digest: Sha256,
     /// The JSON of a part, which is kept for its room.
-    part: Vec<u8>,
+    part: RefCell<Vec<u8>>,
 }
 
 impl Hasher {
@@ -57,14 +62,12 @@ impl Hasher {
         self.digest.update(text);
     }
 
-    fn canonical(&mut self, value: &Value) {
-        self.part.clear();
-        write_canonical(value, &mut self.part);
-        self.digest.update(&self.part);
-    }
-
     fn value(&mut self, value: &impl Serialize) {
-        self.canonical(&serde_json::to_value(value).unwrap_or(Value::Null));
+        let sorted_keys = SortedKeys { out: &self.part, keys: Vec::new(), open: Vec::new() };
+        // Memory takes any text, and what is sealed always has a JSON.
+        let _ = value.serialize(&mut Serializer::with_formatter(Part(&self.part), sorted_keys));
+        self.digest.update(&*self.part.borrow());
+        self.part.borrow_mut().clear();
     }
 
     fn list(&mut self, before: &str, items: &[impl Serialize]) {
@@ -101,36 +104,75 @@ pub fn verify(organization: &Value) -> Result<(), SealError> {
     Err(SealError { organization: name.to_owned() })
 }
 
-/// Writes canonical JSON. It sorts the keys itself, because another crate in the build can make `serde_json` keep
-/// the order of insertion.
-fn write_canonical(value: &Value, out: &mut Vec<u8>) {
-    match value {
-        Value::Object(map) => {
-            let mut entries: Vec<(&String, &Value)> = map.iter().collect();
-            if !entries.is_sorted_by_key(|(name, _)| *name) {
-                entries.sort_by_key(|(name, _)| *name);
-            }
-            for (index, (name, value)) in entries.into_iter().enumerate() {
-                out.push(if index > 0 { b',' } else { b'{' });
-                write_json(name, out);
-                out.push(b':');
-                write_canonical(value, out);
-            }
-            out.extend_from_slice(if map.is_empty() { b"{}" } else { b"}" });
-        }
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                out.push(if index > 0 { b',' } else { b'[' });
-                write_canonical(item, out);
-            }
-            out.extend_from_slice(if items.is_empty() { b"[]" } else { b"]" });
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => write_json(value, out),
+/// What is written so far of a part.
+struct Part<'a>(&'a RefCell<Vec<u8>>);
+
+impl io::Write for Part<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
-/// Writes a value whose JSON has only one form.
-fn write_json(value: &impl Serialize, out: &mut Vec<u8>) {
-    // Memory takes any text, and such a value always has a JSON.
-    let _ = serde_json::to_writer(out, value);
+/// Sorts the keys of each object at its end, in the text that is written. For example, `{"roles":[],"email":"a@b.c"}` becomes
+/// `{"email":"a@b.c","roles":[]}`.
+struct SortedKeys<'a> {
+    out: &'a RefCell<Vec<u8>>,
+    /// Where the keys of open objects stand, with their quotes.
+    keys: Vec<Range<usize>>,
+    /// The number of keys before the first one of each open object.
+    open: Vec<usize>,
+}
+
+impl Formatter for SortedKeys<'_> {
+    fn begin_object<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.open.push(self.keys.len());
+        writer.write_all(b"{")
+    }
+
+    fn begin_object_key<W: io::Write + ?Sized>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        if !first {
+            writer.write_all(b",")?;
+        }
+        let start = self.out.borrow().len();
+        self.keys.push(start..start);
+        Ok(())
+    }
+
+    fn end_object_key<W: io::Write + ?Sized>(&mut self, _: &mut W) -> io::Result<()> {
+        if let Some(key) = self.keys.last_mut() {
+            key.end = self.out.borrow().len();
+        }
+        Ok(())
+    }
+
+    fn end_object<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        let keys = self.keys.split_off(self.open.pop().unwrap_or(0));
+        sort(&keys, &mut self.out.borrow_mut());
+        writer.write_all(b"}")
+    }
+}
+
+/// Sorts the entries of an object by their keys. It is the last one in the text, and still open.
+fn sort(keys: &[Range<usize>], out: &mut Vec<u8>) {
+    let name = |key: &Range<usize>| {
+        let quoted = &out[key.clone()];
+        // Escapes have another order than what they stand for.
+        let text = quoted.contains(&b'\\').then(|| from_slice::<String>(quoted).ok()).flatten();
+        text.map_or(Cow::Borrowed(&quoted[1..quoted.len() - 1]), |text| Cow::Owned(text.into_bytes()))
+    };
+    if keys.is_sorted_by(|one, next| name(one) <= name(next)) {
+        return;
+    }
+    let ends = keys[1..].iter().map(|next| next.start - 1).chain([out.len()]);
+    let mut entries: Vec<_> = keys.iter().zip(ends).map(|(key, end)| (name(key), &out[key.start..end])).collect();
+    entries.sort_unstable();
+    let entries: Vec<&[u8]> = entries.into_iter().map(|(_, entry)| entry).collect();
+    let sorted = entries.join(&b',');
+    out.truncate(keys[0].start);
+    out.extend(sorted);
 }
