@@ -236,7 +236,8 @@ impl<'a> Decoder<'a> {
             return Err(self.wrong_type("a mapping"));
         };
         let mut seen: BTreeMap<&str, Mark> = BTreeMap::new();
-        let mut kept = Vec::with_capacity(entries.len());
+        // The caller adds an entry for each field that is missing.
+        let mut kept = Vec::with_capacity(known.map_or(0, |(known, _)| known.len()).max(entries.len()));
         for (at, (key, value)) in entries.iter().enumerate() {
             let here = self.below(key);
             let Node::Text(name) = &key.node else {
