@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
 use crate::support::cli::Env;
 use crate::support::rig::now;
@@ -191,9 +193,9 @@ fn a_process_that_waits_meanwhile_writes_to_the_shorter_ledger() {
             let mut second = Ledger::open(&path, "second", now()).unwrap();
             second.append(line("second")).unwrap();
         });
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(200));
         assert!(first.shorten(50, "first", now()).unwrap().is_some());
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(200));
         first.append(line("first")).unwrap();
         drop(first);
         second.join().unwrap();
@@ -204,21 +206,131 @@ fn a_process_that_waits_meanwhile_writes_to_the_shorter_ledger() {
     assert!(Ledger::history(&path, &read).unwrap().unwrap().len() == records(&lines(30)).len() + 2);
 }
 
+const LEDGER: &str = ".rolecall/sandbox/ledger/bitpanda-f8588dc7-e1ce-4d92-a473-809a0a357ad9.jsonl";
+
+const ARCHIVE: &str = ".rolecall/sandbox/ledger/bitpanda-f8588dc7-e1ce-4d92-a473-809a0a357ad9.archive.jsonl";
+
+const APPLY: &[&str] = &["apply", "--auto-approve", "--sandbox", "bitpanda.yaml"];
+
+/// Returns the lines of so many runs that have nothing to do, after those that an apply has written.
+fn runs_without_work(env: &Env, runs: std::ops::Range<usize>) -> String {
+    let text = env.read(LEDGER);
+    let started = text.lines().rfind(|line| line.contains("run-started")).unwrap();
+    let finished = text.lines().rfind(|line| line.contains("run-finished")).unwrap();
+    let of_run = |number: usize, line: &str| line.replace(r#""run":""#, &format!(r#""run":"{number}-"#));
+    runs.flat_map(|run| [started, finished].map(|line| of_run(run, line) + "\n")).collect()
+}
+
+/// Applies the example, and makes its ledger long. Returns the text of the ledger.
+fn with_long_ledger() -> (Env, String) {
+    let env = Env::with_example();
+    assert_eq!(env.run(APPLY).code, 0);
+    let long = env.read(LEDGER) + &runs_without_work(&env, 0..LONG / 2);
+    env.write(LEDGER, &long);
+    (env, long)
+}
+
+/// A long ledger, its archive if there is one, and all lines that both have.
+struct Long {
+    ledger: String,
+    archive: Option<String>,
+    all: String,
+}
+
+/// Returns a folder, and ledgers that are shortened in it: for the first time, once more, and after somebody has moved the
+/// archive away.
+fn long_ledgers() -> (Env, [Long; 3]) {
+    let (env, ledger) = with_long_ledger();
+    let first = Long { archive: None, all: ledger.clone(), ledger };
+    assert_eq!(env.run(APPLY).code, 0);
+    let archived = env.read(ARCHIVE);
+    let ledger = env.read(LEDGER) + &runs_without_work(&env, LONG..LONG + LONG / 2);
+    let (_, since) = ledger.split_once(&format!(r#""bytes":{}}}"#, archived.len())).unwrap();
+    let all = archived.clone() + since.trim_start();
+    let moved = Long { archive: None, all: ledger.clone(), ledger: ledger.clone() };
+    (env, [first, Long { archive: Some(archived), all, ledger }, moved])
+}
+
+impl Long {
+    fn write(&self, env: &Env) {
+        env.write(LEDGER, &self.ledger);
+        match &self.archive {
+            Some(archive) => env.write(ARCHIVE, archive),
+            None => std::fs::remove_file(env.path(ARCHIVE)).unwrap_or_default(),
+        }
+    }
+
+    /// Checks that the ledger and its archive have all lines, and then at most those of the runs since.
+    fn is_whole(&self, env: &Env, when: &str) {
+        let path = &*env.path(LEDGER);
+        let read = Ledger::read(path).unwrap().unwrap().records;
+        // A new archive is complete before the ledger names it.
+        let history = Ledger::history(path, &read).unwrap_or_default().unwrap_or(read);
+        let before = records(&self.all);
+        assert!(history.starts_with(&before), "{when}: {} lines are not those before", history.len());
+        assert!(history.len() < before.len() + 10, "{when}: {} lines", history.len());
+    }
+
+    /// Checks that the next apply shortens the ledger, whatever an earlier one has left.
+    fn is_shortened(&self, env: &Env, when: &str) {
+        self.is_whole(env, when);
+        let said = env.run(APPLY);
+        assert!(said.code == 0 && env.read(LEDGER).lines().count() < 100, "{when}: {}", said.all());
+        self.is_whole(env, when);
+        let files = std::fs::read_dir(env.path(LEDGER).parent().unwrap()).unwrap();
+        let files: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(files.len(), 2, "{when}: {files:?}");
+    }
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_shortens_a_ledger_loses_no_line() {
+    let kills: usize = std::env::var("KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(20);
+    let (env, ledgers) = long_ledgers();
+    for (kill, long) in (0..kills.div_ceil(7)).zip(ledgers.iter().cycle()) {
+        long.write(&env);
+        let length = || std::fs::metadata(env.path(ARCHIVE)).map_or(0, |archive| archive.len());
+        let before = length();
+        let mut child = env.command().args(APPLY).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while length() == before && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        // Now the first bytes are in the archive.
+        let moment =
+            Duration::from_micros(u64::from(std::time::UNIX_EPOCH.elapsed().unwrap().subsec_micros()) % 50_000);
+        std::thread::sleep(moment);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        long.is_shortened(&env, &format!("kill {kill}, after {moment:?}"));
+    }
+}
+
+/// A limit on file size acts like a full disk: it ends the write of the archive shortly before its end.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_keeps_a_ledger_long_and_loses_no_line() {
+    let (env, ledgers) = long_ledgers();
+    for long in &ledgers {
+        let limit = format!("ulimit -f {}; exec \"$0\" \"$@\"", long.all.len() / 512);
+        // The limit kills the program in the middle of the write.
+        long.write(&env);
+        assert_ne!(env.run_within(&limit, APPLY).code, 0);
+        long.is_shortened(&env, "killed");
+        // It gets an error, as from a full disk.
+        long.write(&env);
+        let said = env.run_within(&format!("trap '' XFSZ; {limit}"), APPLY);
+        assert!(said.code == 0 && said.stderr.contains("is long and stays so"), "{}", said.all());
+        assert_eq!(env.read(LEDGER), long.ledger);
+        let archive = std::fs::read_to_string(env.path(ARCHIVE)).ok();
+        assert!(archive == long.archive, "it still takes space");
+        long.is_shortened(&env, "full");
+    }
+}
+
 #[test]
 fn apply_shortens_a_long_ledger_and_show_shows_all_of_it() {
-    const LEDGER: &str = ".rolecall/sandbox/ledger/bitpanda-f8588dc7-e1ce-4d92-a473-809a0a357ad9.jsonl";
-    let env = Env::with_example();
+    let (env, long) = with_long_ledger();
     let run = |args: &[&str]| env.run(&[args, &["--sandbox", "bitpanda.yaml"]].concat());
-    run(&["apply", "--auto-approve"]);
-    let text = env.read(LEDGER);
-    let lines: Vec<&str> = text.lines().collect();
-    let (started, finished) =
-        (lines.iter().find(|line| line.contains("run-started")).unwrap(), lines.last().unwrap());
-    assert!(finished.contains("run-finished"), "{finished}");
-    let of_run = |number: usize, line: &str| line.replace(r#""run":""#, &format!(r#""run":"{number}-"#));
-    let more = (0..LONG / 2).map(|run| format!("{}\n{}\n", of_run(run, started), of_run(run, finished)));
-    let long = text.clone() + &more.collect::<String>();
-    env.write(LEDGER, &long);
     let plan = run(&["plan"]);
     let shown = env.run(&["show", LEDGER]).stdout;
     assert_eq!(shown.lines().count(), long.lines().count());
@@ -230,11 +342,10 @@ fn apply_shortens_a_long_ledger_and_show_shows_all_of_it() {
         env.run(&["show", LEDGER]).stdout.starts_with(&shown),
         "the lines since come after those of the archive"
     );
-    let archive = LEDGER.replace(".jsonl", ".archive.jsonl");
-    assert_eq!(env.read(&archive), long);
-    assert_eq!(env.run(&["show", &archive]).stdout, shown);
+    assert_eq!(env.read(ARCHIVE), long);
+    assert_eq!(env.run(&["show", ARCHIVE]).stdout, shown);
     // Without the archive, the ledger is enough for a plan.
-    std::fs::remove_file(env.path(&archive)).unwrap();
+    std::fs::remove_file(env.path(ARCHIVE)).unwrap();
     assert_eq!(run(&["plan"]).stdout, plan.stdout);
     let said = env.run(&["show", LEDGER]);
     assert!(

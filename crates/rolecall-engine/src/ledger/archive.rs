@@ -9,6 +9,8 @@
 //! - Before the ledger is replaced, it is as it was. The archive may have lines too many. They are the same that the ledger
 //!   still has, so the next time continues after them.
 //! - The ledger is replaced by a rename, so it always is the earlier one or the shorter one.
+//! - An archive that was moved away is begun again with all lines of the ledger. If that is cut short, the archive has no other
+//!   lines than the ledger, and so it is begun again once more.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -18,7 +20,7 @@ use std::path::{Path, PathBuf};
 use super::file::{LedgerError, parse, record, refuse_special};
 use super::{Event, Record, rests};
 use rolecall_graphql::storage::private;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 /// Returns the path of a ledger's archive. A ledger behind a link has it where the ledger is.
 pub fn path_of(ledger: &Path) -> PathBuf {
@@ -38,6 +40,10 @@ pub(super) fn history(ledger: &Path, records: &[Record]) -> Result<Option<Vec<Re
     let Some((mark, bytes)) = mark(records) else { return Ok(None) };
     let text = read(&path_of(ledger), bytes)?;
     let (mut history, _) = parse(&path_of(ledger).display().to_string(), &text)?;
+    if history.contains(&records[mark]) {
+        // It was begun again with the lines of this ledger, and its writer died before it replaced the ledger.
+        return Ok(None);
+    }
     history.extend_from_slice(&records[mark + 1..]);
     Ok(Some(history))
 }
@@ -60,9 +66,18 @@ fn read(path: &Path, bytes: u64) -> Result<Vec<u8>, LedgerError> {
     Ok(text)
 }
 
+/// Returns whether an archive is gone, or has no lines that this ledger doesn't have, too.
+fn begins_anew(path: &Path, ledger: &[u8]) -> io::Result<bool> {
+    refuse_special(path)?;
+    match std::fs::metadata(path) {
+        Ok(there) if there.len() > ledger.len() as u64 => Ok(false),
+        Ok(_) => Ok(ledger.starts_with(&std::fs::read(path)?)),
+        Err(_) => Ok(true),
+    }
+}
+
 /// Adds text to an archive of this length, and waits until it is on disk. Returns the new length.
 fn add(path: &Path, bytes: u64, text: &[u8]) -> io::Result<u64> {
-    refuse_special(path)?;
     let is_new = !path.exists();
     let mut file = private::options().create(true).read(true).append(true).open(path)?;
     let length = file.metadata()?.len();
@@ -78,7 +93,7 @@ fn add(path: &Path, bytes: u64, text: &[u8]) -> io::Result<u64> {
     };
     if let Err(why) = file.write_all(rest).and_then(|()| file.sync_all()) {
         // Whatever else is to be written needs the space.
-        let _ = file.set_len(length);
+        let _ = if length == 0 { std::fs::remove_file(path) } else { file.set_len(length) };
         return Err(why);
     }
     if is_new {
@@ -118,7 +133,8 @@ pub(super) fn shorten(
     let changed = || failed(ledger, io::Error::other("it has changed meanwhile"));
     let lines = lines(&bytes, records.len()).ok_or_else(changed)?;
     // The lines before an earlier mark are in the archive already, unless it was moved away.
-    let earlier = mark(records).filter(|_| archive.exists());
+    let begins_anew = begins_anew(&archive, &bytes).map_err(|why| failed(&archive, why))?;
+    let earlier = mark(records).filter(|_| !begins_anew);
     let (start, length) = earlier.map_or((0, 0), |(mark, length)| (lines[mark].end, length));
     let length = add(&archive, length, &bytes[start..]).map_err(|why| failed(&archive, why))?;
     let mark = mark_of(length);
@@ -156,7 +172,14 @@ fn replace(ledger: &Path, old: &File, text: &[u8]) -> io::Result<(File, bool)> {
     if old.nlink() > 1 {
         return Err(io::Error::other("it has a second name, which would keep the longer one"));
     }
-    let mut new = NamedTempFile::new_in(real.parent().unwrap_or(Path::new(".")))?;
+    // The name is always the same, so a process that dies leaves one file at most, until the next shortens the ledger.
+    let path = real.with_extension("shorter");
+    match std::fs::remove_file(&path) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+        Ok(()) | Err(_) => {}
+    }
+    let new = private::options().create_new(true).read(true).append(true).open(&path)?;
+    let mut new = NamedTempFile::from_parts(new, TempPath::try_from_path(path)?);
     new.write_all(text)?;
     let mine = new.as_file().metadata()?;
     if (mine.uid(), mine.gid()) != (old.uid(), old.gid()) {
@@ -164,10 +187,9 @@ fn replace(ledger: &Path, old: &File, text: &[u8]) -> io::Result<(File, bool)> {
     }
     new.as_file().set_permissions(old.permissions())?;
     new.as_file().sync_all()?;
-    let file = private::options().read(true).append(true).open(new.path())?;
-    file.try_lock()?;
+    new.as_file().try_lock()?;
     sync_folder(&real)?;
-    new.persist(&real).map_err(|why| why.error)?;
+    let file = new.persist(&real).map_err(|why| why.error)?;
     Ok((file, sync_folder(&real).is_ok()))
 }
 
