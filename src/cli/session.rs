@@ -526,12 +526,14 @@ impl<'a> Session<'a> {
             ));
         }
         let ledger = Ledger::read(home).map_err(|why| Failure::unrecorded(&why))?;
-        if ledger.is_none() && self.connection.ledger.is_some() {
+        let is_there = ledger.is_some();
+        let ReadLedger { records, torn_bytes } = ledger.unwrap_or_default();
+        if records.is_empty() && self.connection.ledger.is_some() {
+            let nothing = if is_there { "Nothing is in the" } else { "There is no" };
             out.talk(&format!(
-                "There is no ledger {home}, which `--ledger` names, so this is planned without one. Check the path if there should be one.\n"
+                "{nothing} ledger {home}, which `--ledger` names, so this is planned without one. Check the path if there should be one.\n"
             ));
         }
-        let ReadLedger { records, torn_bytes } = ledger.unwrap_or_default();
         if torn_bytes > 0 {
             out.talk(&format!(
                 "The last line of the ledger {home} is incomplete, because its writer was killed. It is skipped.\n"

@@ -466,6 +466,21 @@ fn a_ledger_that_is_none_stops_plan_and_apply_before_anything_is_sent() {
     assert!(said.stderr.contains("There is no ledger nope/x, which `--ledger` names"), "{}", said.all());
 }
 
+/// A file is created before the disk tells that it is full.
+#[cfg(unix)]
+#[test]
+fn an_empty_ledger_that_a_full_disk_leaves_is_like_none() {
+    let (env, _server) = served(ProviderName::Hive, &[]);
+    let with_ledger = |args: &[&'static str]| [args, &["--ledger", "own.jsonl"]].concat();
+    let said = env.run_within("trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"", &with_ledger(APPLY));
+    assert_eq!((said.code, &*env.read("own.jsonl")), (1, ""), "{}", said.all());
+    let said = env.run(&with_ledger(&["plan", "file.yaml"]));
+    assert!(said.stdout.contains("the ledger: There is none yet"), "{}", said.all());
+    assert!(said.stderr.contains("Nothing is in the ledger own.jsonl, which `--ledger` names"), "{}", said.all());
+    assert_eq!(env.run(&with_ledger(APPLY)).code, 0);
+    assert_eq!(mails(&env).len(), 1);
+}
+
 #[test]
 fn show_says_what_a_file_is_that_it_can_not_show() {
     let env = Env::new();

@@ -8,7 +8,7 @@ use super::{Event, LEDGER_VERSION, Ledger, LedgerError, LedgerHome, Record};
 use rolecall_model::Identity;
 
 /// Records in the ledger that a drift run has read and compared everything. Returns the time of the last line about drift,
-/// or `None` if there is no ledger and none can be created.
+/// or `None` if there is no ledger, or an empty one, and it can't be opened.
 ///
 /// The ledger doesn't get much longer: each day in UTC has one line, and one more each time that `in_sync` changes. While
 /// an apply has the ledger, nothing is recorded.
@@ -25,7 +25,7 @@ pub fn record_drift(
 ) -> Result<Option<Timestamp>, LedgerError> {
     let home = home.into();
     let earlier = Ledger::read(&home)?;
-    let is_new = earlier.is_none();
+    let is_new = earlier.as_ref().is_none_or(|earlier| earlier.records.is_empty());
     let last = earlier.and_then(|earlier| last_drift(&earlier.records));
     let is_known = |(last, before): &(Timestamp, bool)| *before == in_sync && day(*last) == day(at);
     if let Some((last, _)) = last.filter(is_known) {
