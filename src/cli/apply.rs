@@ -112,11 +112,14 @@ struct Run<'a> {
 
 fn open<'a>(args: &'a ApplyArgs, out: &mut Out) -> Result<Session<'a>, Failure> {
     args.reports.check(Format::OF_OUTCOMES)?;
-    if let Some(now) = args.paths.now.filter(|now| *now > Timestamp::now() && !args.connection.sandbox) {
-        return Err(Failure::error(format!(
-            "`--now` is in the future: {now}. Access isn't taken before it ends."
-        ))
-        .hint("Plan with `--now` to see what ends, and apply without it."));
+    if let Some(now) = args.paths.now.filter(|_| !args.connection.sandbox) {
+        let (when, why) = if now > Timestamp::now() {
+            ("future", "Access isn't taken before it ends.")
+        } else {
+            ("past", "Access that has ended since isn't given again.")
+        };
+        return Err(Failure::error(format!("`--now` is in the {when}: {now}. {why}"))
+            .hint("Plan with `--now` to see another day, and apply without it."));
     }
     let named =
         [(args.plan.as_ref(), "the file of `--plan`"), (args.undo_out.as_ref(), "the file of `--undo-out`")];

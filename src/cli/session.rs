@@ -539,6 +539,12 @@ impl<'a> Session<'a> {
                 "The last line of the ledger {home} is incomplete, because its writer was killed. It is skipped.\n"
             ));
         }
+        if let Some(now) = self.loaded.now.filter(|now| records.last().is_some_and(|last| last.at > *now)) {
+            out.talk(&format!(
+                "The ledger {home} has lines that are later than `--now`, {now}. They count, and live is read as it is today: \
+                 nobody knows what it was then.\n"
+            ));
+        }
         organization.check_ledger_identity(&records)?;
         let facts = organization.connected.deliveries.facts(organization.desired, &records);
         if self.connection.ledger.is_some() && facts.ledger_since.is_some() && !facts.ledger_found {

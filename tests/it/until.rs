@@ -129,11 +129,28 @@ fn a_date_never_takes_the_last_admins() {
 }
 
 #[test]
-fn apply_takes_nothing_before_its_date_because_somebody_says_so() {
+fn apply_takes_and_gives_only_what_its_date_says_today() {
     let env = file("");
-    let said = env.run(&["apply", "--auto-approve", "--now", "2090-01-01T00:00:00Z", "bitpanda.yaml"]);
-    assert_eq!(said.code, 1);
-    assert!(said.stderr.contains("`--now` is in the future"), "{}", said.all());
+    for (now, when) in [("2090-01-01T00:00:00Z", "future"), ("2026-01-01", "past")] {
+        let said = env.run(&["apply", "--auto-approve", "--now", now, "bitpanda.yaml"]);
+        assert_eq!(said.code, 1);
+        assert!(said.stderr.contains(&format!("`--now` is in the {when}")), "{}", said.all());
+    }
+}
+
+#[test]
+fn a_time_in_the_past_shows_the_live_state_of_today_and_says_so() {
+    let env = in_sync("");
+    for verb in ["plan", "drift", "keys", "pull"] {
+        let said = |now: &str| env.run(&[verb, "--sandbox", "--now", now, "bitpanda.yaml"]);
+        let past = said("2026-11-01");
+        assert!(
+            past.stderr.contains("has lines that are later than `--now`, 2026-11-01T00:00:00Z"),
+            "{}",
+            past.all()
+        );
+        assert!(!said("2090-06-01").stderr.contains("later than `--now`"), "{verb}");
+    }
 }
 
 #[test]
