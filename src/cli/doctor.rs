@@ -27,7 +27,7 @@ use rolecall_model::{
     SANDBOX_HOST, list_of,
 };
 use rolecall_providers::schema::{Difference, Impact, SchemaReport, compare_schema};
-use rolecall_providers::{Answered, Permitted, ReadError};
+use rolecall_providers::{Answered, Permission, Permitted, ReadError};
 
 /// Check that plan and apply can work here.
 ///
@@ -200,9 +200,12 @@ async fn examine(organization: &Organization<'_>, now: Timestamp, checks: &mut V
     match &read {
         Ok(live) => {
             checks.push(owner(organization, live, &facts, now));
-            checks.extend(reads(live));
+            let answered = organization.permissions(live).await;
+            let no =
+                |(permission, permitted): &Answered| matches!(permitted, Permitted::No(_)).then_some(*permission);
+            checks.extend(reads(live, &answered.iter().filter_map(no).collect::<Vec<_>>()));
             checks.extend(plan(organization, live, &facts).await);
-            checks.extend(changes(organization, live).await);
+            checks.extend(changes(&answered, live));
         }
         Err(error) => checks.extend(unread(connected, error)),
     }
@@ -329,13 +332,20 @@ fn of_key(id: &RemoteId, live: &Live, now: Timestamp) -> Check {
     }
 }
 
-/// Returns whether each list is complete.
-fn reads(live: &Live) -> Vec<Check> {
+/// Returns whether a text says that the credential lacks this permission.
+fn is_about(why: &str, permission: &Permission) -> bool {
+    permission.name.split('`').nth(1).is_some_and(|name| why.contains(&format!("`{name}`")))
+}
+
+/// Returns whether each list is complete. [`changes`] says what can't be read without the missing permissions.
+fn reads(live: &Live, missing: &[&Permission]) -> Vec<Check> {
+    let is_said = |why: &str| missing.iter().any(|permission| is_about(why, permission));
     let mut checks = Vec::new();
     let mut complete = Vec::new();
     for (list, completeness) in live.completeness() {
         match completeness {
             Completeness::Proven | Completeness::Assumed { .. } => complete.push(list),
+            Completeness::Broken { why } if is_said(&why) => {}
             Completeness::Broken { why } => checks.push(Check::no(
                 Topic::Reads,
                 format!("The list of {list} is incomplete: {}.", why.trim_end_matches('.')),
@@ -355,26 +365,35 @@ fn reads(live: &Live) -> Vec<Check> {
             Check::unknown(Topic::Reads, rows).hint("They stay as they are. A newer rolecall may know them."),
         );
     }
-    let of_here = live.gaps.iter().filter(|gap| gap.bears_on.is_none());
+    let of_here = live.gaps.iter().filter(|gap| gap.bears_on.is_none() && !is_said(&gap.why));
     checks.extend(
         of_here.map(|gap| Check::unknown(Topic::Reads, format!("Can't be read: {}. {}", gap.what, gap.why))),
     );
     checks
 }
 
-/// Returns whether the credential may send each change that the file may need.
-async fn changes(organization: &Organization<'_>, live: &Live) -> Vec<Check> {
-    let answered = organization.permissions(live).await;
+/// Returns whether the credential may send each change that the file may need, and what it can't read therefore.
+fn changes(answered: &[Answered], live: &Live) -> Vec<Check> {
     if answered.is_empty() {
         return vec![Check::yes(Topic::Changes, "The file asks for no changes.")];
     }
+    let incomplete = |permission: &Permission| -> String {
+        let of_it = |(list, completeness)| match completeness {
+            Completeness::Broken { why } if is_about(&why, permission) => Some(list),
+            _ => None,
+        };
+        let lists = live.completeness().into_iter().filter_map(of_it);
+        let said = lists
+            .map(|list| format!(" So the list of {list} is incomplete, and what depends on it stays as it is."));
+        said.collect::<Vec<_>>().concat()
+    };
     let check = |(permission, permitted): &Answered| {
         let check = match permitted {
             Permitted::Yes(why) => {
                 Check::yes(Topic::Changes, format!("The credential has {}: {why}.", permission.name))
             }
             Permitted::No(why) => {
-                let says = format!("The credential lacks {}: {why}.", permission.name);
+                let says = format!("The credential lacks {}: {why}.{}", permission.name, incomplete(permission));
                 Check::no(Topic::Changes, says, permission.grant)
             }
             Permitted::Unknown(why) => {

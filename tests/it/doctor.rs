@@ -136,28 +136,43 @@ fn a_credential_that_is_missing_wrong_or_sent_elsewhere_is_told_apart() {
     assert!(untrusted.stdout.contains("None of these files uses elsewhere.example"), "{}", untrusted.all());
 }
 
-/// What rests on the access tokens can't be known, and everything else is checked.
+/// What rests on a permission can't be known, and everything else is checked. Each missing permission is told once.
 #[test]
 fn a_token_that_sees_no_tokens_hides_nothing_else() {
-    let env = Env::new();
-    env.write("hive.yaml", example("hive.yaml"));
-    env.run(&["plan", "--sandbox", "hive.yaml"]);
-    edit_world(&env, |world| {
-        for token in world["tokens"].as_array_mut().unwrap() {
-            token["permissions"].as_array_mut().unwrap().retain(|held| held != "accessToken:modify");
-        }
-    });
-    let said = env.run(&["doctor", "--sandbox", "hive.yaml", "--format", "json"]);
-    for (topic, check) in [
-        ("reads", "no: The list of keys is incomplete: the credential may not see access tokens"),
-        ("reads", "unknown: Can't be read: the access tokens. The credential lacks `accessToken:modify`"),
-        ("plan", "yes: A plan has"),
-        ("changes", "yes: The credential has the permission `member:modify`"),
-        ("changes", "no: The credential lacks the permission `accessToken:modify`"),
-        ("ledger", "unknown: There is no ledger"),
+    for (missing, of_members) in [
+        (&["accessToken:modify"][..], "yes: The credential has the permission `member:modify`"),
+        (&["accessToken:modify", "member:modify"], "no: The credential lacks the permission `member:modify`"),
     ] {
-        let told = told(&said, topic);
-        assert!(told.iter().any(|it| it.starts_with(check)), "{check} {told:#?}");
+        let env = Env::new();
+        env.write("hive.yaml", example("hive.yaml"));
+        env.run(&["plan", "--sandbox", "hive.yaml"]);
+        edit_world(&env, |world| {
+            for token in world["tokens"].as_array_mut().unwrap() {
+                let held = token["permissions"].as_array_mut().unwrap();
+                held.retain(|held| !missing.contains(&held.as_str().unwrap()));
+            }
+        });
+        let said = env.run(&["doctor", "--sandbox", "hive.yaml", "--format", "json"]);
+        for (topic, check) in [
+            ("reads", "yes: The credential may read what the file needs: "),
+            ("plan", "yes: A plan has"),
+            ("changes", of_members),
+            ("changes", "no: The credential lacks the permission `accessToken:modify`: "),
+            ("ledger", "unknown: There is no ledger"),
+        ] {
+            let told = told(&said, topic);
+            assert!(told.iter().any(|it| it.starts_with(check)), "{check} {told:#?}");
+        }
+        let text = env.run(&["doctor", "--sandbox", "hive.yaml"]).stdout;
+        for (permission, list) in [("accessToken:modify", "keys"), ("member:modify", "invitations")] {
+            if missing.contains(&permission) {
+                let lines: Vec<&str> = text.lines().filter(|line| line.contains(permission)).collect();
+                let [check, hint] = *lines else { panic!("{text}") };
+                assert!(check.contains(&format!("So the list of {list} is incomplete")), "{text}");
+                assert!(hint.trim_start().starts_with("hint: "), "{text}");
+            }
+        }
+        assert_eq!(said.code, 6, "{text}");
     }
 }
 
