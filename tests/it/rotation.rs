@@ -30,11 +30,13 @@ pub fn rig(age: i64, rule: &str) -> hive::Rig {
         first_characters: "hvo1/abcde".to_owned(),
         created_at: now() - days(age),
     });
-    hive::Rig::new(
-        world,
-        &format!(
-            "keys: [{{ name: ci, permissions: [project:describe], resources: all, deliver: {{ file: ci }}, {rule} }}]\n"
-        ),
+    hive::Rig::new(world, &rule_of(rule))
+}
+
+/// Returns the part of a file that lists this token with a rule.
+pub fn rule_of(rule: &str) -> String {
+    format!(
+        "keys: [{{ name: ci, permissions: [project:describe], resources: all, deliver: {{ file: ci }}, {rule} }}]\n"
     )
 }
 

@@ -2,11 +2,12 @@
 //! a target or rolecall itself still needs.
 
 use jiff::{SignedDuration, Timestamp};
+use rolecall_engine::apply::record_nothing_sent;
 use rolecall_engine::ledger::{Event, Ledger, Record};
 use rolecall_model::{Cause, HoldClass};
 use rolecall_plan::near_rotations;
 
-use crate::rotation::{causes, custody, days, expiries, rig};
+use crate::rotation::{causes, custody, days, expiries, rig, rule_of};
 use crate::support::cli::{Env, example};
 use crate::support::receiver::Receiver;
 use crate::support::rig::{addresses, desired, holds, now};
@@ -122,6 +123,22 @@ fn a_step_of_a_rotation_that_no_schedule_does_is_overdue() {
     assert_eq!(overdue(&late), None);
     late.now = now() + days(2);
     assert_eq!(overdue(&late), Some(2));
+    // A rule that is added says nothing about the runs before it.
+    let mut new = rig(200, automatic);
+    new.set_file("keys: [{ name: ci, permissions: [project:describe], resources: all, deliver: { file: ci } }]\n");
+    let (live, earlier) = (new.read().unwrap(), new.plan());
+    let run = ("earlier", "test");
+    record_nothing_sent(&earlier, (&new.desired, &live), &mut new.ledger, run, now()).unwrap();
+    new.set_file(&rule_of(automatic));
+    assert_eq!(overdue(&new), None);
+    new.now = now() + days(3) - SignedDuration::from_secs(1);
+    assert_eq!(overdue(&new), None);
+    new.now = now() + days(3);
+    assert_eq!(overdue(&new), Some(3), "the schedule has missed it since");
+    // The next run knows the rule, and could not do it.
+    let (live, failed) = (new.read().unwrap(), new.plan());
+    record_nothing_sent(&failed, (&new.desired, &live), &mut new.ledger, ("later", "test"), new.now).unwrap();
+    assert_eq!(overdue(&new), Some(3));
     // The retirement after the overlap is a step too.
     let mut late = rig(87, automatic);
     late.apply();

@@ -48,11 +48,30 @@ pub(super) fn due(facts: &Facts, rule: &Rotation, key: &LiveKey) -> Option<Times
 }
 
 /// Returns the time from which a successor is overdue: the overlap after it was due, or two days if that is longer, and never
-/// later than the expiry. `None` if nothing tells.
+/// later than the expiry. It is later if a run didn't know the rule yet. `None` if nothing tells.
 fn deadline(facts: &Facts, rule: Option<&Rotation>, key: &LiveKey) -> Option<Timestamp> {
-    let by_rule = rule.and_then(|rule| due(facts, rule, key)?.checked_add(rule.overlap.max(GRACE)).ok());
+    let overlap = rule.map_or(SignedDuration::ZERO, |rule| rule.overlap);
+    let due = rule.and_then(|rule| due(facts, rule, key));
+    let by_rule = due.and_then(|due| due.checked_add(overlap.max(GRACE)).ok());
     let expiry = key.expires.and_then(|expires| Timestamp::from_second(expires.as_second()).ok());
-    by_rule.into_iter().chain(expiry).min()
+    let deadline = by_rule.into_iter().chain(expiry).min()?;
+    let due = due.into_iter().chain(expiry).min()?;
+    later_if_new(facts, key, (due, overlap.max(GRACE)), deadline)
+}
+
+/// Returns a deadline, or a later one if a run has found nothing to do for the key after the step was due. Its file had no such
+/// rule yet, so the schedule has the same time from that run on.
+fn later_if_new(
+    facts: &Facts,
+    key: &LiveKey,
+    (due, grace): (Timestamp, SignedDuration),
+    deadline: Timestamp,
+) -> Option<Timestamp> {
+    let Address { kind, name, .. } = Address::key(&key.name);
+    let is_it = |other: &Address| other.kind == kind && (other.name == name || other.name == "*");
+    let mut runs = facts.finished.iter().rev().take_while(|run| run.at >= due);
+    let Some(run) = runs.find(|run| !run.differing.iter().any(is_it)) else { return Some(deadline) };
+    Some(deadline.max(run.at.checked_add(grace).ok()?))
 }
 
 /// Returns the address of a change that a schedule should have made, and the time since which it is overdue.
@@ -77,7 +96,8 @@ pub fn overdue(input: &PlanInput<'_>, change: &Change) -> Option<(Address, Times
         (Action::Create, _) => deadline(facts, rule, key),
         (_, Cause::Superseded { .. }) => {
             let (_, successor) = successor(facts, live, &key.id)?;
-            overlap_end(rule?.overlap, key.expires, successor.at)?.checked_add(GRACE).ok()
+            let end = overlap_end(rule?.overlap, key.expires, successor.at)?;
+            later_if_new(facts, key, (end, GRACE), end.checked_add(GRACE).ok()?)
         }
         _ => None,
     };
