@@ -14,9 +14,8 @@ use rolecall_model::{Span, small};
 
 /// Returns the tree of a file, or `None` if it has an error, a tag or a directive, or exceeds a limit.
 pub fn tree(source: &Source) -> Option<Located> {
-    let options = granit_parser::options! { emit_comments: false, flow_nesting_limit: MAX_DEPTH };
     let mut builder = Builder {
-        events: Parser::new_from_str_with_options(&source.text, options),
+        events: Parser::new_from_str_with_options(&source.text, options()),
         file: source.number,
         anchors: BTreeMap::new(),
         copies_left: MAX_COPIES,
@@ -30,6 +29,14 @@ pub fn tree(source: &Source) -> Option<Located> {
     let (Event::StreamEnd, _) = builder.next()? else { return None };
     Some(root)
 }
+
+/// Returns the options of every parser of events.
+pub fn options() -> granit_parser::Options {
+    granit_parser::options! { emit_comments: EMIT_COMMENTS, flow_nesting_limit: MAX_DEPTH }
+}
+
+/// A parser that has to tell comments refuses more than 32 lines of them in a row.
+pub const EMIT_COMMENTS: bool = false;
 
 /// The limit of nodes in the values of anchors.
 const MAX_COPIES: usize = 1_000_000;

@@ -190,10 +190,10 @@ fn tree(source: &Source, is_ours: bool, findings: &mut Vec<Finding>) -> Option<(
         return None;
     }
     findings.append(&mut syntax::characters(source));
-    let mut tags = syntax::tags(source);
+    let (root, mut tags) = node::parse(source);
     let has_tags = !tags.is_empty();
     findings.append(&mut tags);
-    match node::parse(source) {
+    match root {
         Ok(root) => Some((root, has_tags)),
         Err(mut finding) => {
             if !is_ours && finding.code == Code::YamlSyntax {

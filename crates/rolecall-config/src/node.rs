@@ -13,8 +13,8 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::Spanned;
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 
-use super::events;
 use super::source::{Mark, Source, Sources};
+use super::{events, syntax};
 use rolecall_model::{Code, EcoString, Finding, Span, eco_format, sentence, small};
 
 /// A value and its place.
@@ -103,10 +103,11 @@ pub(super) const MAX_DEPTH: usize = 24;
 const MAX_NODES: usize = 5_000_000;
 
 /// Parses a file, which must contain one document.
-pub fn parse(source: &Source) -> Result<Located, Finding> {
+/// Also returns the findings about its tags.
+pub fn parse(source: &Source) -> (Result<Located, Finding>, Vec<Finding>) {
     match events::tree(source) {
-        Some(root) => Ok(root),
-        None => explained(source),
+        Some(root) => (Ok(root), Vec::new()),
+        None => (explained(source), syntax::tags(source)),
     }
 }
 
@@ -153,8 +154,7 @@ fn options(bytes: usize) -> serde_yaml::Options {
         merge_keys: MergeKeyPolicy::Error,
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         with_snippet: false,
-        // The parser refuses more than 32 lines of comments in a row if it has to tell them.
-        emit_comments: false,
+        emit_comments: events::EMIT_COMMENTS,
     }
 }
 

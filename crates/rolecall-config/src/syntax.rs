@@ -1,8 +1,9 @@
 //! Finds text that YAML or people pass over without a word: tags, characters that don't show, conflict markers,
 //! placeholders of templates, typographic quotes, and credentials in places where no credential belongs.
 
-use serde_yaml::granit_parser::{self, Event, Parser};
+use serde_yaml::granit_parser::{Event, Parser};
 
+use super::events;
 use super::node::{Located, Node};
 use super::redact::{is_credential, may_have_credential};
 use super::source::{Mark, Source};
@@ -79,8 +80,7 @@ pub fn tags(source: &Source) -> Vec<Finding> {
     if !source.text.contains('!') {
         return findings;
     }
-    for event in Parser::new_from_str_with_options(&source.text, granit_parser::options! { emit_comments: false })
-    {
+    for event in Parser::new_from_str_with_options(&source.text, events::options()) {
         // The reader reports text that can't be parsed.
         let Ok((event, span)) = event else { break };
         let (Some(tag), Some(at)) = (event.tag(), span.tag_span()) else { continue };

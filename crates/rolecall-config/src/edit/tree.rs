@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle};
 
-use super::super::events::plain;
+use super::super::events::{options, plain};
 use super::meaning::Meaning;
 
 /// A node and the bytes that it takes.
@@ -44,7 +44,8 @@ const MAX_DEPTH: usize = 64;
 impl<'t> Tree<'t> {
     /// Parses a text with one document. Returns `None` if it isn't one.
     pub fn parse(text: &'t str) -> Option<Self> {
-        let options = serde_yaml::granit_parser::options! { emit_anchor_events: true, emit_comments: false };
+        let mut options = options();
+        options.emit_anchor_events = true;
         let events = Parser::new_from_str_with_options(text, options);
         let events: Vec<(Event<'_>, Span)> = events.collect::<Result<_, _>>().ok()?;
         let mut builder =

@@ -63,7 +63,7 @@ pub struct Imported {
 
 /// Returns whether a file has this field at its top.
 pub fn has_field(source: &Source, name: &str) -> bool {
-    node::parse(source).is_ok_and(|root| root.has_field(name))
+    node::parse(source).0.is_ok_and(|root| root.has_field(name))
 }
 
 /// Writes a file that describes what is live. `check` returns everything that keeps a text from being in sync.
