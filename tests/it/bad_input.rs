@@ -797,6 +797,23 @@ fn two_files_for_one_organisation_are_an_error() {
     );
 }
 
+/// Some tools take `yes` for true and others for a text, wherever it stands.
+#[test]
+fn yes_is_refused_behind_an_alias_too() {
+    for value in ["yes", "On", "n"] {
+        for tag in ["", "x-tag: !!str x\n"] {
+            let said = validate(format!("x-on: &on {value}\n{tag}{}", user("enabled: *on")));
+            let message = format!("Expected true or false, found `{value}`, which YAML reads as a truth value.");
+            assert!(said.contains(&message), "{said}");
+            assert!(said.contains("Write `true` or `false` where `&on` stands"), "{said}");
+        }
+    }
+    assert!(validate(format!("x-on: &on True\n{}", user("enabled: *on"))).contains("no findings"));
+    let keys = "keys: [{ name: k, roles: [ADMIN], deliver: { file: k }, lifetime: 90d, rotate_before: 9d, rotate_own: yes }]";
+    let said = validate(format!("{HEAD}{keys}\n"));
+    assert!(said.contains("`rotate_own` is neither `true` nor `false`"), "{said}");
+}
+
 #[test]
 fn findings_are_json_for_programs() {
     let env = Env::new();

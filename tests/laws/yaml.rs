@@ -47,7 +47,7 @@ proptest! {
         let mut text = "provider: bitpanda\nusers:\n".to_owned();
         for four in values.chunks(4) {
             let [email, name, enabled, role] = four else { continue };
-            let _ = writeln!(text, "  - email: {email}\n    first_name:   {name}\n    enabled: {enabled}\n    roles: [{role}, &r a, *r]");
+            let _ = writeln!(text, "  - email: {email}\n    first_name:   &n {name}\n    last_name: *n\n    enabled: {enabled}\n    roles: [{role}, &r a, *r]");
         }
         both_agree(&text)?;
     }
@@ -68,7 +68,7 @@ proptest! {
 #[test]
 fn both_readers_give_an_alias_its_own_place() {
     for values in
-        ["&r [a, &b b], *b, *r", "&r { &k a: [1, true, ~] }, *k, *r, { *k : *r }", "*gone, &r a, &r b, *r"]
+        ["&r [a, &b b], *b, *r", "&r { &k a: [0x1_0, Yes, ~] }, *k, *r, { *k : *r }", "*gone, &r a, &r b, *r"]
     {
         both_agree(&format!("provider: bitpanda\nusers: [{values}]\n")).unwrap();
         both_agree(&format!("provider: bitpanda\nx-a: [{values}]\nusers:\n  - *r\nkeys: *r")).unwrap();

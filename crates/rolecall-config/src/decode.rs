@@ -137,7 +137,7 @@ impl<'a> Decoder<'a> {
 
     /// Describes the value for a message: as it was typed, or by its type.
     fn shown(self) -> String {
-        let typed = self.at.typed(self.source);
+        let typed = self.at.typed();
         match &self.at.node {
             _ if self.secret => "a value that isn't shown".to_owned(),
             Node::Null | Node::List(_) | Node::Map(_) => typed,
@@ -164,20 +164,21 @@ impl<'a> Decoder<'a> {
             Node::Null | Node::List(_) | Node::Map(_) => shown,
         };
         let finding = self.finding(Code::WrongType, format!("Expected {expected}, found {found}."));
+        let anchor = self.source.slice(self.at.mark).strip_prefix('*');
         let hint = match (&self.at.node, expected) {
             (Node::Map(_), _) if self.starts_with("{{") => {
                 Some("This is a placeholder of a template. Write the value itself.".to_owned())
             }
             (Node::Bool(_) | Node::Number(_), "text") if !self.secret => {
-                let typed: String = self.at.typed(self.source).chars().take(80).collect();
-                let anchor = self.source.slice(self.at.mark).strip_prefix('*');
+                let typed: String = self.at.typed().chars().take(80).collect();
                 Some(match anchor {
                     Some(anchor) => format!("Put the value in quotes where `&{anchor}` stands."),
                     None => format!("Put it in quotes: \"{typed}\""),
                 })
             }
             (Node::Bool(_) | Node::Text(_) | Node::Number(_), "true or false") => {
-                Some("Write `true` or `false`, without quotes.".to_owned())
+                let there = anchor.map(|anchor| format!(" where `&{anchor}` stands")).unwrap_or_default();
+                Some(format!("Write `true` or `false`{there}, without quotes."))
             }
             (Node::Null, "a list") => Some("Write the list, such as `[ … ]`, or remove the field.".to_owned()),
             (Node::Null, _) => Some("Write a value, or remove the field.".to_owned()),
@@ -323,19 +324,9 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        let typed = self.source.slice(self.at.mark);
-        match &self.at.node {
-            // `yes` and `on` mean true to some tools and are text to others, so neither is accepted. An alias
-            // (`*`) has no text of its own to check, and neither has what no file says.
-            Node::Bool(value)
-                if typed.eq_ignore_ascii_case("true")
-                    || typed.eq_ignore_ascii_case("false")
-                    || typed.starts_with('*')
-                    || typed.is_empty() =>
-            {
-                visitor.visit_bool(*value).map_err(|error| self.record(error))
-            }
-            _ => Err(self.wrong_type("true or false")),
+        match self.at.truth() {
+            Some(value) => visitor.visit_bool(value).map_err(|error| self.record(error)),
+            None => Err(self.wrong_type("true or false")),
         }
     }
 

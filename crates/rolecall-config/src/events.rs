@@ -156,10 +156,8 @@ pub fn plain(text: &str) -> Option<Node> {
 
 fn word(text: &str) -> Option<Node> {
     let is_any = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
-    if is_any(&["true", "yes", "y", "on"]) {
-        Some(Node::Bool(true))
-    } else if is_any(&["false", "no", "n", "off"]) {
-        Some(Node::Bool(false))
+    if is_any(&["true", "yes", "y", "on", "false", "no", "n", "off"]) {
+        Some(Node::Bool(text.into()))
     } else {
         matches!(text, "null" | "Null" | "NULL").then_some(Node::Null)
     }

@@ -7,13 +7,14 @@
 //! alias, so that a finding points to the line that uses it.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::Spanned;
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 
-use super::source::{Mark, Source, Sources};
+use super::source::{Mark, Source};
 use super::{events, syntax};
 use rolecall_model::{Code, EcoString, Finding, Span, eco_format, sentence, small};
 
@@ -64,17 +65,20 @@ impl Located {
         }
     }
 
+    /// Returns the value if it is written as `true` or `false`. `yes` and `on` mean true to some tools and are text to others.
+    pub fn truth(&self) -> Option<bool> {
+        let Node::Bool(text) = &self.node else { return None };
+        [true, false].into_iter().find(|value| text.eq_ignore_ascii_case(if *value { "true" } else { "false" }))
+    }
+
     /// Returns the value as it stands in the file, or its type if it is a list or a mapping. An alias shows the value that
     /// it stands for.
-    pub fn typed(&self, sources: Sources<'_>) -> String {
-        let typed = sources.slice(self.mark);
+    pub fn typed(&self) -> String {
         match &self.node {
             Node::Null => "nothing".to_owned(),
             Node::List(_) => "a list".to_owned(),
             Node::Map(_) => "a mapping".to_owned(),
-            Node::Bool(value) if typed.is_empty() || typed.starts_with('*') => value.to_string(),
-            Node::Bool(_) => typed.to_owned(),
-            Node::Number(text) | Node::Text(text) => text.to_string(),
+            Node::Bool(text) | Node::Number(text) | Node::Text(text) => text.to_string(),
         }
     }
 
@@ -84,11 +88,11 @@ impl Located {
     }
 }
 
-/// A YAML value. A number is kept as it was typed: the format has no floats.
+/// A YAML value. A number and a truth value are kept as they were typed: the format has no floats, and no `yes`.
 #[derive(Clone, Debug)]
 pub enum Node {
     Null,
-    Bool(bool),
+    Bool(EcoString),
     Number(EcoString),
     Text(EcoString),
     List(Vec<Located>),
@@ -203,33 +207,39 @@ fn explain(source: &Source, error: &serde_yaml::Error) -> Finding {
 }
 
 /// Converts the YAML crate's place of a value. `referenced` is the place of an alias, `defined` that of its
-/// anchor.
+/// anchor. The text of a number or a truth value is its place there, until [`complete`] reads it.
 fn located(spanned: Spanned<Node>) -> Located {
-    let Spanned { value, referenced, defined: _ } = spanned;
+    let Spanned { value, referenced, defined } = spanned;
     let number = |value: u64| usize::try_from(value).unwrap_or(0);
-    let span = referenced.span();
-    let start = number(span.byte_offset().unwrap_or(0));
-    let end = start + number(span.byte_len().unwrap_or(0));
+    let range = |at: serde_yaml::Location| {
+        let start = number(at.span().byte_offset().unwrap_or(0));
+        start..start + number(at.span().byte_len().unwrap_or(0))
+    };
+    let Range { start, end } = range(defined);
+    let text = || eco_format!("{start} {end}");
+    let value = match value {
+        Node::Bool(_) => Node::Bool(text()),
+        Node::Number(_) => Node::Number(text()),
+        other => other,
+    };
     let mark = Mark {
         file: 0,
         line: small(number(referenced.line())),
         column: small(number(referenced.column())),
-        span: Span::new(start..end),
+        span: Span::new(range(referenced)),
     };
     Located { node: value, mark }
 }
 
-/// Sets what serde doesn't tell: the file of every mark in a tree, and how each number is typed.
+/// Sets what serde doesn't tell: the file of every mark in a tree, and how each number and truth value is typed.
 fn complete(located: &mut Located, source: &Source) {
     located.mark.file = source.number;
     match &mut located.node {
-        Node::Number(text) => {
-            let typed = source.slice(located.mark.span);
-            if !typed.starts_with('*') {
-                *text = typed.into();
-            }
+        Node::Bool(text) | Node::Number(text) => {
+            let place = text.split_once(' ').and_then(|(start, end)| Some(start.parse().ok()?..end.parse().ok()?));
+            *text = place.map(|range| source.slice(Span::new(range)).into()).unwrap_or_default();
         }
-        Node::Null | Node::Bool(_) | Node::Text(_) => {}
+        Node::Null | Node::Text(_) => {}
         Node::List(items) => items.iter_mut().for_each(|item| complete(item, source)),
         Node::Map(entries) => entries.iter_mut().for_each(|(key, value)| {
             complete(key, source);
@@ -254,7 +264,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
-        Ok(Node::Bool(value))
+        Ok(Node::Bool(eco_format!("{value}")))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Node, E> {

@@ -118,7 +118,7 @@ pub fn taken_text(
     let finding = Finding::error(Code::WrongType, sources.place(value.mark), message);
     findings.push(finding.hint(match value.node {
         Node::Bool(_) | Node::Number(_) => {
-            format!("Write it in quotes: `{name}: \"{}\"`.", value.typed(sources))
+            format!("Write it in quotes: `{name}: \"{}\"`.", value.typed())
         }
         _ => format!("Write a text after `{name}:`, or leave the field out."),
     }));

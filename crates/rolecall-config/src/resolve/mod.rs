@@ -222,7 +222,7 @@ impl Resolver<'_> {
 
     /// Reports an end of access that must not exist anyway.
     fn contradiction(&mut self, entry: &Located, date: Date) {
-        if entry.field("absent").is_some_and(|absent| matches!(absent.node, Node::Bool(true))) {
+        if entry.field("absent").and_then(Located::truth) == Some(true) {
             let finding = Finding::error(
                 Code::AbsentWithValues,
                 self.sources.place(date.mark),
@@ -245,5 +245,5 @@ fn make_absent(entry: &mut Located, keep: &[&str], mark: Mark) {
     // Nobody has typed it, so no text stands for it.
     let start = mark.span.start();
     let mark = Mark { span: Span::new(start..start), ..mark };
-    fields.push((Located::of_text("absent", mark), Located { node: Node::Bool(true), mark }));
+    fields.push((Located::of_text("absent", mark), Located { node: Node::Bool("true".into()), mark }));
 }

@@ -115,7 +115,7 @@ impl Writer<'_> {
     /// Returns a value that takes one line: a single value, or a list of such that stand on one line of a file.
     fn on_one_line(&self, value: &Located) -> Option<Yaml> {
         Some(match &value.node {
-            Node::Bool(value) => Yaml::Bool(*value),
+            Node::Bool(text) => value.truth().map_or_else(|| Yaml::text(text), Yaml::Bool),
             Node::Number(text) => text.parse().map_or_else(|_| Yaml::text(text), Yaml::Number),
             Node::Text(text) => Yaml::text(text),
             Node::List(items) => {

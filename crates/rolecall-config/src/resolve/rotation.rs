@@ -3,7 +3,7 @@
 
 use jiff::SignedDuration;
 
-use super::super::node::{Located, Node};
+use super::super::node::Located;
 use super::super::source::{Mark, Sources};
 use super::entries::{number_as_text, taken_text};
 use rolecall_model::{Capabilities, Code, Finding, KeyField, Lifetime, Place, Rotation, length_of_time, quote};
@@ -68,7 +68,7 @@ impl Taker<'_> {
             Some("reviewed") => false,
             Some("automatically") => true,
             _ => {
-                let message = format!("{} is no way to rotate.", quote(&rotate.typed(self.sources)));
+                let message = format!("{} is no way to rotate.", quote(&rotate.typed()));
                 self.error(rotate.mark, message, "Write `automatically` or `reviewed`.");
                 false
             }
@@ -77,12 +77,12 @@ impl Taker<'_> {
     }
 
     fn rotate_own(&mut self) -> Option<(bool, Mark)> {
-        let Located { node, mark } = self.entry.take("rotate_own")?;
-        if let Node::Bool(own) = node {
-            return Some((own, mark));
+        let value = self.entry.take("rotate_own")?;
+        if let Some(own) = value.truth() {
+            return Some((own, value.mark));
         }
         let message = "`rotate_own` is neither `true` nor `false`.";
-        let finding = Finding::error(Code::WrongType, self.sources.place(mark), message);
+        let finding = Finding::error(Code::WrongType, self.sources.place(value.mark), message);
         self.findings.push(finding.hint("Write `rotate_own: true`, or remove the field."));
         None
     }

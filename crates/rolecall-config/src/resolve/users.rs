@@ -547,7 +547,7 @@ fn roles_of(entry: &Located) -> BTreeSet<RoleName> {
 }
 
 fn is_absent(item: &Located) -> bool {
-    item.field("absent").is_some_and(|absent| matches!(absent.node, Node::Bool(true)))
+    item.field("absent").and_then(Located::truth) == Some(true)
 }
 
 /// Adds what one value gives to another one. Returns false if the two differ in what there can be only one of.
@@ -591,7 +591,7 @@ fn add(to: &mut Located, more: &Located, is_resources: bool, adds_up: bool) -> b
         (Node::List(_), Node::Map(rest)) if rest.is_empty() => true,
         (Node::Map(_), Node::List(rest)) if rest.is_empty() => true,
         (Node::Text(one), Node::Text(other)) => one == other,
-        (Node::Bool(one), Node::Bool(other)) => one == other,
+        (Node::Bool(one), Node::Bool(other)) => one.eq_ignore_ascii_case(other),
         (Node::Null, Node::Null) => true,
         _ => false,
     }
