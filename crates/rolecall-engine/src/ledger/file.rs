@@ -275,6 +275,7 @@ const PART: usize = 512 * 1024;
 
 /// The beginning of a line, without its event.
 #[derive(Deserialize)]
+#[serde(expecting = "a record of a ledger")]
 struct Head {
     at: Timestamp,
     run: String,
@@ -435,9 +436,14 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<(Vec<Record>, Ending), L
     Ok((records, if is_whole { Ending::Whole } else { Ending::NoNewline }))
 }
 
-/// Returns the error for a damaged line. The message of serde_json contains no text of the line.
+/// Returns the error for a damaged line. It doesn't show a text that stands in the place of something else: the file may be
+/// another one, which has secrets.
 fn damaged(path: &str, line: usize, why: &str) -> LedgerError {
-    let why = why.split(" at line ").next().unwrap_or(why).to_owned();
+    let why = why.split(" at line ").next().unwrap_or(why);
+    let why = match why.split_once(": string \"") {
+        Some((what, rest)) => format!("{what}: text{}", rest.rsplit_once('"').unwrap_or_default().1),
+        None => why.to_owned(),
+    };
     LedgerError::Damaged { path: path.to_owned(), line, why }
 }
 
