@@ -128,7 +128,7 @@ impl Asked {
 pub(super) async fn access(args: &AccessArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check(Format::OF_ACCESS)?;
     let loaded = loaded(args)?;
-    args.reports.ensure_valid(&loaded, out)?;
+    args.reports.ensure_valid(&loaded, &args.connection, out)?;
     let session = Session::reading(loaded, &Kind::ALL.iter().copied().collect(), &args.connection, out)?.sharing(
         &args.shard,
         &args.at_once,

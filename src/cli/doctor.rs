@@ -13,7 +13,7 @@ use super::fleet::{AtOnce, ShardOption, in_lanes};
 use super::job;
 use super::organization::{Organization, check_ledger_identity, run_id};
 use super::out::Out;
-use super::reports::Reports;
+use super::reports::{Reports, used_files};
 use super::session::Session;
 use super::{CI, Connection, Paths};
 use crate::report::{
@@ -71,7 +71,7 @@ const LISTED: usize = 3;
 pub(super) async fn doctor(args: &DoctorArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check(Format::OF_DOCTOR)?;
     let loaded = args.paths.load(args.connection.commands);
-    args.reports.ensure_not_an_input(&loaded.paths().collect::<Vec<_>>())?;
+    args.reports.ensure_unused(&used_files(&loaded, &args.connection))?;
     let unusable = unusable_ledger(&args.connection);
     let mut connection = args.connection.clone();
     if unusable.is_some() {

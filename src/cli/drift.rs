@@ -57,7 +57,7 @@ pub(super) struct DriftArgs {
 pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check(Format::OF_PLANS)?;
     let (loaded, recheck) = args.paths.load_heads(&args.connection.commands, &args.planning.asserted);
-    args.metrics.check(&loaded, &args.reports)?;
+    args.metrics.check(&loaded, &args.connection, &args.reports)?;
     let session = Session::open(loaded, &args.planning, &args.connection, &args.reports, &[], out)?
         .rechecking(recheck)
         .sharing(&args.shard, &args.at_once, out)?

@@ -74,8 +74,8 @@ impl FromStr for Within {
 pub(super) async fn keys(args: &KeysArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check(Format::OF_KEYS)?;
     let loaded = args.paths.load(args.connection.commands);
-    args.reports.ensure_valid(&loaded, out)?;
-    args.metrics.check(&loaded, &args.reports)?;
+    args.reports.ensure_valid(&loaded, &args.connection, out)?;
+    args.metrics.check(&loaded, &args.connection, &args.reports)?;
     let all: Vec<&Desired> = loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect();
     let part = args.shard.part(&all, out)?;
     let (loaded, without_keys) = with_keys(loaded, &part);

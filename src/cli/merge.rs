@@ -36,7 +36,7 @@ pub(super) struct MergeArgs {
 pub(super) fn merge(args: &MergeArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check(Format::OF_PLANS)?;
     let inputs: Vec<&Path> = args.shards.iter().map(PathBuf::as_path).collect();
-    args.reports.ensure_not_an_input(&inputs)?;
+    args.reports.ensure_unused(&inputs.iter().map(|path| (*path, "a report to merge")).collect::<Vec<_>>())?;
     let mut all = Vec::new();
     for path in inputs {
         all.push((path.display().to_string(), read(path)?));

@@ -57,7 +57,7 @@ mod validate;
 mod versions;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -294,6 +294,13 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// Returns the files that these options name, each with what it is to the run.
+    fn files(&self) -> impl Iterator<Item = (&Path, &'static str)> {
+        let ledger = self.ledger.as_ref().and_then(LedgerPlace::file);
+        let named = [(ledger, "the file of `--ledger`"), (self.ca_file.as_ref(), "the file of `--ca-file`")];
+        named.into_iter().filter_map(|(path, what)| Some((path?.as_path(), what)))
+    }
+
     fn timeout(&self) -> Duration {
         self.commands.timeout()
     }

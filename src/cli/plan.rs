@@ -9,7 +9,7 @@ use super::exit::{Exit, Failure};
 use super::files::{self, Readers};
 use super::fleet::{AtOnce, ShardOption};
 use super::out::Out;
-use super::reports::{Reports, ensure_not_an_input};
+use super::reports::{Reports, ensure_unused, used_files};
 use super::selection::Selected;
 use super::session::Session;
 use super::silence::{Silence, report_silence};
@@ -93,7 +93,8 @@ fn open<'a>(args: &'a PlanArgs, out: &mut Out) -> Result<Session<'a>, Failure> {
 pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure> {
     let session = open(args, out)?;
     if let Some(path) = &args.out {
-        ensure_not_an_input(path, &session.files().into_iter().chain(args.reports.paths()).collect::<Vec<_>>())?;
+        let used = used_files(session.loaded(), &args.connection).into_iter().chain(args.reports.paths());
+        ensure_unused(path, &used.collect::<Vec<_>>())?;
         files::check_writable(path)?;
     }
     let (mut plan, mut exit) = session.plan_all(out).await;

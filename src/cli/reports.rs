@@ -5,13 +5,13 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
-use super::OUTPUT;
 use super::exit::Failure;
 use super::files::{self, Readers, write_text};
 use super::offer::{self, Offer};
 use super::out::{self, Out};
+use super::{Connection, OUTPUT};
 use crate::report::{self, Format, Layout, Subject, render};
-use rolecall_config::{Loaded, Source};
+use rolecall_config::{Loaded, Source, is_ours};
 use rolecall_model::{Finding, Plan, list_of};
 
 /// Options that choose the format on stdout, and further formats in files.
@@ -86,19 +86,20 @@ impl Reports {
         Ok(())
     }
 
-    pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.files.iter().map(|file| &*file.path)
+    /// Returns the files of `--report`, each with what it is to the run.
+    pub fn paths(&self) -> impl Iterator<Item = (&Path, &'static str)> {
+        self.files.iter().map(|file| (&*file.path, "the file of `--report`"))
     }
 
-    /// Checks that no report overwrites a file that the run reads.
-    pub fn ensure_not_an_input(&self, inputs: &[&Path]) -> Result<(), Failure> {
-        self.files.iter().try_for_each(|file| ensure_not_an_input(&file.path, inputs))
+    /// Checks that no report overwrites a file that has another part in the run.
+    pub fn ensure_unused(&self, used: &[(&Path, &str)]) -> Result<(), Failure> {
+        self.files.iter().try_for_each(|file| ensure_unused(&file.path, used))
     }
 
-    /// Checks that no report overwrites a file that the run reads, and that the files have no errors. Prints and reports
-    /// the findings otherwise.
-    pub fn ensure_valid(&self, loaded: &Loaded, out: &mut Out) -> Result<(), Failure> {
-        self.ensure_not_an_input(&loaded.paths().collect::<Vec<&Path>>())?;
+    /// Checks that no report overwrites a file that has another part in the run, and that the files have no errors. Prints
+    /// and reports the findings otherwise.
+    pub fn ensure_valid(&self, loaded: &Loaded, connection: &Connection, out: &mut Out) -> Result<(), Failure> {
+        self.ensure_unused(&used_files(loaded, connection))?;
         if loaded.has_errors() {
             let sources: Vec<&Source> = loaded.sources().collect();
             out.findings(&loaded.findings, &sources);
@@ -164,10 +165,11 @@ pub(super) struct MetricsFile {
 }
 
 impl MetricsFile {
-    /// Checks that metrics don't overwrite a file that the run reads, or one of its reports, and that they can be written.
-    pub fn check(&self, loaded: &Loaded, reports: &Reports) -> Result<(), Failure> {
+    /// Checks that metrics don't overwrite a file that has another part in the run, and that they can be written.
+    pub fn check(&self, loaded: &Loaded, connection: &Connection, reports: &Reports) -> Result<(), Failure> {
         let Some(path) = &self.metrics_file else { return Ok(()) };
-        ensure_not_an_input(path, &loaded.paths().chain(reports.paths()).collect::<Vec<&Path>>())?;
+        let used = used_files(loaded, connection).into_iter().chain(reports.paths());
+        ensure_unused(path, &used.collect::<Vec<_>>())?;
         files::check_writable(path)
     }
 
@@ -179,16 +181,19 @@ impl MetricsFile {
     }
 }
 
-/// Checks that `path` is not one of the files that the run reads.
-pub(super) fn ensure_not_an_input(path: &Path, inputs: &[&Path]) -> Result<(), Failure> {
-    if inputs.iter().any(|input| is_same(path, input)) {
-        return Err(Failure::error(format!(
-            "The file {} has another part in this run, and would be overwritten.",
-            path.display()
-        ))
-        .hint("Name another file."));
+/// Returns the files that nothing that the run writes may replace, each with what it is to the run.
+pub(super) fn used_files<'a>(loaded: &'a Loaded, connection: &'a Connection) -> Vec<(&'a Path, &'static str)> {
+    connection.files().chain(loaded.used_files()).collect()
+}
+
+/// Checks that a file that the run writes has no other part in it.
+pub(super) fn ensure_unused(path: &Path, used: &[(&Path, &str)]) -> Result<(), Failure> {
+    let what = used.iter().find(|(other, _)| is_same(path, other)).map(|(_, what)| *what);
+    match what.or_else(|| is_ours(path).then_some("in the folder where rolecall keeps ledgers")) {
+        Some(what) => Err(Failure::error(format!("The file {} is {what}. Nothing was done.", path.display()))
+            .hint("Name another file.")),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Returns whether two paths lead to the same file, which may not exist yet.

@@ -16,10 +16,9 @@ use super::connect::{connect, sandbox};
 use super::connection_pool::ConnectionPool;
 use super::exit::{Exit, Failure};
 use super::fleet::{AtOnce, Part, ShardOption, fleet, in_lanes};
-use super::ledger::LedgerPlace;
 use super::organization::Organization;
 use super::out::Out;
-use super::reports::Reports;
+use super::reports::{Reports, used_files};
 use super::selection::{Selected, manages};
 use super::{Connection, HORIZON, Planning};
 use rolecall_config::{Loaded, LoadedFile, Recheck, Source, Version};
@@ -96,16 +95,11 @@ impl<'a> Session<'a> {
         named: &[(Option<&PathBuf>, &'static str)],
         out: &mut Out,
     ) -> Result<Self, Failure> {
-        let options = [
-            (connection.ledger.as_ref().and_then(LedgerPlace::file), "the file of `--ledger`"),
-            (connection.ca_file.as_ref(), "the file of `--ca-file`"),
-        ];
-        let named =
-            options.iter().chain(named).filter_map(|(path, option)| Some((path.map(PathBuf::as_path)?, *option)));
+        let named = named.iter().filter_map(|(path, option)| Some((path.map(PathBuf::as_path)?, *option)));
         let mut own: Vec<(&Path, &str)> = named.collect();
-        own.extend(loaded.paths().map(|path| (path, "a file that this run reads")));
-        reports.ensure_not_an_input(&own.iter().map(|(path, _)| *path).collect::<Vec<_>>())?;
-        own.extend(reports.paths().map(|path| (path, "the file of `--report`")));
+        let used = own.iter().copied().chain(used_files(&loaded, connection));
+        reports.ensure_unused(&used.collect::<Vec<_>>())?;
+        own.extend(connection.files());
         let mut found = loaded.check_deliveries(&own);
         loaded.findings.append(&mut found);
         for desired in loaded.files.iter_mut().filter_map(|file| file.desired.as_mut()) {
@@ -248,11 +242,6 @@ impl<'a> Session<'a> {
     /// Returns the desired state of the same organisation as another version of the files describes.
     pub fn counterpart(&self, other: &Desired) -> Option<&Desired> {
         self.loaded.counterpart(other).map(|(_, desired)| desired)
-    }
-
-    /// Returns the paths of the files.
-    pub fn files(&self) -> Vec<&Path> {
-        self.loaded.paths().collect()
     }
 
     /// Returns the file that describes an organisation, and every included file.

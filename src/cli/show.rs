@@ -33,7 +33,7 @@ pub(super) struct ShowArgs {
 
 pub(super) fn show(args: &ShowArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check(Format::OF_PLANS)?;
-    args.reports.ensure_not_an_input(&[&args.file])?;
+    args.reports.ensure_unused(&[(&args.file, "the file to show")])?;
     if let Some(home) = ledger::named(&args.file) {
         let home = home?;
         let ledger = Ledger::read(&home).map_err(|why| Failure::error(sentence(why)))?;

@@ -1,6 +1,6 @@
 //! `rolecall validate`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -49,10 +49,8 @@ pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failu
         Some(_) => load(&args.paths.paths, &Answers::default(), now),
         None => load(&args.paths.paths, &IfAllowed(args.commands), now),
     };
-    let files: Vec<&Path> = loaded.paths().collect();
-    args.reports.ensure_not_an_input(&files)?;
-    let mut found = loaded
-        .check_deliveries(&files.iter().map(|path| (*path, "a file that this run reads")).collect::<Vec<_>>());
+    args.reports.ensure_unused(&loaded.used_files().collect::<Vec<_>>())?;
+    let mut found = loaded.check_deliveries(&[]);
     loaded.findings.append(&mut found);
     if let Some(trusted) = trusted {
         let mut found = needing_approval(&loaded, &trusted, rolecall_providers::format);

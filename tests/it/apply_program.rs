@@ -344,8 +344,8 @@ fn no_secret_goes_to_a_file_that_the_run_uses_otherwise() {
     let cases: [(&str, &[&str], &str); 7] = [
         ("keys/.b.rolecall-new", &[], "has a name that rolecall uses for a secret on its way"),
         ("m/h.yaml", &[], "is a file that this run reads"),
-        ("r.json", &["--report", &report], "is the file of `--report`"),
-        ("r.json", &["--report", "json=link.json"], "is the file of `--report`"),
+        ("r.json", &["--report", &report], "is where the secret of a key goes"),
+        ("r.json", &["--report", "json=link.json"], "is where the secret of a key goes"),
         ("l.jsonl", &["--ledger", "./l.jsonl"], "is the file of `--ledger`"),
         ("u.yaml", &["--undo-out", "u.yaml"], "is the file of `--undo-out`"),
         ("p.json", &["--plan", "p.json"], "is the file of `--plan`"),
@@ -357,7 +357,46 @@ fn no_secret_goes_to_a_file_that_the_run_uses_otherwise() {
     }
     // A report must not overwrite the ledger either.
     env.write("m/h.yaml", two_keys("keys/a", "keys/b"));
-    refused(&env, &["--report", "json=l.jsonl", "--ledger", "l.jsonl"], "has another part in this run");
+    refused(&env, &["--report", "json=l.jsonl", "--ledger", "l.jsonl"], "is the file of `--ledger`");
+}
+
+#[test]
+fn nothing_that_a_run_writes_replaces_a_ledger_a_credential_or_a_secret() {
+    const LEDGER: &str = ".rolecall/ledger/hive-acme.jsonl";
+    let (env, _server) = served(ProviderName::Hive, &[]);
+    let text = env.read("file.yaml").replace("{ env: HIVE_TOKEN }", "{ file: token }");
+    env.write("file.yaml", text.replace("file: keys/ci-publisher.key", "env_file: .env, name: TOKEN"));
+    let used = [
+        (LEDGER, "in the folder where rolecall keeps ledgers"),
+        ("token", "the file of a credential"),
+        (".env", "where the secret of a key goes"),
+        ("ca.pem", "the file of `--ca-file`"),
+    ];
+    used.iter().for_each(|(file, _)| env.write(file, "precious"));
+    let outputs = [
+        ("validate", "--report=json="),
+        ("plan", "--report=json="),
+        ("plan", "--out="),
+        ("apply", "--report=json="),
+        ("drift", "--report=json="),
+        ("drift", "--metrics-file="),
+        ("access", "--report=json="),
+        ("keys", "--report=json="),
+        ("keys", "--metrics-file="),
+        ("doctor", "--report=json="),
+    ];
+    for (verb, output) in outputs {
+        // This verb connects to nothing.
+        let of_run = if verb == "validate" { &[][..] } else { &["--ca-file=ca.pem"] };
+        for (file, what) in &used[..3 + of_run.len()] {
+            let output = format!("{output}{file}");
+            let said = env.run(&[&[verb, "file.yaml", &output], of_run].concat());
+            assert_eq!(said.code, 1, "{verb} {output}: {}", said.all());
+            let is_refused = [what, "one would overwrite the other"].iter().any(|it| said.stderr.contains(it));
+            assert!(is_refused, "{verb} {output}: {}", said.all());
+            assert_eq!(env.read(file), "precious", "{verb} {output}");
+        }
+    }
 }
 
 #[test]

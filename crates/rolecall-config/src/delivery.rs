@@ -163,22 +163,36 @@ impl<'a> Used<'a> {
 }
 
 impl Loaded {
-    /// Checks where the secrets of all files of a run go on this disk. A path can lead to the same file as another by a
-    /// link, or because one of them is absolute. `own` are the files that the run reads or writes, each with what it is
-    /// to the run.
-    pub fn check_deliveries(&self, own: &[(&Path, &str)]) -> Vec<Finding> {
-        let all: Vec<&Desired> = self.files.iter().filter_map(|file| file.desired.as_ref()).collect();
-        let credentials = all.iter().flat_map(|desired| desired.credentials.values());
+    fn all_desired(&self) -> impl Iterator<Item = &Desired> {
+        self.files.iter().filter_map(|file| file.desired.as_ref())
+    }
+
+    /// Returns the files that a run reads, each with what it is to the run.
+    fn read_files(&self) -> impl Iterator<Item = (&Path, &'static str)> {
+        let credentials = self.all_desired().flat_map(|desired| desired.credentials.values());
         let credentials = credentials.filter_map(|credential| match &credential.value {
             Credential::File(path) => Some((&**path, "the file of a credential")),
             Credential::Env(_) | Credential::Command(_) => None,
         });
+        self.paths().map(|path| (path, "a file that this run reads")).chain(credentials)
+    }
+
+    /// Returns the files that nothing that a run writes may replace, each with what it is to the run.
+    pub fn used_files(&self) -> impl Iterator<Item = (&Path, &'static str)> {
+        let keys = self.all_desired().flat_map(|desired| &desired.keys);
+        let secrets = keys.flat_map(|key| &key.deliver).filter_map(|delivery| delivery.file());
+        self.read_files().chain(secrets.map(|path| (path, "where the secret of a key goes")))
+    }
+
+    /// Checks where the secrets of all files of a run go on this disk. A path can lead to the same file as another by a
+    /// link, or because one of them is absolute. `own` are further files that the run reads or writes, each with what it
+    /// is to the run.
+    pub fn check_deliveries(&self, own: &[(&Path, &str)]) -> Vec<Finding> {
         let mut used = Used::default();
-        for (path, what) in own.iter().copied().chain(credentials) {
-            used.add(path, Use::Own(what));
-        }
+        self.read_files().for_each(|(path, what)| used.add(path, Use::Own(what)));
+        own.iter().for_each(|(path, what)| used.add(path, Use::Own(what)));
         let mut findings = Vec::new();
-        for key in all.iter().flat_map(|desired| &desired.keys) {
+        for key in self.all_desired().flat_map(|desired| &desired.keys) {
             for delivery in &key.deliver {
                 let Some(path) = delivery.file() else { continue };
                 let variable = match &delivery.value {
@@ -202,23 +216,26 @@ impl Loaded {
 
 /// Returns why a secret can't go to a file: rolecall uses the file itself.
 fn own_file(path: &Path, used: &Used<'_>) -> Option<String> {
-    let (target, shown) = (on_disk(path), quote(&path.display().to_string()));
+    let shown = quote(&path.display().to_string());
     let own = used.of(path).into_iter().find_map(|how| match how {
         Use::Own(what) => Some(what),
         Use::Secret { .. } => None,
     });
-    let name = target.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let folder = on_disk(Path::new(".rolecall"));
-    let is_ours = target.ancestors().any(|above| is_same_path(above, &folder));
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     match own {
         Some(what) => Some(format!("{shown} is {what}, and one would overwrite the other.")),
         None if name.ends_with(Delivery::TEMPORARY) => {
             Some(format!("{shown} has a name that rolecall uses for a secret on its way."))
         }
-        None => {
-            is_ours.then(|| format!("{shown} is a file of rolecall itself, and the secret would overwrite it."))
-        }
+        None => is_ours(path)
+            .then(|| format!("{shown} is a file of rolecall itself, and the secret would overwrite it.")),
     }
+}
+
+/// Returns whether a path leads into the folder where rolecall keeps ledgers and what it has read.
+pub fn is_ours(path: &Path) -> bool {
+    let folder = on_disk(Path::new(".rolecall"));
+    on_disk(path).ancestors().any(|above| is_same_path(above, &folder))
 }
 
 /// Returns why a secret would not arrive or not stay in its file, and the place of the other secret.

@@ -32,6 +32,7 @@ mod undo;
 mod versions;
 mod write;
 
+pub use delivery::is_ours;
 pub use edit::{At, Edit, Edited, edit};
 pub use endpoint::{check_url, is_loopback};
 pub use files::{Content, Loaded, LoadedFile, is_yaml, load, load_contents, load_rendered, load_text};
