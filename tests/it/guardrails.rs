@@ -373,7 +373,9 @@ fn an_exception_lets_one_plan_through_and_no_other() {
         assert_eq!(said.code, 3, "{}", said.all());
         let line = said.stdout.lines().find(|line| line.contains("refused by max_removals")).unwrap();
         match why {
-            Some(why) => assert!(line.ends_with(&format!(" The exception in line 37 {why}.")), "{line}"),
+            Some(why) => {
+                assert!(line.ends_with(&format!(" The exception at bitpanda.yaml:37:16 {why}.")), "{line}")
+            }
             None => assert!(!line.contains("exception"), "{line}"),
         }
     }
@@ -381,8 +383,14 @@ fn an_exception_lets_one_plan_through_and_no_other() {
     let said = plan(&[]);
     assert_eq!(said.code, 0, "{}", said.all());
     assert!(said.stdout.contains("overridden max_removals until 2999-12-31, Sam leaves: "), "{}", said.all());
+    // A looser limit on the command line changes nothing, with the exception and without it.
+    let looser = ["--max-removals", "100%"];
+    assert_eq!(plan(&looser).code, 0, "{}", plan(&looser).all());
+    file(&example.replace("max_removals: 25%", "max_removals: 0"));
+    assert!(plan(&looser).stdout.contains(snippet), "{}", plan(&looser).all());
+    file(&excepting(&example, &seal, "max_removals, min_admins", NEVER));
     // No exception in the file lifts a limit that was set on the command line.
-    let said = env.run(&["apply", "--sandbox", "bitpanda.yaml", "--plan", "plan.json", "--max-removals", "1"]);
+    let said = env.run(&["apply", "--sandbox", "bitpanda.yaml", "--plan", "plan.json", "--max-removals", "0"]);
     assert_eq!(said.code, 3, "{}", said.all());
     assert!(said.stdout.contains("can't override a limit of the command line"), "{}", said.all());
     let said = env.run(&["apply", "--sandbox", "bitpanda.yaml", "--plan", "plan.json"]);

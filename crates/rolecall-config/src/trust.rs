@@ -172,7 +172,7 @@ fn compare_guardrails(
     before: &Guardrails,
     changed: &mut impl FnMut(bool, &Place, &str),
 ) {
-    let Guardrails { min_admins, max_removals, tightened: _, require_self, protected, exceptions } = guardrails;
+    let Guardrails { min_admins, max_removals, asked_admins: _, require_self, protected, exceptions } = guardrails;
     changed(*min_admins == before.min_admins, place, "`guardrails.min_admins`");
     changed(*max_removals == before.max_removals, place, "`guardrails.max_removals`");
     changed(*require_self == before.require_self, place, "`guardrails.require_self`");

@@ -17,8 +17,8 @@ pub struct Guardrails {
     pub min_admins: usize,
     /// The number of entities that may lose access in one plan.
     pub max_removals: Removals,
-    /// The guardrails that the command line has made stricter. No exception in the file overrides them.
-    pub tightened: BTreeSet<Guardrail>,
+    /// The number of usable admins that a plan must leave by the command line. No exception in the file overrides it.
+    pub asked_admins: Option<usize>,
     /// True if no plan may take from rolecall's own user or its own key what rolecall needs.
     pub require_self: bool,
     /// Addresses that rolecall never changes, each with its place in the file.
@@ -86,7 +86,7 @@ impl Default for Guardrails {
         Self {
             min_admins: 1,
             max_removals: Removals::default(),
-            tightened: BTreeSet::new(),
+            asked_admins: None,
             require_self: true,
             protected: BTreeMap::new(),
             exceptions: Vec::new(),
@@ -99,8 +99,7 @@ impl Guardrails {
     pub fn tighten(&mut self, min_admins: Option<usize>, max_removals: Option<Limit>) {
         self.min_admins = self.min_admins.max(min_admins.unwrap_or_default());
         self.max_removals.at_most = max_removals;
-        self.tightened.extend(min_admins.map(|_| Guardrail::MinAdmins));
-        self.tightened.extend(max_removals.map(|_| Guardrail::MaxRemovals));
+        self.asked_admins = min_admins;
     }
 }
 
@@ -109,7 +108,7 @@ impl Guardrails {
 pub struct Removals {
     /// The limits in the file. A collection without one has [`Limit::default`].
     by_kind: BTreeMap<Kind, Limit>,
-    /// The limit of the command line, which applies to every collection.
+    /// The limit of the command line, which applies to every collection. No exception in the file overrides it.
     at_most: Option<Limit>,
 }
 
@@ -135,6 +134,11 @@ impl Removals {
         let own = others.map(|limit| (limit, limit.count(live))).min_by_key(|(_, most)| *most)?;
         let limits = self.at_most.map(|limit| (limit, limit.count(live))).into_iter().chain([own]);
         limits.min_by_key(|(_, most)| *most)
+    }
+
+    /// Returns whether the command line allows so many removals of `live` entities.
+    pub fn are_asked_for(&self, removed: usize, live: usize) -> bool {
+        self.at_most.is_none_or(|limit| removed <= limit.count(live))
     }
 
     /// Returns the stricter of the limits that apply to a collection with `live` entities, and the number of

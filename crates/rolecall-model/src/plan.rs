@@ -206,6 +206,12 @@ impl Refusal {
         let overridable = Guardrail::OVERRIDABLE.contains(&guardrail);
         Self { guardrail, message: message.into(), addresses, overridable }
     }
+
+    /// Returns the refusal as one that no exception can override, unless this is true.
+    #[must_use]
+    pub fn overridable_if(self, overridable: bool) -> Self {
+        Self { overridable: self.overridable && overridable, ..self }
+    }
 }
 
 impl Plan {

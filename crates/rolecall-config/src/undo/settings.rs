@@ -90,7 +90,8 @@ fn references(credentials: &BTreeMap<&'static str, Placed<Credential>>) -> Yaml 
 
 /// Returns the guardrails of this run. Exceptions are left out, because each is for one plan.
 fn limits(guardrails: &Guardrails) -> Yaml {
-    let Guardrails { min_admins, max_removals, require_self, protected, exceptions: _, tightened: _ } = guardrails;
+    let Guardrails { min_admins, max_removals, require_self, protected, exceptions: _, asked_admins: _ } =
+        guardrails;
     let mut fields = vec![("min_admins".to_owned(), Yaml::Number(*min_admins as u64))];
     let limit = |limit: &Limit| match limit {
         Limit::Share { at_least: 1, .. } => Yaml::text(limit),

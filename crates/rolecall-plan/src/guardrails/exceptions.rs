@@ -6,8 +6,7 @@
 //! `{ plan: "sha256:…", rails: [max_removals], until: 2026-12-01, reason: … }`, and this plan can be applied. If
 //! anybody else is removed meanwhile, the plan has another seal, and the exception no longer applies.
 //!
-//! Two things can't be overridden: a limit that the command line made stricter, and the last admins
-//! ([`admins::minimum`]).
+//! Two things can't be overridden: a limit of the command line, and the last admins ([`admins::minimum`]).
 
 use jiff::tz::TimeZone;
 
@@ -28,9 +27,9 @@ pub(in super::super) fn apply_exceptions(
         let named =
             || input.desired.guardrails.exceptions.iter().filter(|it| it.guardrails.contains(&refusal.guardrail));
         let too_few = refusal.guardrail == Guardrail::MinAdmins && admins.after < admins::minimum(input);
-        let stricter = input.desired.guardrails.tightened.contains(&refusal.guardrail);
+        let by_command_line = !refusal.overridable;
         let fits = named().find(|exception| why_not(input, exception, seal).is_none());
-        let fits = fits.filter(|_| !too_few && !stricter);
+        let fits = fits.filter(|_| !too_few && !by_command_line);
         if let Some(Exception { plan, until, reason, .. }) = fits {
             overrides.push(Override { refusal, plan: plan.clone(), until: *until, reason: reason.clone() });
             continue;
@@ -38,16 +37,16 @@ pub(in super::super) fn apply_exceptions(
         let reasons: Vec<String> = named()
             .map(|exception| {
                 let why = why_not(input, exception, seal);
-                let why = why.unwrap_or_else(|| match (stricter, admins::own_user_unknown(input)) {
+                let why = why.unwrap_or_else(|| match (by_command_line, admins::own_user_unknown(input)) {
                     (true, _) => "can't override a limit of the command line".to_owned(),
                     (false, true) => "can't allow that the last admin is removed".to_owned(),
                     (false, false) => "can't allow fewer admins than the platform requires".to_owned(),
                 });
-                format!(" The exception in line {} {why}.", exception.place.line)
+                format!(" The exception at {} {why}.", exception.place)
             })
             .collect();
         refusal.message.push_str(&reasons.concat());
-        refusal.overridable &= !too_few && !stricter;
+        refusal.overridable &= !too_few;
         refused.push(refusal);
     }
     (refused, overrides)

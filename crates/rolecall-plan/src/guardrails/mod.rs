@@ -69,7 +69,7 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
     } else {
         ""
     };
-    Some(Refusal::new(
+    let refusal = Refusal::new(
         Guardrail::MinAdmins,
         format!(
             "{} usable {} would be left, and the file requires at least {required}. {}{uncertain}{own}",
@@ -82,7 +82,8 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
             },
         ),
         admins.lost.iter().cloned().collect(),
-    ))
+    );
+    Some(refusal.overridable_if(input.desired.guardrails.asked_admins.is_none_or(|asked| admins.after >= asked)))
 }
 
 /// Refuses every loss of access while the admins are unknown, because any user may be the last admin.
@@ -100,7 +101,8 @@ fn admins_unknown(input: &PlanInput<'_>, changes: &[Change]) -> Option<Refusal> 
     let addresses: Vec<Address> = changes.iter().filter(loses).map(|change| change.address.clone()).collect();
     (!addresses.is_empty()).then(|| {
         let message = format!("It isn't known how many admins would be left: {}.", why.trim_end_matches('.'));
-        Refusal::new(Guardrail::MinAdmins, message, addresses)
+        let overridable = input.desired.guardrails.asked_admins.is_none();
+        Refusal::new(Guardrail::MinAdmins, message, addresses).overridable_if(overridable)
     })
 }
 

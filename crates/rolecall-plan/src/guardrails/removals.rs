@@ -22,7 +22,8 @@ pub(super) fn too_many_removals<'a>(
             Kind::Team | Kind::Role | Kind::Key => removed_entities(changes, *kind),
         };
         let live = live_count(input, *kind);
-        let (limit, most) = input.desired.guardrails.max_removals.for_collection(*kind, live);
+        let limits = &input.desired.guardrails.max_removals;
+        let (limit, most) = limits.for_collection(*kind, live);
         let what = if live == 1 { kind.as_str().to_owned() } else { format!("{}s", kind.as_str()) };
         (removed.len() > most).then(|| {
             let message = format!(
@@ -30,7 +31,9 @@ pub(super) fn too_many_removals<'a>(
                 removed.len(),
                 if *kind == Kind::User { "lose access, or a part of it" } else { "be removed" },
             );
+            let overridable = limits.are_asked_for(removed.len(), live);
             Refusal::new(Guardrail::MaxRemovals, message, removed.into_iter().collect())
+                .overridable_if(overridable)
         })
     })
 }
@@ -42,16 +45,18 @@ pub(super) fn directory(input: &PlanInput<'_>, changes: &[Change]) -> Vec<Refusa
     let left = changes.iter().filter(|change| change.cause == Cause::LeftDirectory);
     let left: BTreeSet<Address> = left.map(|change| change.address.listed()).collect();
     let live = live_count(input, Kind::User);
-    let limits = directories.iter().map(|directory| directory.max_removals);
+    let limits = &input.desired.guardrails.max_removals;
     let mut refusals = Vec::new();
-    if let Some((limit, most)) = input.desired.guardrails.max_removals.strictest(limits, live)
+    if let Some((limit, most)) = limits.strictest(directories.iter().map(|directory| directory.max_removals), live)
         && left.len() > most
     {
         let message = format!(
             "{} of {live} users would lose access because they aren't in the directory. One plan may do that to {most} at most (`max_removals: {limit}` of `people`).",
             left.len()
         );
-        refusals.push(Refusal::new(Guardrail::MaxRemovals, message, left.into_iter().collect()));
+        let overridable = limits.are_asked_for(left.len(), live);
+        let refusal = Refusal::new(Guardrail::MaxRemovals, message, left.into_iter().collect());
+        refusals.push(refusal.overridable_if(overridable));
     }
     for directory in directories.iter().filter(|directory| directory.min_people.is_none()) {
         let name = directory.source.to_string();
