@@ -80,11 +80,14 @@ pub(super) fn of_verdict(verdict: &Verdict) -> Meaning {
     Meaning { outcome, answered: Answered::Accepted, message, held }
 }
 
-/// Returns the meaning of an error. `operation` failed, and `next` says what to do.
+/// What tells whether a mutation has taken effect whose answer was lost.
+const SHOWN_LATER: &str = "A read shows whether it did: the last one of this run, or that of the next plan.";
+
+/// Returns the meaning of an error. `operation` failed, and `next` says what to do if nothing was changed.
 pub(super) fn of_error(error: &CallError, operation: &str, next: &str) -> Meaning {
     let (outcome, effect) = match error.effect() {
-        PossibleEffect::None => (Outcome::Failed, "nothing was changed"),
-        PossibleEffect::Unknown => (Outcome::Unsure, "it may have taken effect"),
+        PossibleEffect::None => (Outcome::Failed, format!("nothing was changed. Next: {next}")),
+        PossibleEffect::Unknown => (Outcome::Unsure, format!("it may have taken effect. {SHOWN_LATER}")),
     };
     let answered = match error {
         CallError::CredentialRefused(_) | CallError::Transport(_) => Answered::Nothing,
@@ -92,7 +95,7 @@ pub(super) fn of_error(error: &CallError, operation: &str, next: &str) -> Meanin
         CallError::Refused(_) | CallError::GraphQl(_) if outcome == Outcome::Failed => Answered::Refused,
         _ => Answered::Error,
     };
-    let message = Some(format!("{operation} failed: {error}; {effect}. Next: {next}"));
+    let message = Some(format!("{operation} failed: {error}; {effect}"));
     Meaning { outcome, answered, message, held: None }
 }
 
