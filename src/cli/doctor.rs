@@ -124,7 +124,12 @@ pub(super) async fn doctor(args: &DoctorArgs, out: &mut Out) -> Result<Exit, Fai
         job,
     };
     args.reports.write(Subject::Doctor(&report), out)?;
-    Ok(report.checks().map(exit).fold(Exit::Done, Exit::and))
+    let of_organizations = report.organizations.iter().zip(&connected).flat_map(|(examined, (_, connected))| {
+        let unreachable = connected.as_ref().map_or_else(|failure| failure.exit, |_| Exit::Unreachable);
+        examined.checks.iter().map(move |check| exit(check, unreachable))
+    });
+    let of_job = report.job.iter().map(|check| exit(check, Exit::Unreachable));
+    Ok(of_organizations.chain(of_job).fold(Exit::Done, Exit::and))
 }
 
 /// Returns why no organisation can use what `--ledger` says. The other checks don't need it.
@@ -140,11 +145,12 @@ fn of_finding(topic: Topic, finding: &Finding) -> Check {
     Check { hint: finding.hint.clone(), ..Check::no(topic, says, "") }
 }
 
-/// Returns the exit code that a check alone would end the run with.
-fn exit(check: &Check) -> Exit {
+/// Returns the exit code that a check alone would end the run with. `unreachable`: that of a plan, which can't connect
+/// either.
+fn exit(check: &Check, unreachable: Exit) -> Exit {
     match (check.answer, check.topic) {
         (Answer::Yes | Answer::Unknown, _) => Exit::Done,
-        (Answer::No, Topic::Connection | Topic::Credential | Topic::Changes) => Exit::Unreachable,
+        (Answer::No, Topic::Connection | Topic::Credential | Topic::Changes) => unreachable,
         (
             Answer::No,
             Topic::Reads | Topic::Plan | Topic::Schema | Topic::Ledger | Topic::Job | Topic::Files | Topic::Ci,

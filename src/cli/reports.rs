@@ -190,8 +190,10 @@ pub(super) fn used_files<'a>(loaded: &'a Loaded, connection: &'a Connection) -> 
 pub(super) fn ensure_unused(path: &Path, used: &[(&Path, &str)]) -> Result<(), Failure> {
     let what = used.iter().find(|(other, _)| is_same(path, other)).map(|(_, what)| *what);
     match what.or_else(|| is_ours(path).then_some("in the folder where rolecall keeps ledgers")) {
-        Some(what) => Err(Failure::error(format!("The file {} is {what}, and would be overwritten.", path.display()))
-            .hint("Name another file.")),
+        Some(what) => {
+            Err(Failure::error(format!("The file {} is {what}, and would be overwritten.", path.display()))
+                .hint("Name another file."))
+        }
         None => Ok(()),
     }
 }
