@@ -51,7 +51,8 @@ pub fn fitting_count(parts: &[BatchPart<'_>], limits: BatchLimits) -> usize {
         batch_document(&parts[..*count])
             .is_some_and(|text| tokens(&text) <= limits.tokens && cost(&parts[..*count]) <= limits.cost)
     };
-    (2..=parts.len().min(limits.aliases)).take_while(fits).last().unwrap_or(1)
+    // Nearly always, all fit.
+    (2..=parts.len().min(limits.aliases)).rev().find(fits).unwrap_or(1)
 }
 
 /// Returns the text of a document with all of these mutations, or nothing if one of them isn't joinable.
@@ -183,19 +184,22 @@ pub fn split_response(parts: &[BatchPart<'_>], response: &Response) -> Vec<Resul
     let failed: BTreeSet<&str> = failures.keys().map(String::as_str).collect();
     let failed = failed.into_iter().collect::<Vec<_>>().join(", ");
     let data = data.unwrap_or_default();
+    let head = Response { body: Vec::new(), ..response.clone() };
     parts
         .iter()
         .map(|part| {
-            let payload = data.get(part.alias).filter(|payload| payload.get() != "null");
+            let payload = data.get(part.alias).copied().filter(|payload| payload.get() != "null");
             let body = match (payload, failures.remove(part.alias)) {
                 (payload, Some(errors)) => {
                     json!({ "data": payload.map(|payload| json!({ field(part): payload })), "errors": errors })
+                        .to_string()
                 }
-                (Some(payload), None) => json!({ "data": { field(part): payload } }),
-                (None, None) if failed.is_empty() => json!({ "data": { field(part): null } }),
-                (None, None) => return Err(CallError::LostInBatch(failed.clone())),
+                (None, None) if !failed.is_empty() => return Err(CallError::LostInBatch(failed.clone())),
+                (payload, None) => {
+                    format!(r#"{{"data":{{"{}":{}}}}}"#, field(part), payload.map_or("null", RawValue::get))
+                }
             };
-            Ok(Response { body: body.to_string().into_bytes(), ..response.clone() })
+            Ok(Response { body: body.into_bytes(), ..head.clone() })
         })
         .collect()
 }
