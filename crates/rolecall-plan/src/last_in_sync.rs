@@ -119,7 +119,6 @@ pub(super) fn last_in_sync(
     if facts.finished.is_empty() && facts.applied.is_empty() {
         return BTreeMap::new();
     }
-    let desired = desired_hash(desired);
     let incomplete = incomplete_kinds(completeness);
     let is_moved = |change: &&Change| {
         // A key that only got old was changed by nobody.
@@ -129,7 +128,11 @@ pub(super) fn last_in_sync(
     let changes = sealed.changes.iter().filter(is_moved).map(|change| (&change.address, Some(change)));
     let holds = sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked && tells_of_live(&hold.reason));
     let all = changes.chain(holds.map(|hold| (&hold.address, None)));
-    let known = all.filter(|(address, _)| !incomplete.contains(&address.kind));
+    let mut known = all.filter(|(address, _)| !incomplete.contains(&address.kind)).peekable();
+    if known.peek().is_none() {
+        return BTreeMap::new();
+    }
+    let desired = desired_hash(desired);
     let others = facts.touched.iter().filter(|(other, _)| matches!(other.kind, Kind::Team | Kind::Organization));
     let others = others.map(|(_, position)| *position).max();
     known

@@ -31,8 +31,8 @@ pub use outcome::Answered;
 use crate::ledger::{Event, Ledger, LedgerError, Record};
 use rolecall_graphql::{Backoff, Quotas, Reader, Redactor, Transport};
 use rolecall_model::{
-    Action, Address, Change, Desired, HoldReason, Live, Mutation, OrganizationPlan, Outcome, Override, Refusal,
-    RemoteId, Rules, SignIn, Site,
+    Action, Address, Change, Desired, Facts, HoldReason, Live, Mutation, OrganizationPlan, Outcome, Override,
+    Refusal, RemoteId, Rules, SignIn, Site,
 };
 use rolecall_plan::{
     Observed, PlanInput, desired_hash, differing, ledger_updates, newly_listed, newly_seen_keys, plan,
@@ -220,7 +220,8 @@ impl Apply<'_> {
         events.extend((!listed.is_empty()).then_some(Event::Keys { listed }));
         self.append_all(ledger, events)?;
         let mut execution = executor::Execution::new(self, organization, live, ledger, on_step);
-        execution.send_all().await;
+        // The hash isn't needed before the end, so it is made while the first request is under way.
+        let ((), desired_hash) = tokio::join!(execution.send_all(), async { desired_hash(self.desired) });
         let (mut steps, stopped) = execution.finish();
         let verification = verify_run::verify_run(self, organization, ledger, &mut steps, on_step);
         let verified = interrupt::await_verification(self, verification).await;
@@ -231,7 +232,8 @@ impl Apply<'_> {
         let (final_state, finished) = match verified {
             Ok(left) => {
                 let final_state = verify_run::final_state(&left.sealed, organization);
-                let finished = finished(self.desired, &left, organization.not_selected, &final_state);
+                let finished =
+                    finished((self.desired, desired_hash), &left, organization.not_selected, &final_state);
                 (final_state, finished)
             }
             Err(why) => {
@@ -261,11 +263,11 @@ impl Apply<'_> {
 
     /// Plans again, from what the last read shows and the ledger knows now. The result is what is still to do, and
     /// what is held.
-    fn plan_again(&self, live: &Live, ledger: &Ledger) -> Result<OrganizationPlan, String> {
+    fn plan_again(&self, live: &Live, facts: &Facts) -> Result<OrganizationPlan, String> {
         let input = PlanInput {
             desired: self.desired,
             live,
-            facts: &ledger.facts(),
+            facts,
             rules: self.provider.rules(),
             site: self.site,
             asserted: &BTreeSet::new(),
@@ -327,7 +329,8 @@ pub fn record_nothing_sent(
     (run, generator): (&str, &str),
     at: Timestamp,
 ) -> Result<(), LedgerError> {
-    let finished = finished(desired, plan, plan.not_selected, &verify_run::final_state(&plan.sealed, plan));
+    let final_state = verify_run::final_state(&plan.sealed, plan);
+    let finished = finished((desired, desired_hash(desired)), plan, plan.not_selected, &final_state);
     let last = ledger.records().iter().rev().find(|record| matches!(record.event, Event::RunFinished { .. }));
     let listed = newly_seen_keys(&ledger.facts(), live);
     let is_known = last.is_some_and(|last| last.event == finished && at.duration_since(last.at) < RECORD_AGAIN);
@@ -351,13 +354,17 @@ fn started(plan: &OrganizationPlan, generator: &str, approved: Option<&str>) -> 
 }
 
 /// Returns the end of a run. `left` is a plan from what the last read shows.
-fn finished(desired: &Desired, left: &OrganizationPlan, not_selected: usize, final_state: &FinalState) -> Event {
+fn finished(
+    (desired, desired_hash): (&Desired, String),
+    left: &OrganizationPlan,
+    not_selected: usize,
+    final_state: &FinalState,
+) -> Event {
     let in_sync = match final_state {
         FinalState::InSync { .. } => Some(true),
         FinalState::NeedsAttention(_) | FinalState::Waiting(_) | FinalState::OutOfSync(_) => Some(false),
         FinalState::Unknown(_) => None,
     };
-    let desired_hash = desired_hash(desired);
     Event::RunFinished {
         in_sync,
         desired: Some(desired_hash),

@@ -5,8 +5,8 @@ use super::outcome::{self, Answered, Attempt, Made, Sent, When};
 use super::{Apply, FinalState, Step};
 use crate::ledger::{Event, Ledger};
 use rolecall_model::{
-    Action, Address, Cause, Change, Entity, Hold, HoldClass, HoldReason, Kind, Live, Mutation, OrganizationPlan,
-    Outcome, Quirk, Rules, Sealed, Stage,
+    Action, Address, Cause, Change, Entity, Facts, Hold, HoldClass, HoldReason, Kind, Live, Mutation,
+    OrganizationPlan, Outcome, Quirk, Rules, Sealed, Stage,
 };
 use rolecall_plan::{
     Observation, Observed, current_entity, in_effect, ledger_updates, mutation_in_effect, renamed,
@@ -21,7 +21,10 @@ pub(super) async fn verify_run(
     steps: &mut [Step],
     on_step: &mut (dyn FnMut(&Step) + Send),
 ) -> Result<OrganizationPlan, String> {
-    let read = apply.provider.read(apply.reader, apply.desired).await.map_err(|error| error.to_string())?;
+    // The facts are gathered while the read waits. They are so unless it shows something else.
+    let read = apply.provider.read(apply.reader, apply.desired);
+    let (read, mut facts) = tokio::join!(read, async { ledger.facts() });
+    let read = read.map_err(|error| error.to_string())?;
     let live = renamed(apply.desired, &read);
     let mut events = Vec::new();
     for step in steps.iter_mut() {
@@ -59,15 +62,18 @@ pub(super) async fn verify_run(
             events.push(Event::Sighting { address: Address::user(&user.email), seen, accepted });
         }
     }
-    record(apply, ledger, events)?;
+    let mut record = |events: Vec<Event>, facts: &mut Facts| {
+        if !events.is_empty() {
+            apply.append_all(ledger, events).map_err(|error| error.to_string())?;
+            *facts = ledger.facts();
+        }
+        Ok::<_, String>(())
+    };
+    record(events, &mut facts)?;
     // If a later read lists one of these users again, somebody else has enabled them.
-    let Observed { vanished, .. } = ledger_updates(&ledger.facts(), &live, apply.provider.rules());
-    record(apply, ledger, vanished.into_values().map(|address| Event::Vanished { address }).collect())?;
-    apply.plan_again(&live, ledger)
-}
-
-fn record(apply: &Apply<'_>, ledger: &mut Ledger, events: Vec<Event>) -> Result<(), String> {
-    apply.append_all(ledger, events).map_err(|error| error.to_string())
+    let Observed { vanished, .. } = ledger_updates(&facts, &live, apply.provider.rules());
+    record(vanished.into_values().map(|address| Event::Vanished { address }).collect(), &mut facts)?;
+    apply.plan_again(&live, &facts)
 }
 
 /// Returns what the last read shows for a step.
