@@ -137,9 +137,14 @@ pub struct Rendered {
     latency: Mutex<Duration>,
     /// The length of the longest chain of requests that are answered.
     chain: AtomicUsize,
-    answers: Mutex<BTreeMap<Vec<u8>, Response>>,
+    /// False if equal requests have equal answers.
+    changes: bool,
+    answers: Mutex<BTreeMap<Vec<u8>, Answers>>,
     requests: AtomicUsize,
 }
+
+/// The answers to a request, and how many of them were given.
+type Answers = (usize, Vec<Response>);
 
 impl Rendered {
     pub fn new(
@@ -156,6 +161,16 @@ impl Rendered {
         Arc::new(Self::of(sandbox, None, |_, body| body, Duration::ZERO))
     }
 
+    /// Creates a server that passes on what a first client sends, and gives its answers to later ones, each in its turn.
+    pub fn changing(sandbox: Box<dyn AnySandbox>) -> Arc<Self> {
+        Arc::new(Self { changes: true, ..Self::of(sandbox, None, |_, body| body, Duration::ZERO) })
+    }
+
+    /// Gives the first answers again, to another client.
+    pub fn start_again(&self) {
+        self.answers.lock().unwrap().values_mut().for_each(|(given, _)| *given = 0);
+    }
+
     fn of(
         sandbox: Box<dyn AnySandbox>,
         headers: Option<Headers>,
@@ -169,6 +184,7 @@ impl Rendered {
             adapt,
             latency,
             chain: AtomicUsize::new(0),
+            changes: false,
             answers,
             requests: AtomicUsize::new(0),
         }
@@ -204,22 +220,33 @@ impl Rendered {
         serve(Arc::<Self>::clone(self)).await
     }
 
+    /// Returns the answer whose turn it is, if it was computed.
+    fn known(&self, body: &[u8]) -> Option<Response> {
+        let mut answers = self.answers.lock().unwrap();
+        let (given, computed) = answers.get_mut(body)?;
+        let answer = computed.get(*given)?.clone();
+        *given += usize::from(self.changes);
+        Some(answer)
+    }
+
     async fn answer(&self, headers: &Headers, body: &[u8]) -> Reply {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let (latency, chain) = (*self.latency.lock().unwrap(), self.chain() + 1);
         if !latency.is_zero() {
-            tokio::time::sleep(latency).await;
+            // tokio's own timer takes up to two milliseconds longer.
+            tokio::task::spawn_blocking(move || std::thread::sleep(latency)).await.unwrap();
         }
         self.chain.fetch_max(chain, Ordering::Relaxed);
-        let known = self.answers.lock().unwrap().get(body).cloned();
-        let answer = match known {
+        let answer = match self.known(body) {
             Some(answer) => answer,
             None => match self.sandbox.handle(self.headers.as_ref().unwrap_or(headers), body).await {
-                Reply::Answer(answer) => answer,
+                Reply::Answer(answer) => {
+                    self.answers.lock().unwrap().entry(body.to_owned()).or_default().1.push(answer.clone());
+                    self.known(body).unwrap()
+                }
                 Reply::Dropped => return Reply::Dropped,
             },
         };
-        self.answers.lock().unwrap().insert(body.to_owned(), answer.clone());
         Reply::Answer(Response { body: (self.adapt)(headers, answer.body), ..answer })
     }
 }
