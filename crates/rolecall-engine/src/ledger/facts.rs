@@ -180,28 +180,31 @@ pub fn facts(records: &[Record]) -> Facts {
 /// Returns the time and the position of the end of the last apply that did everything that it was to do, and could read afterwards. A run that had nothing
 /// to send is one too. One that left changes out isn't: a schedule of `--leftovers` doesn't show that merges are applied.
 pub(super) fn last_apply(records: &[Record]) -> Option<(Timestamp, usize)> {
-    let mut last = None;
-    // The lines of two runs never mix, because a run locks the ledger.
-    let mut not_done: BTreeSet<(&str, &Address)> = BTreeSet::new();
-    for (line, Record { at, run: _, event }) in records.iter().enumerate() {
+    let end = |(line, Record { at, event, .. }): (usize, &Record)| {
+        matches!(event, Event::RunFinished { in_sync: Some(_), not_selected: 0, .. }).then_some((*at, line))
+    };
+    let ends: BTreeSet<(Timestamp, usize)> = records.iter().enumerate().filter_map(end).collect();
+    ends.into_iter().rev().find(|(_, line)| not_done(records, *line).is_empty())
+}
+
+/// Returns the lines of the mutations that were not done when a run ended. `end` is the line of its end. The lines of two runs
+/// never mix, because a run locks the ledger.
+pub(super) fn not_done(records: &[Record], end: usize) -> Vec<usize> {
+    let start = records[..end].iter().rposition(|record| matches!(record.event, Event::RunStarted { .. }));
+    let mut open: BTreeMap<(&str, &Address), Vec<usize>> = BTreeMap::new();
+    for (line, Record { event, .. }) in records[..end].iter().enumerate().skip(start.unwrap_or_default()) {
         match event {
-            Event::RunStarted { .. } => not_done.clear(),
             Event::Intent { mutation, change, .. } => {
-                not_done.insert((mutation, &change.address));
+                open.entry((mutation, &change.address)).or_default().push(line);
             }
             Event::Outcome { mutation, address, outcome: Outcome::Done, .. } => {
-                not_done.remove(&(mutation, address));
+                open.remove(&(mutation.as_str(), address));
             }
-            Event::Outcome { mutation, address, .. } => {
-                not_done.insert((mutation, address));
-            }
-            Event::RunFinished { in_sync: Some(_), not_selected: 0, .. } if not_done.is_empty() => {
-                last = last.max(Some((*at, line)));
-            }
+            Event::Outcome { mutation, address, .. } => open.entry((mutation, address)).or_default().push(line),
             _ => {}
         }
     }
-    last
+    open.into_values().flatten().collect()
 }
 
 /// Returns the position of the latest mutation of each entity that may have had an effect, and marks the latest that

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::facts::{Intents, facts, last_apply};
+use super::facts::{Intents, facts, last_apply, not_done};
 use super::{Event, Record};
 use rolecall_model::{Action, Address, Change, Entity, Facts, Kind, Outcome, Seen};
 
@@ -24,7 +24,10 @@ pub(super) fn needed(records: &[Record]) -> Vec<usize> {
     let last_run = records.iter().rposition(|record| matches!(record.event, Event::RunStarted { .. }));
     stays[last_run.unwrap_or_default()..].fill(true);
     let ends = ends(records, &all);
-    not_done(records, &ends).into_iter().chain(ends).for_each(|line| stays[line] = true);
+    // Without the lines of what was not done, a run would look like a good one.
+    for line in ends.iter().flat_map(|end| not_done(records, *end)).chain(ends.iter().copied()) {
+        stays[line] = true;
+    }
     let runs: BTreeSet<&str> =
         records.iter().zip(&stays).filter(|(_, stays)| **stays).map(|(record, _)| &*record.run).collect();
     for (record, stays) in records.iter().zip(&mut stays) {
@@ -70,27 +73,6 @@ fn ends(records: &[Record], facts: &Facts) -> BTreeSet<usize> {
     let latest = [last_apply(records), latest_drift].into_iter().flatten().map(|(_, line)| line);
     ends.extend(latest.chain(directories.into_values()).chain(last_run).chain(last_drift));
     ends
-}
-
-/// Returns the lines of mutations that were not done when their run ended. Without them, the run would look like a good one.
-fn not_done(records: &[Record], ends: &BTreeSet<usize>) -> Vec<usize> {
-    let mut open: BTreeMap<(&str, &Address), Vec<usize>> = BTreeMap::new();
-    let mut lines = Vec::new();
-    for (line, Record { event, .. }) in records.iter().enumerate() {
-        match event {
-            Event::RunStarted { .. } => open.clear(),
-            Event::Intent { mutation, change, .. } => {
-                open.entry((mutation, &change.address)).or_default().push(line);
-            }
-            Event::Outcome { mutation, address, outcome: Outcome::Done, .. } => {
-                open.remove(&(mutation, address));
-            }
-            Event::Outcome { mutation, address, .. } => open.entry((mutation, address)).or_default().push(line),
-            Event::RunFinished { .. } if ends.contains(&line) => lines.extend(open.values().flatten()),
-            _ => {}
-        }
-    }
-    lines
 }
 
 /// Gives the facts of some lines the positions that these lines have among all.
