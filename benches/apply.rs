@@ -134,7 +134,7 @@ impl Case {
 
     /// Applies, and then sends the same requests alone. Returns how long each took, and the numbers of requests with mutations
     /// and of pages.
-    async fn applied(&self, parallelism: usize) -> (Duration, Duration, usize, usize) {
+    async fn applied(&self, parallelism: usize) -> ([Duration; 2], [usize; 2]) {
         let inner = client(Arc::<Rendered>::clone(&self.server), self.headers.clone()).await;
         let transport = Arc::new(Keeping { inner, sent: Mutex::default() });
         let provider = rolecall_providers::of(self.provider);
@@ -189,7 +189,7 @@ impl Case {
         send_alone(&transport.inner, &mutations, &pages, parallelism).await;
         let alone = began.elapsed();
         self.server.start_again();
-        (took, alone, mutations.len(), pages.len())
+        ([took, alone], [mutations.len(), pages.len()])
     }
 
     /// Prints a line of the table: the time beside that of the requests alone, in theory and as measured.
@@ -200,13 +200,12 @@ impl Case {
         for _ in 0..RUNS {
             runs.push(self.applied(parallelism).await);
         }
-        let median = |time: &dyn Fn(&(Duration, Duration, usize, usize)) -> Duration| {
-            let mut times: Vec<_> = runs.iter().map(time).collect();
+        let median = |which: usize| {
+            let mut times: Vec<Duration> = runs.iter().map(|(times, _)| times[which]).collect();
             times.sort_unstable();
             times[RUNS / 2].as_secs_f64()
         };
-        let (took, alone) = (median(&|run| run.0), median(&|run| run.1));
-        let (_, _, mutations, pages) = runs[0];
+        let (took, alone, [mutations, pages]) = (median(0), median(1), runs[0].1);
         let least = (LATENCY * u32::try_from(mutations.div_ceil(parallelism) + pages).unwrap()).as_secs_f64();
         println!(
             "| {} | {parallelism} | {mutations} + {pages} | {took:.2} s | {least:.2} s | {:.2} | {alone:.2} s | {:.2} |",

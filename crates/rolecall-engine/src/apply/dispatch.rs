@@ -9,8 +9,8 @@ use tracing::Span;
 use super::executor::{Completed, Execution, InFlight};
 use super::trace::mutation_span;
 use super::writer::{self, PreparedMutation};
-use super::{PreparedDelivery, not_sent, step};
-use crate::ledger::Event;
+use super::{PreparedDelivery, Stop, not_sent, step};
+use crate::ledger::{Event, Unstored};
 use jiff::Timestamp;
 use rolecall_graphql::Ticket;
 use rolecall_model::{Action, Change, Entity, Mutation, Outcome, Reference, RemoteId, fill_expiries, reference};
@@ -69,15 +69,20 @@ impl<'a> Execution<'a> {
     }
 
     /// Writes what was noted, and then sends these requests. If it can't be written, none of them is sent, and their steps say
-    /// why.
+    /// why. Each request waits for the disk by itself. But if all share a rate limit, each has to be under way before the next
+    /// one knows whether it may be sent.
     pub(super) fn send(&mut self, requests: Vec<PreparedRequest<'a>>) -> Vec<InFlight<'a>> {
-        if let Err(stop) = self.write() {
-            for PreparedRequest { indices, .. } in requests {
-                self.end_unsent(&indices, Outcome::Skipped, &not_sent(&stop.to_string()));
+        let waits_here = requests.is_empty() || self.apply.provider.budget(self.apply.desired).is_some();
+        let added = if waits_here { self.write().map(|()| Unstored::default()) } else { self.add() };
+        let unstored = match added {
+            Ok(unstored) => unstored,
+            Err(stop) => {
+                for PreparedRequest { indices, .. } in requests {
+                    self.end_unrecorded(&indices, &stop);
+                }
+                return Vec::new();
             }
-            self.state.minting = false;
-            return Vec::new();
-        }
+        };
         let (apply, hold) = (self.apply, self.hold());
         let send = |PreparedRequest { indices: _, mut batch, deliveries, ticket, at }| -> InFlight<'a> {
             // The ledger tells by the time of the request when a key expires whose answer was lost.
@@ -88,13 +93,22 @@ impl<'a> Execution<'a> {
             for prepared in &mut batch {
                 prepared.span = mutation_span(&prepared.mutation, prepared.change);
             }
-            let hold = hold.clone();
+            let (hold, unstored) = (hold.clone(), unstored.clone());
             Box::pin(async move {
-                let answers = writer::send(apply, &batch, ticket, hold.as_ref()).await;
+                let answers = match unstored.wait().await {
+                    Ok(()) => Ok(writer::send(apply, &batch, ticket, hold.as_ref()).await),
+                    Err(error) => Err((error, unstored)),
+                };
                 Completed { batch, answers, deliveries }
             })
         };
         requests.into_iter().map(send).collect()
+    }
+
+    /// Ends mutations that were not sent because the ledger can't be written.
+    pub(super) fn end_unrecorded(&mut self, indices: &[usize], stop: &Stop) {
+        self.end_unsent(indices, Outcome::Skipped, &not_sent(&stop.to_string()));
+        self.state.minting = false;
     }
 
     /// Ends mutations that were not sent.

@@ -15,7 +15,7 @@ use super::next_action::{NextAction, next_action};
 use super::state::State;
 use super::writer::{Answer, PreparedMutation};
 use super::{Apply, PreparedDelivery, Step, Stop, interrupt, not_sent, step};
-use crate::ledger::{Event, Hold, Ledger, LedgerError, Record};
+use crate::ledger::{Event, Hold, Ledger, LedgerError, Record, Unstored};
 use rolecall_graphql::{Budget, Ticket};
 use rolecall_model::{Facts, HoldReason, Live, OrganizationPlan, Outcome};
 
@@ -51,7 +51,8 @@ impl From<String> for SkipReason {
 /// A finished request, with or without answers.
 pub(super) struct Completed<'a> {
     pub batch: Vec<PreparedMutation<'a>>,
-    pub answers: Vec<Answer>,
+    /// The error is that its intents could not be stored, so that it wasn't sent.
+    pub answers: Result<Vec<Answer>, (LedgerError, Unstored)>,
     /// The targets of the secret, if a key is created.
     pub deliveries: Vec<PreparedDelivery>,
 }
@@ -81,7 +82,8 @@ impl<'a> Execution<'a> {
     /// The outcomes of a request share a write to the ledger with the intents of the next request. A write to a store takes as
     /// long as a request, so there all answers that have arrived are handled together, and so are the requests after them. For
     /// example, four requests of 20 mutations each are answered at the same time. One write contains their 80 outcomes and
-    /// the 80 intents of the next four requests. With a file, each of the four is sent while the others are handled.
+    /// the 80 intents of the next four requests. With a file, each of the four waits for the disk by itself, while the others are
+    /// handled or wait for their answers.
     pub async fn send_all(&mut self) {
         let apply = self.apply;
         let mut in_flight: FuturesUnordered<InFlight<'a>> = FuturesUnordered::new();
@@ -189,6 +191,24 @@ impl<'a> Execution<'a> {
         self.ledger.append_all(mem::take(&mut self.unwritten))
     }
 
+    /// Writes the events that aren't written yet, and doesn't wait for a file.
+    pub(super) fn add(&mut self) -> Result<Unstored, Stop> {
+        let added = self.ledger.add_all(mem::take(&mut self.unwritten));
+        added.map_err(|error| self.stop_unrecorded(&error))
+    }
+
+    /// Forgets what could not be stored. Nothing more is sent.
+    pub(super) fn unstored(&mut self, error: &LedgerError, unstored: &Unstored) -> Stop {
+        self.ledger.forget(unstored);
+        self.stop_unrecorded(error)
+    }
+
+    fn stop_unrecorded(&mut self, error: &LedgerError) -> Stop {
+        let stop = Stop::Unrecorded(error.to_string());
+        self.state.stopped = Some(stop.clone());
+        stop
+    }
+
     /// Records events that are written to the ledger before anything is waited for. Returns the time of the last one.
     pub(super) fn note(&mut self, events: Vec<Event>) -> Option<Timestamp> {
         self.unwritten.extend(events.into_iter().map(|event| self.apply.record(event)));
@@ -197,11 +217,7 @@ impl<'a> Execution<'a> {
 
     /// Writes the events that aren't written yet. If that fails, nothing more is sent.
     pub(super) fn write(&mut self) -> Result<(), Stop> {
-        self.append_all(Vec::new()).map_err(|error| {
-            let stop = Stop::Unrecorded(error.to_string());
-            self.state.stopped = Some(stop.clone());
-            stop
-        })
+        self.append_all(Vec::new()).map_err(|error| self.stop_unrecorded(&error))
     }
 
     /// Returns what tells whether this run still has the lock of its ledger.

@@ -14,6 +14,14 @@ impl<'a> Execution<'a> {
     /// key.
     pub(super) async fn handle_response(&mut self, completed: Completed<'a>) {
         let Completed { batch, answers, deliveries } = completed;
+        let answers = match answers {
+            Ok(answers) => answers,
+            Err((error, unstored)) => {
+                let stop = self.unstored(&error, &unstored);
+                let indices: Vec<usize> = batch.iter().map(|prepared| prepared.index).collect();
+                return self.end_unrecorded(&indices, &stop);
+            }
+        };
         if Self::is_batch_refused(&answers) {
             return self.split_batch(&batch);
         }

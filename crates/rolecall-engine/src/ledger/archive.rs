@@ -118,7 +118,7 @@ pub(super) struct Shortened {
 /// more than half of the lines have to stay.
 pub(super) fn shorten(
     ledger: &Path,
-    file: &mut File,
+    mut file: &File,
     records: &[Record],
     mark_of: impl Fn(u64) -> Record,
 ) -> Result<Option<Shortened>, LedgerError> {

@@ -7,6 +7,8 @@ use std::io::{self, BufRead as _, Read, Seek, Write};
 use std::mem;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -179,17 +181,65 @@ fn is_at(path: &Path, file: &File) -> bool {
     }
 }
 
+/// A file that text is added to.
 #[derive(Debug)]
-pub(super) struct LedgerFile {
+struct Disk {
     path: PathBuf,
     file: File,
-    /// True after a failed write, when the file may end with half a line.
-    broken: bool,
+    /// The number of texts that were written so far.
+    written: AtomicUsize,
+    /// The number of those that are on disk.
+    stored: Mutex<usize>,
+    /// True after a failure, when the file may end with half a line, and nobody knows what is on disk.
+    broken: AtomicBool,
 }
+
+impl Disk {
+    fn new(path: &Path, file: File) -> Arc<Self> {
+        let (written, stored, broken) = (AtomicUsize::new(0), Mutex::default(), AtomicBool::new(false));
+        Arc::new(Self { path: path.to_owned(), file, written, stored, broken })
+    }
+
+    /// Fails after a failure: a line after an incomplete one would be read as a part of it.
+    fn check(&self) -> io::Result<()> {
+        let is_broken = self.broken.load(Ordering::SeqCst);
+        if is_broken { Err(io::Error::other("an earlier line could not be written")) } else { Ok(()) }
+    }
+
+    fn checked<T>(&self, done: io::Result<T>) -> Result<T, LedgerError> {
+        self.broken.fetch_or(done.is_err(), Ordering::SeqCst);
+        done.map_err(|why| LedgerError::Io { path: self.path.display().to_string(), why })
+    }
+}
+
+/// A text that was added to a ledger, and may not be on disk yet.
+#[derive(Clone, Debug)]
+pub(super) struct Unsynced {
+    disk: Arc<Disk>,
+    number: usize,
+}
+
+impl Unsynced {
+    /// Waits until the text is on disk. Those who ask while another waits share the next wait.
+    pub fn wait(&self) -> Result<(), LedgerError> {
+        let Self { disk, number } = self;
+        let mut stored = disk.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        disk.checked(disk.check())?;
+        if *stored < *number {
+            let written = disk.written.load(Ordering::SeqCst);
+            disk.checked(disk.file.sync_data())?;
+            *stored = written;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct LedgerFile(Arc<Disk>);
 
 impl Drop for LedgerFile {
     fn drop(&mut self) {
-        unlock(&self.file);
+        unlock(&self.0.file);
     }
 }
 
@@ -202,23 +252,20 @@ impl LedgerFile {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
         let (records, ending) = parse(&path.display().to_string(), &bytes)?;
-        Ok((Self { path: path.to_owned(), file, broken: false }, records, ending))
+        Ok((Self(Disk::new(path, file)), records, ending))
     }
 
     /// Returns whether a line couldn't be written.
     pub fn is_broken(&self) -> bool {
-        self.broken
+        self.0.broken.load(Ordering::SeqCst)
     }
 
-    /// Adds text and waits until it is on disk.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), LedgerError> {
-        // A line after an incomplete one would be read as a part of it.
-        if self.broken {
-            return Err(self.failed(io::Error::other("an earlier line could not be written")));
-        }
-        let written = self.file.write_all(bytes).and_then(|()| self.file.sync_data());
-        self.broken = written.is_err();
-        written.map_err(|why| self.failed(why))
+    /// Adds text.
+    pub fn write(&self, bytes: &[u8]) -> Result<Unsynced, LedgerError> {
+        let disk = &self.0;
+        disk.checked(disk.check().and_then(|()| (&disk.file).write_all(bytes)))?;
+        let number = disk.written.fetch_add(1, Ordering::SeqCst) + 1;
+        Ok(Unsynced { disk: Arc::clone(disk), number })
     }
 
     /// Shortens the ledger. Returns the lines that stay, or `None` if it stays as it is.
@@ -227,23 +274,20 @@ impl LedgerFile {
         records: &[Record],
         mark: impl Fn(u64) -> Record,
     ) -> Result<Option<Vec<Record>>, LedgerError> {
-        if self.broken || cfg!(not(unix)) {
+        if self.is_broken() || cfg!(not(unix)) {
             return Ok(None);
         }
-        let shortened = archive::shorten(&self.path, &mut self.file, records, mark)?;
+        let shortened = archive::shorten(&self.0.path, &self.0.file, records, mark)?;
         let Some(Shortened { file, records, is_durable }) = shortened else { return Ok(None) };
         // Whoever waits for the lock of the earlier file finds that it is no longer at its path.
-        unlock(&mem::replace(&mut self.file, file));
-        self.broken = !is_durable;
+        let disk = Disk::new(&self.0.path, file);
+        unlock(&mem::replace(&mut self.0, disk).file);
+        self.0.broken.store(!is_durable, Ordering::SeqCst);
         Ok(Some(records))
     }
 
     pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn failed(&self, why: io::Error) -> LedgerError {
-        LedgerError::Io { path: self.path.display().to_string(), why }
+        &self.0.path
     }
 }
 
@@ -380,6 +424,10 @@ impl Part {
 
     /// Adds the part that follows.
     fn extend(&mut self, next: Self) {
+        if self.lines == 0 {
+            *self = next;
+            return;
+        }
         let (lines, before) = (self.lines, self.records.len());
         let moved =
             |unread: Unread| Unread { line: unread.line + lines, before: unread.before + before, ..unread };
@@ -466,6 +514,32 @@ mod tests {
             assert_eq!(any(line).ok().as_ref(), Some(record), "{}", String::from_utf8_lossy(line));
         }
         written.is_some()
+    }
+
+    /// A pipe can be written to, and has no disk.
+    #[cfg(unix)]
+    #[test]
+    #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    fn after_a_wait_for_the_disk_that_failed_nothing_counts_as_stored() {
+        let (_reader, writer) = io::pipe().unwrap();
+        let file = LedgerFile(Disk::new(Path::new("pipe"), File::from(std::os::fd::OwnedFd::from(writer))));
+        let (first, second) = (file.write(b"1\n").unwrap(), file.write(b"2\n").unwrap());
+        assert!(!file.is_broken());
+        second.wait().unwrap_err();
+        let why = first.wait().unwrap_err().to_string();
+        assert_eq!(why, "the ledger pipe can't be used: an earlier line could not be written");
+        assert!(file.is_broken() && file.write(b"3\n").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    fn one_wait_for_the_disk_stores_all_texts_before_it() {
+        let file = LedgerFile(Disk::new(Path::new("file"), tempfile::tempfile().unwrap()));
+        let (first, second) = (file.write(b"1\n").unwrap(), file.write(b"2\n").unwrap());
+        first.wait().unwrap();
+        assert_eq!(*second.disk.stored.lock().unwrap(), 2);
+        second.wait().unwrap();
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub use bucket::Bucket;
 pub use drift::record_drift;
 pub use endpoint::Endpoint;
 pub use facts::facts;
-use file::{Ending, LedgerFile};
+use file::{Ending, LedgerFile, Unsynced};
 pub use file::{LedgerError, OrganizationLock};
 pub use home::LedgerHome;
 pub use lease::{Hold, release_locks};
@@ -230,11 +230,30 @@ enum Written {
 }
 
 impl Written {
-    fn write(&mut self, text: &[u8]) -> Result<(), LedgerError> {
+    /// Writes text. Returns what to wait for before it is stored, if it isn't yet.
+    fn write(&mut self, text: &[u8]) -> Result<Option<Unsynced>, LedgerError> {
         match self {
-            Self::File(file) => file.write(text),
-            Self::Store(file) => file.write(text),
+            Self::File(file) => file.write(text).map(Some),
+            Self::Store(file) => file.write(text).map(|()| None),
         }
+    }
+}
+
+/// Records that were written, and may not be stored yet.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Unstored {
+    unsynced: Option<Unsynced>,
+    /// The number of records before them.
+    before: usize,
+}
+
+impl Unstored {
+    /// Waits until they are stored, without keeping this thread. If that fails, they have to be
+    /// [forgotten](Ledger::forget).
+    pub async fn wait(&self) -> Result<(), LedgerError> {
+        let Some(unsynced) = self.unsynced.clone() else { return Ok(()) };
+        let waited = tokio::task::spawn_blocking(move || unsynced.wait()).await;
+        waited.map_err(|why| LedgerError::Io { path: "of this run".to_owned(), why: why.into() })?
     }
 }
 
@@ -283,7 +302,10 @@ impl Ledger {
     }
 
     fn write(&mut self, text: &[u8]) -> Result<(), LedgerError> {
-        self.written.as_mut().map_or(Ok(()), |written| written.write(text))
+        match self.written.as_mut().map(|written| written.write(text)).transpose()?.flatten() {
+            Some(unsynced) => unsynced.wait(),
+            None => Ok(()),
+        }
     }
 
     /// Reads a ledger without locking it. Returns `None` if it doesn't exist.
@@ -313,17 +335,33 @@ impl Ledger {
     ///
     /// Fails if the ledger can't be written, or this process has lost its lock.
     pub fn append_all(&mut self, records: Vec<Record>) -> Result<(), LedgerError> {
-        if self.written.is_some() && !records.is_empty() {
+        let unstored = self.add_all(records)?;
+        let waited = unstored.unsynced.as_ref().map_or(Ok(()), Unsynced::wait);
+        if waited.is_err() {
+            self.forget(&unstored);
+        }
+        waited
+    }
+
+    /// Writes lines, and doesn't wait for a file.
+    pub(crate) fn add_all(&mut self, records: Vec<Record>) -> Result<Unstored, LedgerError> {
+        let (mut unsynced, before) = (None, self.records.len());
+        if let Some(written) = self.written.as_mut().filter(|_| !records.is_empty()) {
             let mut lines = Vec::new();
             for record in &records {
                 let written = serde_json::to_writer(&mut lines, record);
                 written.map_err(|why| LedgerError::Io { path: "of this run".to_owned(), why: why.into() })?;
                 lines.push(b'\n');
             }
-            self.write(&lines)?;
+            unsynced = written.write(&lines)?;
         }
         self.records.extend(records);
-        Ok(())
+        Ok(Unstored { unsynced, before })
+    }
+
+    /// Forgets records that could not be stored, and all after them.
+    pub(crate) fn forget(&mut self, unstored: &Unstored) {
+        self.records.truncate(unstored.before);
     }
 
     /// Shortens a ledger in a file that has more than `longest` lines, unless most of them have to stay. All facts stay the
