@@ -783,6 +783,52 @@ fn a_folder_means_its_own_yaml_files_with_a_provider() {
     assert_eq!((said.code, said.stdout.as_str()), (0, "2 files checked: no findings\n"));
 }
 
+/// A file that a folder passes over leaves its organisation out of every plan, so each way to write the field counts.
+#[test]
+fn a_folder_means_a_provider_however_it_is_written() {
+    let json = "{\n  \"provider\": \"bitpanda\",\n  \"organization\": \"org-1\",\n  \"credentials\": { \"id\": \"x\" }\n}\n";
+    let key = |key: &str| HEAD.replacen("provider", key, 1);
+    let indented = format!(" {}\n", HEAD.trim_end().replace('\n', "\n "));
+    let utf16 = |swap: bool| -> Vec<u8> {
+        HEAD.encode_utf16().flat_map(|unit| if swap { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
+    };
+    for text in [
+        json.into(),
+        json.replace("  ", "\t").into(),
+        // It can't be read, and it still is one of rolecall.
+        json.replace('}', "").into(),
+        indented.into(),
+        key("? provider\n").into(),
+        key("&x provider").into(),
+        key("!!str provider").into(),
+        key("\"pro\\u0076ider\"").into(),
+        format!("x-key: &key provider\n{}", key("*key ")).into(),
+        utf16(false),
+        utf16(true),
+    ] {
+        let env = Env::new();
+        let shown = String::from_utf8_lossy(&text).into_owned();
+        env.write("a.yaml", HEAD.replace("org-1", "org-2"));
+        env.write("q.yaml", text);
+        let said = env.run(&["validate", "."]).all();
+        assert!(said.contains("2 files") || said.contains("q.yaml:"), "{shown}\n{said}");
+    }
+    for text in [
+        "{\n \"jobs\": {\n \"provider\": 1\n}}",
+        "- provider: x",
+        "- provider\n- x",
+        "a: provider",
+        "provider",
+        "a: \\",
+        "a:\n  provider: aws\n  - }",
+    ] {
+        let env = Env::new();
+        env.write("a.yaml", HEAD);
+        env.write("q.yaml", text);
+        assert_eq!(env.run(&["validate", "."]).stdout, "1 file checked: no findings\n", "{text}");
+    }
+}
+
 #[test]
 fn two_files_for_one_organisation_are_an_error() {
     let env = Env::new();

@@ -4,7 +4,7 @@
 //! [`tree`] reads what a correct file has. Whatever else it meets, it gives up, and [`node::parse`](super::node::parse)
 //! reads the file again, slowly and with the messages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_yaml::granit_parser::{self, Event, Parser, ScalarStyle, ScanError, Span as EventSpan};
 
@@ -28,6 +28,40 @@ pub fn tree(source: &Source) -> Option<Located> {
     let (Event::DocumentEnd, _) = builder.next()? else { return None };
     let (Event::StreamEnd, _) = builder.next()? else { return None };
     Some(root)
+}
+
+/// Returns whether a document of a text is a mapping with this field, or `None` if the text can't be parsed that far.
+pub fn has_field(text: &str, name: &str) -> Option<bool> {
+    let mut anchors = BTreeSet::new();
+    // The lists and mappings around an event, and the keys and values that the outermost mapping has so far.
+    let (mut depth, mut nodes) = (0_usize, None);
+    for event in Parser::new_from_str_with_options(text, options()) {
+        let (event, _) = event.ok()?;
+        let is_name = match &event {
+            Event::Scalar(text, _, anchor, _) => {
+                let is_name = *text == name;
+                anchors.extend((is_name && *anchor != 0).then_some(*anchor));
+                is_name
+            }
+            Event::Alias(anchor) => anchors.contains(anchor),
+            _ => false,
+        };
+        match event {
+            Event::MappingStart(..) if depth == 0 => (depth, nodes) = (1, Some(0_usize)),
+            Event::SequenceStart(..) if depth == 0 => (depth, nodes) = (1, None),
+            Event::Scalar(..) | Event::Alias(_) | Event::MappingStart(..) | Event::SequenceStart(..) => {
+                let is_key = depth == 1 && nodes.is_some_and(|nodes| nodes % 2 == 0);
+                if is_key && is_name {
+                    return Some(true);
+                }
+                nodes = nodes.map(|nodes| nodes + usize::from(depth == 1));
+                depth += usize::from(matches!(event, Event::MappingStart(..) | Event::SequenceStart(..)));
+            }
+            Event::MappingEnd | Event::SequenceEnd => depth -= 1,
+            _ => {}
+        }
+    }
+    Some(false)
 }
 
 /// Returns the options of every parser of events.

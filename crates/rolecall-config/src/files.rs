@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Answers, Checked, Commands, Disk, Files, Format, Library, Source, Version, accounts, check_file, check_source,
+    events,
 };
 use rolecall_model::{Code, Desired, Finding, Place, ProviderName};
 
@@ -338,29 +339,34 @@ fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 /// the file may be anything, and no line of it is shown.
 pub(super) fn is_ours(text: &str) -> bool {
     let lists_people = |line: &str| line.strip_prefix("kind:").is_some_and(|kind| kind.trim() == "people");
-    let names_provider = |rest: &str| {
-        let value = rest.trim_start_matches([':', ' ', '"', '\'']);
-        let end = value.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(value.len());
-        ProviderName::parse(&value[..end]).is_some()
-    };
     // Most files begin with the provider.
-    providers(text).any(names_provider) || text.lines().any(lists_people)
+    text.lines().filter_map(provider_in).any(names_provider) || text.lines().any(lists_people)
 }
 
-/// Returns whether a text seems to have a top-level field `provider`. The YAML isn't parsed, because a folder may
-/// contain other YAML files, and broken ones.
+/// Returns whether a text seems to have a top-level field `provider`. A folder may contain other YAML files, and broken
+/// ones, so only a text that may have the field in an unusual way is parsed. A broken one has to name a provider.
 fn mentions_provider(text: &str) -> bool {
-    providers(text).next().is_some()
+    if text.lines().any(|line| provider_in(line).is_some()) {
+        return true;
+    }
+    let names_one = || text.lines().filter_map(|line| provider_in(line.trim_start())).any(names_provider);
+    let may_have = text.contains("provider") || text.contains('\\');
+    may_have && events::has_field(text, "provider").unwrap_or_else(names_one)
 }
 
-/// Returns the text after the word `provider` of each line that seems to have that field.
-fn providers(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter_map(|line| {
-        // A top-level field isn't indented, except in a document in braces.
-        let key = line.strip_prefix('{').map_or(line, str::trim_start).trim_start_matches(['"', '\'']);
-        let rest = key.strip_prefix("provider")?.trim_start_matches(['"', '\'', ' ']);
-        rest.starts_with(':').then_some(rest)
-    })
+/// Returns the text after the word `provider` of a line that seems to have that field.
+fn provider_in(line: &str) -> Option<&str> {
+    // A top-level field isn't indented, except in a document in braces.
+    let key = line.strip_prefix('{').map_or(line, str::trim_start).trim_start_matches(['"', '\'']);
+    let rest = key.strip_prefix("provider")?.trim_start_matches(['"', '\'', ' ']);
+    rest.starts_with(':').then_some(rest)
+}
+
+/// Returns whether the text after the word `provider` names a provider.
+fn names_provider(rest: &str) -> bool {
+    let value = rest.trim_start_matches([':', ' ', '"', '\'']);
+    let end = value.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(value.len());
+    ProviderName::parse(&value[..end]).is_some()
 }
 
 /// Reports files that describe the same organisation, because each would undo the changes of the other.

@@ -263,21 +263,31 @@ fn check_kind(meta: &Metadata) -> std::io::Result<()> {
     }
 }
 
+/// Returns whether a file is in UTF-16. Without a mark, every second byte of a YAML file in it is zero at first.
+fn is_utf16(bytes: &[u8]) -> bool {
+    match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
+        [a, b, c, d, ..] => (*a == 0) != (*b == 0) && (*a == 0) == (*c == 0) && (*b == 0) == (*d == 0),
+        _ => false,
+    }
+}
+
 fn utf16_lossy(bytes: &[u8]) -> String {
-    let little = bytes.starts_with(&[0xff, 0xfe]);
+    let little = matches!(bytes, [0xff, 0xfe, ..] | [_, 0, ..]);
+    let bytes = if matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) { &bytes[2..] } else { bytes };
     let unit = |pair: &[u8]| match pair {
         [a, b] if little => u16::from_le_bytes([*a, *b]),
         [a, b] => u16::from_be_bytes([*a, *b]),
         _ => 0xfffd,
     };
-    let units: Vec<u16> = bytes[2..].chunks(2).map(unit).collect();
+    let units: Vec<u16> = bytes.chunks(2).map(unit).collect();
     String::from_utf16_lossy(&units)
 }
 
 /// Decodes a file as UTF-8. If it isn't UTF-8, the error is a text that can be shown.
 fn decode(mut bytes: Vec<u8>, at: &Place, findings: &mut Vec<Finding>) -> Result<String, String> {
     let name = &at.file;
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+    if is_utf16(&bytes) {
         findings.push(
             Finding::error(Code::NotUtf8, at.clone(), format!("`{name}` is encoded in UTF-16."))
                 .hint("Save it as UTF-8 without a byte order mark."),
