@@ -195,11 +195,16 @@ fn describe<'a>(delta: &DriftDelta<'_>, noticed: &'a Noticed<'a>) -> Described<'
 
 /// Returns a difference in one line: what moved, that it wasn't by rolecall, and since when.
 fn in_words(moved: &Moved<'_>) -> String {
-    // The report has the rest of a long reason.
-    let why = moved.why.split_inclusive(". ").next().unwrap_or_default().trim_end_matches(['.', ' ']);
-    let mut text = format!("{}: {why}", clean(moved.address));
-    // A hold has a sentence instead of two values.
+    // A hold has sentences instead of two values.
     let is_change = moved.from.is_some() || moved.to.is_some();
+    // The report has the rest of what is long.
+    let why = if is_change {
+        shortened(&moved.why)
+    } else {
+        let first = moved.why.split_inclusive(". ").next().unwrap_or_default();
+        first.trim_end_matches(['.', ' ']).to_owned()
+    };
+    let mut text = format!("{}: {why}", clean(moved.address));
     if moved.privileged && is_change {
         text.push_str(" (privileged)");
     }
@@ -210,6 +215,22 @@ fn in_words(moved: &Moved<'_>) -> String {
         let _ = write!(text, "{} {}", if is_change { "," } else { ";" }, known.join(", "));
     }
     text
+}
+
+/// Shortens a difference. Each of its values is cut in its middle, so it still says what became of which.
+fn shortened(why: &str) -> String {
+    const ARROW: &str = " → ";
+    let values: Vec<&str> = why.split(ARROW).collect();
+    let half = LINE / 4 / values.len();
+    let short = |value: &&str| {
+        let all: Vec<char> = value.chars().collect();
+        if all.len() <= 2 * half + 1 {
+            return (*value).to_owned();
+        }
+        let (first, last) = (&all[..half], &all[all.len() - half..]);
+        format!("{}…{}", first.iter().collect::<String>(), last.iter().collect::<String>())
+    };
+    values.iter().map(short).collect::<Vec<_>>().join(ARROW)
 }
 
 fn text(described: &[Described<'_>], link: Option<&str>) -> String {

@@ -62,6 +62,26 @@ fn one_message_for_new_drift_none_for_reported_drift_and_one_when_it_is_gone() {
     assert!(receiver.take().is_empty());
 }
 
+/// A description has sentences, and can be long. What became of the role stands after it.
+#[test]
+fn a_long_value_never_hides_that_something_is_gone() {
+    for description in ["Holds people. They must have no access.".to_owned(), "Holds people. ".repeat(17)] {
+        let env = sandboxed();
+        let role = format!("\nroles:\n  - {{ name: Reader, description: \"{description}\", permissions: [] }}\n");
+        env.write("hive.yaml", example("hive.yaml").replacen("\nroles:\n", &role, 1));
+        let receiver = Receiver::answering(&[200]);
+        let said = drift(&env, &receiver, SANDBOX);
+        assert_eq!(said.code, 2, "{}", said.all());
+        let message: Value = serde_json::from_str(&receiver.take()[0].body).unwrap();
+        let text = message["text"].as_str().unwrap();
+        let line = text.lines().find(|line| line.contains("role/Reader: ")).unwrap();
+        assert!(line.ends_with(" → gone") && line.len() < 300, "{line}");
+        let changes = message["organizations"][0]["changes"].as_array().unwrap();
+        let role = changes.iter().find(|change| change["address"] == "role/Reader").unwrap();
+        assert!(role["why"].as_str().unwrap().contains(description.trim_end()), "{role}");
+    }
+}
+
 #[test]
 fn no_drift_from_the_start_is_no_news() {
     let env = sandboxed();
