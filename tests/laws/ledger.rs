@@ -148,8 +148,7 @@ fn records(seeds: &[Seed]) -> Vec<Record> {
         };
         events.extend(next.into_iter().map(|event| (format!("run-{run}"), event)));
     }
-    let at = |line: usize| now() + SignedDuration::from_secs(i64::try_from(line).unwrap());
-    events.into_iter().enumerate().map(|(line, (run, event))| Record { at: at(line), run, event }).collect()
+    dated(events)
 }
 
 /// Returns facts without the numbers of the lines. Only their order means something.
@@ -165,15 +164,38 @@ fn in_order(mut facts: Facts) -> Facts {
     facts
 }
 
-fn a_shorter_ledger_says_the_same(parts: &[Vec<Seed>]) -> Law {
+/// Returns the records of runs with one change each, of which each has another file.
+fn merges(seeds: &[Seed]) -> Vec<Record> {
+    let mut all = Vec::new();
+    for (run, (kind, who, value, how)) in seeds.iter().copied().enumerate() {
+        let mut events = vec![started(kind % 8)];
+        events.extend(mutation(0, who, value, how));
+        let desired = Some(format!("hash-{}", run - usize::from(kind == 0).min(run)));
+        let (differing, directory_people) = ((0..kind % 3).map(address).collect(), BTreeMap::new());
+        events.push(Event::RunFinished {
+            in_sync: Some(true),
+            desired,
+            differing,
+            directory_people,
+            not_selected: 0,
+        });
+        all.extend(events.into_iter().map(|event| (format!("run-{run}"), event)));
+    }
+    dated(all)
+}
+
+fn dated(events: Vec<(String, Event)>) -> Vec<Record> {
+    let at = |line: usize| now() + SignedDuration::from_secs(i64::try_from(line).unwrap());
+    events.into_iter().enumerate().map(|(line, (run, event))| Record { at: at(line), run, event }).collect()
+}
+
+/// Writes the lines up to each of these ends, and shortens the ledger then.
+fn a_shorter_ledger_says_the_same(all: &[Record], ends: &[usize]) -> Law {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("ledger.jsonl");
-    let seeds = parts.concat();
-    let all = records(&seeds);
     let mut whole = Ledger::default();
     let mut written = 0;
-    for part in 1..=parts.len() {
-        let until = records(&parts[..part].concat()).len();
+    for until in ends.iter().copied() {
         let mut ledger = Ledger::open(&path, "next", now()).unwrap();
         ledger.append_all(all[written..until].to_vec()).unwrap();
         whole.append_all(all[written..until].to_vec()).unwrap();
@@ -206,8 +228,30 @@ fn seed() -> impl Strategy<Value = Seed> {
 proptest! {
     #[test]
     fn a_shorter_ledger_says_what_the_long_one_said(parts in prop::collection::vec(prop::collection::vec(seed(), 1..60), 1..4)) {
-        a_shorter_ledger_says_the_same(&parts)?;
+        let ends = (1..=parts.len()).map(|part| records(&parts[..part].concat()).len());
+        a_shorter_ledger_says_the_same(&records(&parts.concat()), &ends.collect::<Vec<_>>())?;
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_shrink_iters: 100, ..ProptestConfig::with_cases(3) })]
+    #[test]
+    fn a_ledger_of_many_merges_says_the_same_when_it_is_shorter(seeds in prop::collection::vec(seed(), 900..1300)) {
+        let all = merges(&seeds);
+        a_shorter_ledger_says_the_same(&all, &[all.len() / 2, all.len()])?;
+    }
+}
+
+/// One change in each run makes a ledger long, too.
+#[test]
+fn a_ledger_of_many_merges_becomes_short() {
+    let seeds: Vec<Seed> = (0..15_000_usize).map(|run| (1, u8::try_from(run % 3).unwrap(), 50, 50)).collect();
+    let folder = TempDir::new().unwrap();
+    let mut ledger = Ledger::open(&folder.path().join("ledger.jsonl"), "next", now()).unwrap();
+    ledger.append_all(merges(&seeds)).unwrap();
+    assert_eq!(ledger.records().len(), 60_000);
+    assert!(ledger.shorten(20_000, "next", now()).unwrap().is_some());
+    assert!(ledger.records().len() < 2_100, "{}", ledger.records().len());
 }
 
 /// The law would hold if no ledger was ever shortened.

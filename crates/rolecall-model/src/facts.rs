@@ -28,8 +28,8 @@ pub struct Facts {
     pub touched: BTreeMap<Address, usize>,
     /// The number of people of each directory at the last apply.
     pub directory_people: BTreeMap<String, usize>,
-    /// The runs that recorded which entities were not as the files ask when they ended, oldest first. Of several in a row
-    /// that recorded the same, only the last is here.
+    /// The last runs that recorded which entities were not as the files ask when they ended, oldest first. Of several in a
+    /// row that recorded the same, only the last is here.
     pub finished: Vec<FinishedRun>,
     /// Entities that we removed, disabled or took all access from, and haven't changed since. The addresses have no
     /// ids.

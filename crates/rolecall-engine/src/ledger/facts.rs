@@ -23,6 +23,10 @@ use rolecall_model::{
     RemoteId, Renames, Seen, SentChange, SentDisable, Shown, User,
 };
 
+/// The number of finished runs that the facts have. Each merge changes what the files ask for, so without a limit no line about
+/// the end of a run could ever go.
+const FINISHED: usize = 1000;
+
 /// A mutation: its intent and what later records say about it.
 struct SentMutation<'a> {
     /// The position of the intent among the records.
@@ -174,6 +178,7 @@ pub fn facts(records: &[Record]) -> Facts {
             | Event::Recovered { .. } => {}
         }
     }
+    facts.finished.drain(..facts.finished.len().saturating_sub(FINISHED));
     facts
 }
 
