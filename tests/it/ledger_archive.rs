@@ -163,6 +163,18 @@ fn an_incomplete_line_is_no_reason_to_keep_a_ledger_long() {
     assert!(std::fs::read_to_string(archive(&path)).unwrap().contains("{\"at\":\"20\n"));
 }
 
+/// A power cut while the archive was written is no reason, either.
+#[test]
+fn zeros_at_the_end_of_an_archive_are_written_over() {
+    let text = lines(30);
+    for before in ["", &text[..70]] {
+        let (_folder, path) = ledger_of(&text);
+        std::fs::write(archive(&path), format!("{before}\0\0\0")).unwrap();
+        assert!(shorten(&path).unwrap().is_some());
+        is_short_and_whole(&path, &text);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_ledger_keeps_its_place_and_who_may_read_it() {

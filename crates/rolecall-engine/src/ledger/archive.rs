@@ -17,7 +17,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::file::{LedgerError, parse, record, refuse_special};
+use super::file::{LedgerError, parse, record, refuse_special, without_zeros};
 use super::{Event, Record, rests};
 use rolecall_graphql::storage::private;
 use tempfile::{NamedTempFile, TempPath};
@@ -71,7 +71,7 @@ fn begins_anew(path: &Path, ledger: &[u8]) -> io::Result<bool> {
     refuse_special(path)?;
     match std::fs::metadata(path) {
         Ok(there) if there.len() > ledger.len() as u64 => Ok(false),
-        Ok(_) => Ok(ledger.starts_with(&std::fs::read(path)?)),
+        Ok(_) => Ok(ledger.starts_with(without_zeros(&std::fs::read(path)?))),
         Err(_) => Ok(true),
     }
 }
@@ -84,11 +84,13 @@ fn add(path: &Path, bytes: u64, text: &[u8]) -> io::Result<u64> {
     if length < bytes {
         return Err(io::Error::other("it is shorter than its ledger says"));
     }
-    // An earlier attempt may have added a part.
+    // An earlier attempt may have added a part, and a power cut zeros after it.
     let mut added = Vec::new();
     file.seek(SeekFrom::Start(bytes))?;
     file.read_to_end(&mut added)?;
-    let Some(rest) = text.strip_prefix(&*added) else {
+    let added = without_zeros(&added);
+    file.set_len(bytes + added.len() as u64)?;
+    let Some(rest) = text.strip_prefix(added) else {
         return Err(io::Error::other("it has lines that its ledger doesn't have, so it belongs to another one"));
     };
     if let Err(why) = file.write_all(rest).and_then(|()| file.sync_all()) {

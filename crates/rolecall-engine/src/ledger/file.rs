@@ -314,6 +314,12 @@ pub(super) fn read(path: &Path) -> Result<Option<ReadLedger>, LedgerError> {
 /// The first bytes of every line.
 const START: &[u8] = br#"{"at":""#;
 
+/// Returns the text of a file without the zeros at its end. A power cut can leave them, where the file system knew the new length
+/// and not yet the new text.
+pub(super) fn without_zeros(text: &[u8]) -> &[u8] {
+    &text[..text.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)]
+}
+
 /// The number of bytes from which on a thread of its own pays.
 const PART: usize = 512 * 1024;
 
@@ -394,7 +400,7 @@ struct Unread {
     before: usize,
     bytes: usize,
     why: String,
-    /// True if a writer that is killed may leave such a line.
+    /// True if a writer that is killed, or a power cut, may leave such a line.
     may_be_torn: bool,
 }
 
@@ -414,7 +420,7 @@ impl Part {
                     line: part.lines,
                     before: part.records.len(),
                     bytes: line.len(),
-                    may_be_torn: why.is_eof() && (line.starts_with(START) || START.starts_with(line)),
+                    may_be_torn: may_be_torn(line, &why),
                     why: why.to_string(),
                 }),
             }
@@ -435,6 +441,14 @@ impl Part {
         self.records.extend(next.records);
         self.lines += next.lines;
     }
+}
+
+/// Returns whether a writer that is killed, or a power cut, may leave such a line.
+fn may_be_torn(line: &[u8], why: &serde_json::Error) -> bool {
+    let text = without_zeros(line);
+    let is_cut =
+        if text.len() == line.len() { why.is_eof() } else { record(text).err().is_none_or(|why| why.is_eof()) };
+    is_cut && (text.starts_with(START) || START.starts_with(text))
 }
 
 /// Reads the lines of a ledger, a part on each core.
@@ -462,7 +476,7 @@ fn read_lines(text: &[u8]) -> Part {
 }
 
 /// Parses a ledger. A killed writer leaves the beginning of a line, at the end or before a [`Event::Recovered`]
-/// line. Anything else that can't be read is damage, be it one line or another file in the ledger's place.
+/// line, and a power cut zeros after it. Anything else that can't be read is damage, be it one line or another file in the ledger's place.
 pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<(Vec<Record>, Ending), LedgerError> {
     let Part { records, unread, lines: _ } = read_lines(bytes);
     for unread in unread.chunk_by(|one, next| one.before == next.before) {
@@ -471,6 +485,8 @@ pub(super) fn parse(path: &str, bytes: &[u8]) -> Result<(Vec<Record>, Ending), L
             Some(Event::Recovered { .. }) | None => None,
             Some(_) => unread.first(),
         };
+        // Zeros alone may have been any ledger.
+        let wrong = wrong.or(unread.first().filter(|_| records.is_empty() && bytes.contains(&0)));
         let wrong = unread.iter().find(|line| !line.may_be_torn).or(wrong);
         if let Some(Unread { line, why, .. }) = wrong {
             return Err(damaged(path, *line, why));
