@@ -78,14 +78,14 @@ fn read(path: &Path) -> Result<ShardReport, Failure> {
         return Err(Failure::error(format!("The file {shown} has findings, so its shard had no plan."))
             .hint("Mend the files that the findings name, and run all shards again."));
     }
+    let is_outcomes = planfile::is_outcomes(&value);
+    if let Some(other) = planfile::other(&value).filter(|_| !is_outcomes) {
+        return Err(wrong(format!("it is {other}")));
+    }
     let version = value.get("format_version").and_then(Value::as_str);
     let version = version.ok_or_else(|| wrong("it has no `format_version`".to_owned()))?;
     planfile::check_version(path, version)?;
-    // Only outcomes say how each organisation ended. A shard without organisations says its verb.
-    let verb = value.pointer("/shard/verb").and_then(Value::as_str);
-    let is_ending = |organization: &Value| organization.get("ending").is_some();
-    let organizations = value.get("organizations").and_then(Value::as_array);
-    if verb == Some(ShardedVerb::Apply.as_str()) || organizations.is_some_and(|all| all.iter().any(is_ending)) {
+    if is_outcomes {
         let outcomes = serde_json::from_str(&text).map_err(|why| wrong(report::clean(why)))?;
         return Ok(ShardReport::Outcomes(outcomes));
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::exit::Failure;
 use crate::report;
-use rolecall_model::{FORMAT_VERSION, Plan};
+use rolecall_model::{FORMAT_VERSION, Plan, ShardedVerb};
 use rolecall_plan::verify;
 
 /// Parses a saved plan. Checks that its format version is known and that its seals are intact.
@@ -16,6 +16,10 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Plan, Failure> {
         Failure::error(format!("The file {shown} is not a plan: {why}."))
             .hint("`rolecall plan --out FILE` writes a plan.")
     })?;
+    if let Some(other) = other(&value) {
+        return Err(Failure::error(format!("The file {shown} is not a plan: it is {other}."))
+            .hint("`rolecall plan --out FILE` writes a plan."));
+    }
     let Some(version) = value.get("format_version").and_then(Value::as_str) else {
         return Err(Failure::error(format!("The file {shown} is not a plan: it has no `format_version`."))
             .hint("`rolecall plan --out FILE` writes a plan."));
@@ -31,6 +35,33 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Plan, Failure> {
     let verified = value.to_string();
     serde_json::from_str(&verified)
         .map_err(|why| Failure::error(format!("The file {shown} is not a plan: {why}.")))
+}
+
+/// Returns what a file of rolecall is, if its JSON shows that it is no plan.
+pub(super) fn other(value: &Value) -> Option<&'static str> {
+    let has = |field: &str| value.get(field).is_some();
+    let kinds = [
+        (has("findings"), "a list of findings"),
+        (is_outcomes(value), "a report of `apply`"),
+        (has("email") && has("files"), "a report of `onboard` or `offboard`"),
+        (has("files"), "a report of `pull`"),
+        (has("partial") && has("filtered"), "a report of `access`"),
+        (has("partial"), "a report of `keys`"),
+        (has("job"), "a report of `doctor`"),
+        (has("text"), "a message of `drift --notify`"),
+        (value.pointer("/organizations/0/differences").is_some(), "what `drift --previous` keeps"),
+        (has("event") && has("run"), "a ledger"),
+    ];
+    kinds.into_iter().find(|(is_it, _)| *is_it).map(|(_, what)| what)
+}
+
+/// Returns whether a file is a report of `apply`. Only outcomes say how each organisation ended. A shard without
+/// organisations says its verb.
+pub(super) fn is_outcomes(value: &Value) -> bool {
+    let verb = value.pointer("/shard/verb").and_then(Value::as_str);
+    let organizations = value.get("organizations").and_then(Value::as_array);
+    let has_ending = |organization: &Value| organization.get("ending").is_some();
+    verb == Some(ShardedVerb::Apply.as_str()) || organizations.is_some_and(|all| all.iter().any(has_ending))
 }
 
 /// Checks that rolecall knows the major version of a format. A later major version may mean something else.

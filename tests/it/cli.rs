@@ -737,6 +737,42 @@ fn what_became_of_an_apply_is_json_for_programs() {
     );
 }
 
+/// Somebody who has many JSON files in a job takes the wrong one.
+#[test]
+fn a_file_that_is_no_plan_is_named_by_what_it_is() {
+    let env = Env::with_example();
+    let sandbox = ["--sandbox", "bitpanda.yaml"];
+    env.run(&[&["apply", "--auto-approve", "--report", "json=apply.json"], &sandbox[..]].concat());
+    for (args, file) in [
+        (&["access", "--format", "json"][..], "access.json"),
+        (&["keys", "--format", "json"], "keys.json"),
+        (&["doctor", "--format", "json"], "doctor.json"),
+        (&["pull", "--format", "json"], "pull.json"),
+        (&["offboard", "max@acme.example", "--format", "json"], "offboard.json"),
+    ] {
+        env.write(file, env.run(&[args, &sandbox].concat()).stdout);
+    }
+    for (file, what) in [
+        ("apply.json", "a report of `apply`"),
+        ("access.json", "a report of `access`"),
+        ("keys.json", "a report of `keys`"),
+        ("doctor.json", "a report of `doctor`"),
+        ("pull.json", "a report of `pull`"),
+        ("offboard.json", "a report of `onboard` or `offboard`"),
+    ] {
+        for args in
+            [&["show", file][..], &["merge", file], &["apply", "--sandbox", "bitpanda.yaml", "--plan", file]]
+        {
+            if args == ["merge", "apply.json"] {
+                continue;
+            }
+            let said = env.run(args);
+            assert_eq!(said.code, 1, "{}", said.all());
+            assert!(said.stderr.contains(&format!(": it is {what}.")), "{args:?}: {}", said.all());
+        }
+    }
+}
+
 #[test]
 fn nothing_that_took_effect_is_no_partial_apply() {
     let (env, _server) = served(&[]);
