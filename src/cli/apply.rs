@@ -151,7 +151,7 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
     }
     run.add_untouched(exit);
     run.print_endings();
-    run.out.talk(&undo::missing(args.undo_out.as_deref()).unwrap_or_default());
+    run.out.talk(&undo::missing(args.undo_out.as_deref(), &run.applied).unwrap_or_default());
     let mut outcomes = Outcomes::new(GENERATOR, run.applied);
     outcomes.shard = session.shard_run(ShardedVerb::Apply, exit);
     let reported = if args.reports.format == Format::Text {

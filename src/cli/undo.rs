@@ -5,12 +5,12 @@ use std::path::Path;
 
 use super::Connection;
 use super::connect::GENERATOR;
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::files::{self, Readers};
 use super::organization::Organization;
 use super::session::Session;
 use crate::report;
-use crate::report::Undone;
+use crate::report::{Applied, Undone};
 use jiff::Timestamp;
 use rolecall_config::{Irreversible, Undo, UndoInput, undo};
 use rolecall_model::{Facts, Live, OrganizationPlan};
@@ -25,10 +25,15 @@ pub(super) fn check(path: Option<&Path>, session: &Session<'_>) -> Result<(), Fa
     if path.symlink_metadata().is_ok() { Err(exists(path)) } else { Ok(()) }
 }
 
-/// Returns a sentence that says so if no undo file was written, because there was nothing to send.
-pub(super) fn missing(path: Option<&Path>) -> Option<String> {
+/// Returns a sentence that says so and why, if no undo file was written. Then nothing was sent.
+pub(super) fn missing(path: Option<&Path>, applied: &[Applied]) -> Option<String> {
     let path = path.filter(|path| path.symlink_metadata().is_err())?;
-    Some(format!("The undo file {} was not written, because there was nothing to send.\n", path.display()))
+    let had_nothing = |applied: &Applied| match &applied.plan {
+        Some(plan) => plan.sealed.mutations.is_empty(),
+        None => applied.exit == Exit::Done as u8,
+    };
+    let why = if applied.iter().all(had_nothing) { "there was nothing to send" } else { "nothing was sent" };
+    Some(format!("The undo file {} was not written, because {why}.\n", path.display()))
 }
 
 fn exists(path: &Path) -> Failure {

@@ -131,6 +131,7 @@ fn without_the_way_back_nothing_is_sent() {
     let env = with("hive.yaml");
     let args = ["apply", "--sandbox", "--auto-approve", "--undo-out", "nowhere/undo.yaml", "hive.yaml"];
     let said = env.run(&args);
+    assert!(said.stderr.contains("was not written, because nothing was sent."), "{}", said.all());
     assert_eq!(said.code, 1, "{}", said.all());
     assert!(said.stderr.contains("nowhere/undo.yaml can't be written: "), "{}", said.all());
     assert!(said.stderr.contains("Nothing was sent."), "{}", said.all());
