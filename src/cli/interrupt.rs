@@ -19,6 +19,17 @@ pub(super) struct Interrupts {
     sent: AtomicBool,
 }
 
+/// Makes a write beyond the limit of file sizes fail like one on a full disk. By default, a signal would end the process there,
+/// and a run that has sent something would report nothing. Programs that it starts have the default again.
+pub(super) fn outlive_file_limit() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        // A handler stays until the process ends, even if nobody waits for the signal.
+        let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
+    }
+}
+
 impl Interrupts {
     pub fn watch() -> Arc<Self> {
         let interrupts = Arc::new(Self::default());

@@ -350,6 +350,7 @@ pub fn main() -> ExitCode {
     };
     let root = traces::root(&verb);
     let whole = async {
+        interrupt::outlive_file_limit();
         // An apply finishes what it has begun, and then sends its spans itself.
         if !matches!(cli.verb, Verb::Apply(_)) {
             traces::watch();

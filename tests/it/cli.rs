@@ -612,6 +612,18 @@ fn a_reader_that_goes_away_is_no_error_and_a_full_disk_is() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("The result could not be written"));
 }
 
+/// Where a file may not grow, the signal would end the process before it reports what it has sent.
+#[cfg(unix)]
+#[test]
+fn a_limit_of_file_sizes_is_like_a_full_disk() {
+    let (env, _server) = served(&[]);
+    let said = env.run_within("ulimit -f 5; \"$0\" \"$@\"", &["apply", "--auto-approve", "org.yaml"]);
+    assert_eq!(said.code, 5, "{}", said.all());
+    assert!(said.stdout.contains("File too large"), "{}", said.all());
+    let said = env.run(&["apply", "--auto-approve", "org.yaml"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+}
+
 #[test]
 fn what_can_not_be_recorded_is_not_sent() {
     let env = Env::with_example();
