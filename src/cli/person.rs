@@ -155,7 +155,7 @@ pub(super) fn finish(
         PersonFormat::Json => out.result(&report::json(&report)),
         PersonFormat::Text => {
             out.result(&report::person_text(&report, Layout { width: out::width(), full: false }));
-            out.talk(&report::person_summary(&report));
+            out.talk(&report::person_summary(&report, write));
         }
     }
     exit

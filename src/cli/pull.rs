@@ -131,7 +131,7 @@ pub(super) async fn pull(args: &PullArgs, out: &mut Out) -> Result<Exit, Failure
         out.result(&report::json(&report));
     } else {
         out.result(&report::pull_diff(&report.files));
-        out.talk(&report::pull_summary(&report));
+        out.talk(&report::pull_summary(&report, args.write));
     }
     Ok(exit)
 }

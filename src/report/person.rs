@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::layout::Layout;
-use super::pull::{painted_diff, unified};
+use super::pull::{painted_diff, unified, written_or_not};
 use super::style::{BOLD, WARN, called, clean, paint};
 use super::text::plan_text;
 use rolecall_config::EditedFile;
@@ -136,12 +136,11 @@ pub fn person_text(report: &PersonReport, layout: Layout) -> String {
     parts.join("\n")
 }
 
-/// Writes what became of each file.
-pub fn person_summary(PersonReport { files, email, .. }: &PersonReport) -> String {
+/// Writes what became of each file. `write`: the files were to be written.
+pub fn person_summary(PersonReport { files, email, .. }: &PersonReport, write: bool) -> String {
     let mut text = String::new();
     for ChangedFile { path, written, .. } in files {
-        let done = if *written { "The file is written." } else { "`--write` writes the file." };
-        let _ = writeln!(text, "{}: {done}", clean(path));
+        let _ = writeln!(text, "{}: {}", clean(path), written_or_not(*written, write));
     }
     if files.is_empty() {
         let _ = writeln!(text, "No file has to change for {}.", clean(email));

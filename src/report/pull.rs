@@ -114,8 +114,17 @@ pub(super) fn painted_diff<'a>(diffs: impl Iterator<Item = &'a str>) -> String {
     text
 }
 
-/// Writes what became of each file, and what can't be pulled.
-pub fn pull_summary(PullReport { files, .. }: &PullReport) -> String {
+/// Returns what became of a file that differs. `write`: it was to be written.
+pub(super) fn written_or_not(written: bool, write: bool) -> &'static str {
+    match (written, write) {
+        (true, _) => "The file is written.",
+        (false, true) => "The file is not written.",
+        (false, false) => "`--write` writes the file.",
+    }
+}
+
+/// Writes what became of each file, and what can't be pulled. `write`: the files were to be written.
+pub fn pull_summary(PullReport { files, .. }: &PullReport, write: bool) -> String {
     let mut text = String::new();
     for PulledFile { path, written, pulled, left, .. } in files {
         let count = |wanted: Pull| pulled.iter().filter(|entry| entry.is == wanted).count();
@@ -125,11 +134,10 @@ pub fn pull_summary(PullReport { files, .. }: &PullReport) -> String {
             .filter(|(is, _)| count(*is) > 0)
             .map(|(is, word)| format!("{} {word}", count(*is)))
             .collect();
-        let _ = match (&*parts, written) {
-            ([], _) => writeln!(text, "{}: nothing to pull.", clean(path)),
-            (parts, true) => writeln!(text, "{}: {}. The file is written.", clean(path), parts.join(", ")),
-            (parts, false) => {
-                writeln!(text, "{}: {}. `--write` writes the file.", clean(path), parts.join(", "))
+        let _ = match &*parts {
+            [] => writeln!(text, "{}: nothing to pull.", clean(path)),
+            parts => {
+                writeln!(text, "{}: {}. {}", clean(path), parts.join(", "), written_or_not(*written, write))
             }
         };
         if !left.is_empty() {

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use crate::support::cli::{Env, Said, example};
+use crate::support::cli::{Env, Said, example, served};
 use rolecall::cli::{SchemaName, schema_text};
+use rolecall_model::ProviderName;
 
 const EXAMPLES: &[&str] = &["bitpanda.yaml", "hive.yaml", "paradime.yaml", "rapidapi.yaml"];
 
@@ -15,6 +16,23 @@ fn env(name: &str, text: &str) -> Env {
 
 fn json(said: &Said) -> Value {
     serde_json::from_str(&said.stdout).unwrap_or_else(|why| panic!("{why}: {}", said.all()))
+}
+
+/// Where a file may not grow, `--write` was given and didn't help.
+#[cfg(unix)]
+#[test]
+fn a_file_that_could_not_be_written_is_not_called_one_that_was_only_shown() {
+    let (env, _server) = served(ProviderName::Hive, &[]);
+    let before = env.read("file.yaml");
+    for args in [&["pull", "--write", "file.yaml"][..], &["offboard", "sam@acme.example", "--write", "file.yaml"]]
+    {
+        let said = env.run_within("ulimit -f 0; \"$0\" \"$@\"", args);
+        assert_eq!(said.code, 1, "{}", said.all());
+        assert!(said.stderr.contains("can't be written: File too large"), "{}", said.all());
+        assert!(said.stderr.contains("The file is not written."), "{}", said.all());
+        assert!(!said.stderr.contains("`--write` writes"), "{}", said.all());
+        assert_eq!(env.read("file.yaml"), before);
+    }
 }
 
 #[test]
