@@ -51,6 +51,7 @@ mod selection;
 mod session;
 mod show;
 mod silence;
+mod tips;
 mod traces;
 mod undo;
 mod validate;
@@ -223,7 +224,10 @@ const HORIZON: u16 = 14;
 
 /// Parses a number of days, with or without its unit.
 fn days(text: &str) -> Result<u16, String> {
-    text.strip_suffix('d').unwrap_or(text).parse().map_err(|_| "write a number of days, such as 14d".to_owned())
+    text.strip_suffix('d')
+        .unwrap_or(text)
+        .parse()
+        .map_err(|_| "write a number of days, such as 14d".to_owned())
 }
 
 /// Reads and checks files as of a certain time.
@@ -376,7 +380,7 @@ struct Parsed {
 }
 
 fn parse(arguments: Vec<OsString>) -> Result<Parsed, clap::Error> {
-    let matches = Cli::command().try_get_matches_from(arguments)?;
+    let matches = Cli::command().try_get_matches_from(arguments).map_err(tips::without_guesses)?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut Cli::command()))?;
     let (verb, options) = matches.subcommand().unzip();
     let collector = options.and_then(|options| options.try_get_one::<String>("otlp").ok().flatten().cloned());

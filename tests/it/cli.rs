@@ -624,6 +624,32 @@ fn a_limit_of_file_sizes_is_like_a_full_disk() {
     assert_eq!(said.code, 0, "{}", said.all());
 }
 
+/// Nobody should delete a ledger, or send something unasked, because a tip says so.
+#[test]
+fn a_tip_names_only_the_option_that_was_meant() {
+    let env = Env::new();
+    for (args, tip) in [
+        (&["drift", "--target", "x"][..], None),
+        (&["drift", "--base", "x"], None),
+        (&["plan", "--resett"], None),
+        (&["plan", "--asset", "x"], None),
+        (&["apply", "--auto-aprove"], None),
+        (&["apply", "--confirm-deletio", "acme"], None),
+        (&["plan", "--sandbx"], Some("--sandbox")),
+        (&["drift", "--ntoify", "x"], Some("--notify")),
+    ] {
+        let said = env.run(args);
+        assert_eq!(said.code, 1, "{}", said.all());
+        for option in ["--reset", "--assert", "--auto-approve", "--confirm-deletion"] {
+            let named =
+                said.stderr.split(|c: char| c != '-' && !c.is_ascii_alphanumeric()).any(|word| word == option);
+            assert!(!named, "{}", said.all());
+        }
+        assert_eq!(said.stderr.contains("tip:"), tip.is_some(), "{}", said.all());
+        assert!(tip.is_none_or(|tip| said.stderr.contains(tip)), "{}", said.all());
+    }
+}
+
 #[test]
 fn what_can_not_be_recorded_is_not_sent() {
     let env = Env::with_example();
