@@ -227,7 +227,7 @@ fn days(text: &str) -> Result<u16, String> {
     text.strip_suffix('d')
         .unwrap_or(text)
         .parse()
-        .map_err(|_| "write a number of days, such as 14d".to_owned())
+        .map_err(|_| format!("write a number of days, such as 14d, and at most {}", u16::MAX))
 }
 
 /// Reads and checks files as of a certain time.

@@ -9,7 +9,7 @@ use super::WHICH_CHANGES;
 use super::exit::Failure;
 use super::offer::{self, Offer};
 use crate::report;
-use rolecall_model::{Address, Desired, Kind, Pattern, ProviderName, Scope, list_of};
+use rolecall_model::{Address, Desired, Kind, Pattern, ProviderName, Scope, list_of, quote};
 use rolecall_plan::{Selection, Unselectable};
 
 /// Options that choose the changes of a plan.
@@ -73,16 +73,20 @@ impl Selected {
             all.iter().map(|desired| format!("{}:{}//", desired.provider, *desired.organization)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         for Selector { organization, pattern } in self.targets.iter().chain(&self.excluded) {
-            let known = match organization {
-                Some(named) => all.iter().any(|desired| is_of(named, desired)),
-                None => all.len() == 1,
+            let why = match organization {
+                Some(named) if all.iter().any(|desired| is_of(named, desired)) => continue,
+                Some((provider, name)) => {
+                    format!(
+                        "No file describes the organisation {} of the address {pattern}.",
+                        quote(&format!("{provider}:{name}"))
+                    )
+                }
+                None if all.len() == 1 => continue,
+                None => format!("The address {pattern} doesn't say which organisation it belongs to."),
             };
-            if !known {
-                return Err(Failure::error(format!(
-                    "The address {pattern} doesn't say which organisation it belongs to."
-                ))
-                .hint(format!("Write one of these in front: {}.", list_of(&names, "or"))));
-            }
+            return Err(
+                Failure::error(why).hint(format!("Write one of these in front: {}.", list_of(&names, "or")))
+            );
         }
         Ok(())
     }

@@ -490,6 +490,21 @@ fn several_organisations_are_independent_and_the_worst_ending_is_reported() {
     assert!(said.stderr.contains("error[wrong-organization]"), "{}", said.stderr);
 }
 
+/// A name that is there and unknown is another mistake than one that is missing.
+#[test]
+fn a_target_of_an_unknown_organisation_is_told() {
+    let env = Env::with_example();
+    let said = env.run(&["plan", "--sandbox", "--target", "hive:nope//user/x@y.z", "bitpanda.yaml"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(
+        said.stderr.contains("No file describes the organisation `hive:nope` of the address"),
+        "{}",
+        said.stderr
+    );
+    let said = env.run(&["plan", "--sandbox", "--horizon", "100000", "bitpanda.yaml"]);
+    assert!(said.stderr.contains("at most 65535"), "{}", said.stderr);
+}
+
 #[test]
 fn an_organisation_that_no_seed_has_lists_the_seeds() {
     let env = Env::with_example();
