@@ -62,6 +62,24 @@ fn a_change_that_moves_a_credential_or_a_secret_or_loosens_a_guardrail_needs_an_
     }
 }
 
+/// A reviewer looks at the lines that a finding names.
+#[test]
+fn a_guardrail_that_is_looser_is_shown_at_its_line() {
+    let hive = example("hive.yaml");
+    let line = |text: &str, part: &str| text.lines().position(|line| line.contains(part)).unwrap() + 1;
+    for (before, after, shown) in [
+        ("  min_admins: 2", "  min_admins: 1", "min_admins: 1"),
+        ("  users: listed", "  users: all", "users: all"),
+        // A field that is gone is one of those around its place.
+        ("  min_admins: 2\n", "", "max_removals: 2"),
+    ] {
+        let changed = hive.replacen(before, after, 1);
+        let said = compared(&hive, &changed);
+        let place = format!("\"line\": {},", line(&changed, shown));
+        assert!(said.code == 3 && said.all().contains(&place), "{place} {}", said.all());
+    }
+}
+
 #[test]
 fn every_provider_has_what_needs_approval() {
     let rapidapi = example("rapidapi.yaml");

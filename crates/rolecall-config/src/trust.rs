@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::is_below_link;
-use super::{Format, Loaded};
+use super::{Format, Loaded, LoadedFile, node};
 use rolecall_model::{
     Code, Credential, Delivery, Desired, DesiredKey, Exception, Finding, Guardrails, KeyName, Manage, Pattern,
     PeopleDirectory, Place, Placed, ProviderName, Quirk, RemoteId, Scope, Tolerated,
@@ -18,13 +18,14 @@ pub fn needing_approval(
     formats: impl Fn(ProviderName) -> &'static Format,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for desired in loaded.files.iter().filter_map(|file| file.desired.as_ref()) {
+    for file in &loaded.files {
+        let Some(desired) = &file.desired else { continue };
         if formats(desired.provider).rules.has(Quirk::ReadsAsAdmin) {
             let message = format!("Reading {} needs the credential of an admin.", desired.provider);
             findings.push(finding(desired.place.clone(), &message));
         }
         if let Some((_, before)) = trusted.counterpart(desired) {
-            compare(desired, before, &mut findings);
+            compare(file, (desired, before), &mut findings);
         } else {
             let message = format!("No trusted file describes {} {}.", desired.provider, *desired.organization);
             findings.push(finding(desired.organization.place.clone(), &message));
@@ -49,8 +50,23 @@ fn finding(place: Place, message: &str) -> Finding {
         .hint("A reviewer must approve it before rolecall uses a credential for this file.")
 }
 
+/// Returns the places of fields such as `guardrails.min_admins`. The place of one that the file doesn't have is that of the
+/// field around it, or the start of the file.
+fn places(file: &LoadedFile) -> impl Fn(&str) -> Place + use<'_> {
+    let root = node::parse(&file.source).0.ok();
+    move |path| {
+        let (mut node, mut place) = (root.as_ref(), file.source.start());
+        for name in path.split('.') {
+            node = node.and_then(|node| node.field(name));
+            place = node.map_or(place, |node| file.source.place(node.mark));
+        }
+        place
+    }
+}
+
 /// Compares every field of two desired states, so that each new field needs a decision here.
-fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
+fn compare(file: &LoadedFile, (desired, before): (&Desired, &Desired), findings: &mut Vec<Finding>) {
+    let place_of = places(file);
     let Desired {
         provider: _,
         place,
@@ -119,8 +135,8 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
     changed(is_own, own_place.unwrap_or(place), "`own`");
     let admin_place = admin_role.as_ref().map_or(place, |role| &role.place);
     changed(value(admin_role.as_ref()) == value(before.admin_role.as_ref()), admin_place, "`admin_role`");
-    changed(*allowed == before.allowed, place, "`allow`");
-    compare_scopes(place, *manage, before.manage, &mut changed);
+    changed(*allowed == before.allowed, &place_of("allow"), "`allow`");
+    compare_scopes(&place_of, *manage, before.manage, &mut changed);
     let patterns = |all: &BTreeMap<Pattern, Place>| all.keys().cloned().collect::<Vec<_>>();
     for entry in tolerated {
         let known = |other: &Tolerated| {
@@ -136,7 +152,7 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
     changed(asked(directories) == asked(&before.directories), directory_place, "The directory of `people`");
     let acknowledged_place = acknowledged.values().min().unwrap_or(place);
     changed(patterns(acknowledged) == patterns(&before.acknowledged), acknowledged_place, "`acknowledged`");
-    compare_guardrails(place, guardrails, &before.guardrails, &mut changed);
+    compare_guardrails(&place_of, guardrails, &before.guardrails, &mut changed);
     for key in keys {
         let trusted = before.keys.iter().find(|other| name(other) == name(key));
         let is_same = deliveries(Some(key)) == deliveries(trusted);
@@ -152,32 +168,42 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
 }
 
 /// Reports each collection from which rolecall removes what the file doesn't list, and didn't before.
-fn compare_scopes(place: &Place, manage: Manage, before: Manage, changed: &mut impl FnMut(bool, &Place, &str)) {
+fn compare_scopes(
+    place_of: &impl Fn(&str) -> Place,
+    manage: Manage,
+    before: Manage,
+    changed: &mut impl FnMut(bool, &Place, &str),
+) {
     let Manage { teams, roles, users, keys } = manage;
     let scopes = [
-        (teams, before.teams, "`manage.teams`"),
-        (roles, before.roles, "`manage.roles`"),
-        (users, before.users, "`manage.users`"),
-        (keys, before.keys, "`manage.keys`"),
+        (teams, before.teams, "manage.teams"),
+        (roles, before.roles, "manage.roles"),
+        (users, before.users, "manage.users"),
+        (keys, before.keys, "manage.keys"),
     ];
     for (scope, before, field) in scopes {
         let widens = scope == Scope::All && before != Scope::All;
-        changed(!widens, place, &format!("{field}, by which all that isn't listed is removed,"));
+        changed(!widens, &place_of(field), &format!("`{field}`, by which all that isn't listed is removed,"));
     }
 }
 
 fn compare_guardrails(
-    place: &Place,
+    place_of: &impl Fn(&str) -> Place,
     guardrails: &Guardrails,
     before: &Guardrails,
     changed: &mut impl FnMut(bool, &Place, &str),
 ) {
     let Guardrails { min_admins, max_removals, asked_admins: _, require_self, protected, exceptions } = guardrails;
-    changed(*min_admins == before.min_admins, place, "`guardrails.min_admins`");
-    changed(*max_removals == before.max_removals, place, "`guardrails.max_removals`");
-    changed(*require_self == before.require_self, place, "`guardrails.require_self`");
     let patterns = |all: &BTreeMap<Pattern, Place>| all.keys().cloned().collect::<Vec<_>>();
-    changed(patterns(protected) == patterns(&before.protected), place, "`guardrails.protected`");
+    let fields = [
+        (*min_admins == before.min_admins, "guardrails.min_admins"),
+        (*max_removals == before.max_removals, "guardrails.max_removals"),
+        (*require_self == before.require_self, "guardrails.require_self"),
+        (patterns(protected) == patterns(&before.protected), "guardrails.protected"),
+    ];
+    for (is_same, field) in fields {
+        changed(is_same, &place_of(field), &format!("`{field}`"));
+    }
     for exception in exceptions {
         let is_known = before.exceptions.iter().any(|other| same_exception(exception, other));
         changed(is_known, &exception.place, "`guardrails.exceptions`");
