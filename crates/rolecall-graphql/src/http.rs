@@ -102,8 +102,8 @@ impl HttpTransport {
             |name: HeaderName| answer.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         if status.is_redirection() {
             let target = header(LOCATION).and_then(|text| self.endpoint.join(text).ok());
-            let host = target.as_ref().and_then(Url::host_str).unwrap_or("an unnamed host");
-            return Err(TransportError::Redirected(host.to_owned()));
+            let shown = target.filter(Url::has_host).and_then(without_secrets);
+            return Err(TransportError::Redirected(shown.unwrap_or_else(|| "an unnamed host".to_owned())));
         }
         let content_type = header(CONTENT_TYPE).map(ToOwned::to_owned);
         let now = jiff::Timestamp::now();
@@ -122,6 +122,14 @@ impl HttpTransport {
         }
         Ok(Response { status: status.as_u16(), content_type, retry_after, rate_limit, clock_skew, body })
     }
+}
+
+/// Returns an address without its query and the user's name and password, which may be secrets.
+fn without_secrets(mut url: Url) -> Option<String> {
+    (url.set_username("").and_then(|()| url.set_password(None))).ok()?;
+    url.set_query(None);
+    url.set_fragment(None);
+    Some(url.into())
 }
 
 /// Builds an HTTP client that follows no redirect, so that no header reaches another host.

@@ -110,7 +110,7 @@ impl Redactor {
             TransportError::NotSent(why) => TransportError::NotSent(self.clean(&why)),
             TransportError::NoAnswer(why) => TransportError::NoAnswer(self.clean(&why)),
             TransportError::Untrusted(why) => TransportError::Untrusted(self.clean(&why)),
-            TransportError::Redirected(host) => TransportError::Redirected(self.clean(&host)),
+            TransportError::Redirected(to) => TransportError::Redirected(self.clean(&to)),
             TransportError::TooLarge(_) => error,
         }
     }

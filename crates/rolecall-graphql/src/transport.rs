@@ -107,7 +107,7 @@ pub enum TransportError {
     #[error("the server's certificate isn't trusted: {0}")]
     Untrusted(String),
     /// The platform answered with a redirect. Following it would carry credentials in custom headers to another
-    /// host.
+    /// host. Holds the address that it leads to, without its query.
     #[error("the platform redirects to {0}, and rolecall never follows a redirect")]
     Redirected(String),
 }
