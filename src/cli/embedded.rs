@@ -44,6 +44,8 @@ pub(super) fn open(
         let _ = std::fs::remove_dir_all(Path::new(FOLDER).join("cache"));
         sandbox.reset().map_err(|why| Failure::error(sentence(why)))?;
     }
+    // Without a change, it just reads its world, or writes it if there is none yet. Requests could only tell that it failed.
+    sandbox.set(&[]).map_err(|why| Failure::error(sentence(why)))?;
     Ok(Arc::from(sandbox))
 }
 

@@ -851,6 +851,28 @@ fn extra_certificate_authorities_have_to_be_some() {
     assert!(said.stderr.contains("has no certificate"), "{}", said.stderr);
 }
 
+/// The embedded platform is on this machine, so to try again later doesn't help.
+#[test]
+fn a_sandbox_that_can_not_use_its_world_names_the_file() {
+    let world = ".rolecall/sandbox/bitpanda-f8588dc7-e1ce-4d92-a473-809a0a357ad9.json";
+    let plan = ["plan", "--sandbox", "bitpanda.yaml"];
+    for damage in ["{", "{}"] {
+        let env = Env::with_example();
+        assert_eq!(env.run(&plan).code, 0);
+        assert!(env.path(world).exists());
+        env.write(world, damage);
+        let said = env.run(&plan);
+        assert_eq!(said.code, 1, "{}", said.all());
+        assert!(said.stderr.contains(world) && said.stderr.contains("--reset"), "{}", said.all());
+        assert_eq!(env.run(&["plan", "--sandbox", "--reset", "bitpanda.yaml"]).code, 0);
+    }
+    let env = Env::with_example();
+    env.write(".rolecall", "no folder");
+    let said = env.run(&plan);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.stderr.contains(world) && !said.stderr.contains("HTTP"), "{}", said.all());
+}
+
 #[test]
 fn a_reset_starts_the_world_anew_for_everybody() {
     let (env, server) = served(&[]);

@@ -169,5 +169,6 @@ fn a_damaged_world_is_an_error_that_names_the_way_out() {
     let log = std::fs::read_to_string(folder.log()).unwrap();
     std::fs::write(folder.log(), log.replace("\"removed\":1", "\"removed\":1000")).unwrap();
     let refused = folder.process(MANY).0.change(|_| Ok(()));
-    assert!(refused.unwrap_err().contains("Reset it to the seed with --reset"));
+    let refused = refused.unwrap_err();
+    assert!(refused.contains("Reset it to the seed with --reset") && refused.contains(".jsonl"), "{refused}");
 }

@@ -68,9 +68,7 @@ pub trait Engine: Send + Sync {
 
     /// Replaces the world by one that [`Engine::save`] returned.
     fn load(&self, saved: &Value) -> Result<(), String> {
-        let world = Self::World::deserialize(saved).map_err(|why| {
-            format!("the sandbox's saved world can't be read: {why}. Reset it to the seed with --reset")
-        })?;
+        let world = Self::World::deserialize(saved).map_err(|why| why.to_string())?;
         *self.shared().lock() = world;
         Ok(())
     }
@@ -224,7 +222,7 @@ impl<E: Engine> Sandbox<E> {
             return Ok(Some(lock));
         }
         if let Some(stored) = lock.read().map_err(|why| why.to_string())? {
-            self.engine.load(&stored.world)?;
+            self.engine.load(&stored.world).map_err(|why| lock.damaged(&why).to_string())?;
             // Another process may have died while it wrote the log.
             *saved = Some(if stored.log > 0 {
                 self.snapshot(&mut lock)?

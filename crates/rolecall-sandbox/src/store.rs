@@ -3,6 +3,7 @@
 //! The log's first line is the digest of its snapshot. A log of another snapshot is ignored: a process died after it
 //! wrote the new snapshot, or somebody edited the file.
 
+use std::fmt::Display;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -103,6 +104,11 @@ impl Lock {
         self.path.with_extension("jsonl")
     }
 
+    /// Returns the error of a world that was read and makes no sense.
+    pub fn damaged(&self, why: &dyn Display) -> StoreError {
+        damaged(&self.path, why)
+    }
+
     pub fn seen(&self) -> Seen {
         let data = std::fs::metadata(&self.path).ok();
         Seen(self.count, data.and_then(|data| Some((data.modified().ok()?, data.len()))))
@@ -110,19 +116,16 @@ impl Lock {
 
     /// Reads the snapshot and makes the changes of its log. A line that wasn't written to its end is ignored.
     pub fn read(&self) -> Result<Option<Stored>, StoreError> {
-        let unreadable = |why: &dyn std::fmt::Display| {
-            let why = io::Error::other(format!("{why}. Reset it to the seed with --reset"));
-            self.failed(&why)
-        };
         let Some(snapshot) = self.bytes(&self.path)? else { return Ok(None) };
-        let mut world = serde_json::from_slice(&snapshot).map_err(|why| unreadable(&why))?;
+        let mut world = serde_json::from_slice(&snapshot).map_err(|why| self.damaged(&why))?;
         let log = self.bytes(&self.log())?.unwrap_or_default();
         let mut lines = log.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
         if lines.next().is_some_and(|line| line.trim_ascii_end() == digest(&snapshot).as_bytes()) {
             for line in lines {
-                let changes: Vec<Change> = serde_json::from_slice(line).map_err(|why| unreadable(&why))?;
+                let changes: Vec<Change> =
+                    serde_json::from_slice(line).map_err(|why| damaged(&self.log(), &why))?;
                 if !changes.into_iter().all(|change| change.apply(&mut world)) {
-                    return Err(unreadable(&"its log doesn't fit"));
+                    return Err(damaged(&self.log(), &"it doesn't fit to the world"));
                 }
             }
         }
@@ -172,6 +175,10 @@ impl Lock {
         self.file.rewind()?;
         self.file.write_all(format!("{:020}\n", self.count).as_bytes())
     }
+}
+
+fn damaged(path: &Path, why: &dyn Display) -> StoreError {
+    Store::unusable(path, &io::Error::other(format!("{why}. Reset it to the seed with --reset")))
 }
 
 /// Returns options that create a file which only its owner can read and write.
