@@ -213,7 +213,7 @@ fn an_organisation_that_was_never_applied_is_silent_from_the_first_line_of_its_l
     assert_eq!(drifts(&env), 1);
     let later = in_days(8);
     let said = run(&env, &["plan", "--now", &later]);
-    assert!(said.stdout.contains("the ledger: There is none yet"), "no apply has written to it: {}", said.all());
+    assert!(said.stdout.contains("the ledger: It has drift runs and no apply yet."), "{}", said.all());
     let no_apply = "No good apply since the ledger began 8 days ago, last drift 8 days ago.";
     assert!(said.stdout.contains(no_apply), "{}", said.all());
     let said = run(&env, &["drift", "--max-silence", "7d", "--now", &later]);

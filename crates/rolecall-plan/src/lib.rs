@@ -329,10 +329,15 @@ pub fn wrong_organization(desired: &Desired, live: &Live) -> Option<Finding> {
 fn gaps(input: &PlanInput<'_>) -> Vec<Gap> {
     let mut gaps = input.live.gaps.clone();
     if !input.facts.ledger_found {
-        gaps.push(Gap::new(
-            "the ledger",
-            "There is none yet. Without it rolecall doesn't know what was sent before: invitations, disabled users, keys that were not delivered.",
-        ));
+        // Drift runs leave lines, too.
+        let lacks = match input.facts.ledger_since {
+            None => "There is none yet. Without it",
+            Some(_) => "It has drift runs and no apply yet. Without one",
+        };
+        let why = format!(
+            "{lacks} rolecall doesn't know what was sent before: invitations, disabled users, keys that were not delivered."
+        );
+        gaps.push(Gap::new("the ledger", why));
     }
     gaps
 }

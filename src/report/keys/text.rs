@@ -56,7 +56,10 @@ fn push_organization(text: &mut String, report: &KeysReport, organization: &Keys
         limits.push(format!("{} {}: {}", clean(&row.address), paint(REMOVE, UNREADABLE), clean(&row.why)));
     }
     if !ledger_found {
-        limits.push("There is no ledger, so nobody knows who made a key, and where its secret is.".to_owned());
+        limits.push(
+            "No apply has written to a ledger, so nobody knows who made a key, and where its secret is."
+                .to_owned(),
+        );
     }
     if *apply_running {
         limits.push("An apply is running, or has just ended. Look again when it has ended.".to_owned());
