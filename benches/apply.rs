@@ -33,7 +33,7 @@ use secrecy::SecretString;
 const LATENCY: Duration = Duration::from_millis(20);
 const SECRET: &str = "bench";
 const LINES: usize = 100_000;
-const RUNS: usize = 5;
+const RUNS: usize = 3;
 
 /// Keeps the requests that it carries.
 struct Keeping {
