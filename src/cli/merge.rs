@@ -73,7 +73,7 @@ fn read(path: &Path) -> Result<ShardReport, Failure> {
         Failure::error(format!("The file {shown} is not a report of plan, drift or apply: {why}."))
             .hint("`--report json=FILE` writes one.")
     };
-    let value: Value = serde_json::from_str(&text).map_err(|why| wrong(report::clean(why)))?;
+    let value = planfile::value(&text).map_err(|why| wrong(report::clean(why)))?;
     if value.get("findings").is_some() {
         return Err(Failure::error(format!("The file {shown} has findings, so its shard had no plan."))
             .hint("Mend the files that the findings name, and run all shards again."));

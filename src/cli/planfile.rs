@@ -12,17 +12,16 @@ use rolecall_plan::verify;
 /// Parses a saved plan. Checks that its format version is known and that its seals are intact.
 pub(super) fn parse(path: &Path, text: &str) -> Result<Plan, Failure> {
     let shown = path.display();
-    let value: Value = serde_json::from_str(text).map_err(|why| {
+    let wrong = |why: String| {
         Failure::error(format!("The file {shown} is not a plan: {why}."))
             .hint("`rolecall plan --out FILE` writes a plan.")
-    })?;
+    };
+    let value = value(text).map_err(|why| wrong(why.to_string()))?;
     if let Some(other) = other(&value) {
-        return Err(Failure::error(format!("The file {shown} is not a plan: it is {other}."))
-            .hint("`rolecall plan --out FILE` writes a plan."));
+        return Err(wrong(format!("it is {other}")));
     }
     let Some(version) = value.get("format_version").and_then(Value::as_str) else {
-        return Err(Failure::error(format!("The file {shown} is not a plan: it has no `format_version`."))
-            .hint("`rolecall plan --out FILE` writes a plan."));
+        return Err(wrong("it has no `format_version`".to_owned()));
     };
     check_version(path, version)?;
     for organization in value.get("organizations").and_then(Value::as_array).into_iter().flatten() {
@@ -35,6 +34,13 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Plan, Failure> {
     let verified = value.to_string();
     serde_json::from_str(&verified)
         .map_err(|why| Failure::error(format!("The file {shown} is not a plan: {why}.")))
+}
+
+/// Parses JSON. Of a ledger, which has a value on each line, returns the first one.
+pub(super) fn value(text: &str) -> serde_json::Result<Value> {
+    let first =
+        || serde_json::from_str(text.lines().next()?).ok().filter(|value: &Value| value.get("event").is_some());
+    serde_json::from_str(text).or_else(|why| first().ok_or(why))
 }
 
 /// Returns what a file of rolecall is, if its JSON shows that it is no plan.

@@ -824,6 +824,9 @@ fn a_file_that_is_no_plan_is_named_by_what_it_is() {
             assert!(said.stderr.contains(&format!(": it is {what}.")), "{args:?}: {}", said.all());
         }
     }
+    let ledger = ".rolecall/sandbox/ledger/bitpanda-f8588dc7-e1ce-4d92-a473-809a0a357ad9.jsonl";
+    let said = env.run(&["apply", "--sandbox", "bitpanda.yaml", "--plan", ledger]);
+    assert!(said.code == 1 && said.stderr.contains(": it is a ledger."), "{}", said.all());
 }
 
 #[test]
