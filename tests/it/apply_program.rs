@@ -372,7 +372,9 @@ fn nothing_that_a_run_writes_replaces_a_ledger_a_credential_or_a_secret() {
         (".env", "where the secret of a key goes"),
         ("ca.pem", "the file of `--ca-file`"),
     ];
-    used.iter().for_each(|(file, _)| env.write(file, "precious"));
+    for (file, _) in used {
+        env.write(file, "precious");
+    }
     let outputs = [
         ("validate", "--report=json="),
         ("plan", "--report=json="),

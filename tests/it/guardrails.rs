@@ -374,7 +374,7 @@ fn an_exception_lets_one_plan_through_and_no_other() {
         let line = said.stdout.lines().find(|line| line.contains("refused by max_removals")).unwrap();
         match why {
             Some(why) => {
-                assert!(line.ends_with(&format!(" The exception at bitpanda.yaml:37:16 {why}.")), "{line}")
+                assert!(line.ends_with(&format!(" The exception at bitpanda.yaml:37:16 {why}.")), "{line}");
             }
             None => assert!(!line.contains("exception"), "{line}"),
         }

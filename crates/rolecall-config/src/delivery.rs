@@ -189,8 +189,12 @@ impl Loaded {
     /// is to the run.
     pub fn check_deliveries(&self, own: &[(&Path, &str)]) -> Vec<Finding> {
         let mut used = Used::default();
-        self.read_files().for_each(|(path, what)| used.add(path, Use::Own(what)));
-        own.iter().for_each(|(path, what)| used.add(path, Use::Own(what)));
+        for (path, what) in self.read_files() {
+            used.add(path, Use::Own(what));
+        }
+        for (path, what) in own {
+            used.add(path, Use::Own(what));
+        }
         let mut findings = Vec::new();
         for key in self.all_desired().flat_map(|desired| &desired.keys) {
             for delivery in &key.deliver {

@@ -104,7 +104,7 @@ pub fn verify(organization: &Value) -> Result<(), SealError> {
     Err(SealError { organization: name.to_owned() })
 }
 
-/// What is written so far of a part.
+/// The text of a part, as far as it is written.
 struct Part<'a>(&'a RefCell<Vec<u8>>);
 
 impl io::Write for Part<'_> {
@@ -122,7 +122,7 @@ impl io::Write for Part<'_> {
 /// `{"email":"a@b.c","roles":[]}`.
 struct SortedKeys<'a> {
     out: &'a RefCell<Vec<u8>>,
-    /// Where the keys of open objects stand, with their quotes.
+    /// The places of the keys of open objects, with their quotes.
     keys: Vec<Range<usize>>,
     /// The number of keys before the first one of each open object.
     open: Vec<usize>,

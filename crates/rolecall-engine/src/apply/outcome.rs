@@ -80,7 +80,7 @@ pub(super) fn of_verdict(verdict: &Verdict) -> Meaning {
     Meaning { outcome, answered: Answered::Accepted, message, held }
 }
 
-/// What tells whether a mutation has taken effect whose answer was lost.
+/// The sentence about a mutation whose answer was lost.
 const SHOWN_LATER: &str = "A read shows whether it did: the last one of this run, or that of the next plan.";
 
 /// Returns the meaning of an error. `operation` failed, and `next` says what to do if nothing was changed.
