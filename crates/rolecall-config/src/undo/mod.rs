@@ -106,7 +106,13 @@ fn undo_by_names(input: &UndoInput<'_>) -> Result<Undo, Vec<Finding>> {
     users::plan_users(input, &mut builder);
     keys::plan_keys(input, &mut builder);
     builder.entries.sort_by(|a, b| a.address.cmp(&b.address));
-    let head = settings::settings(input.desired);
+    let known = settings::known(input);
+    if !known.is_empty() {
+        builder
+            .remarks
+            .insert("The others of the original file who have privileged access are named under `acknowledged`.");
+    }
+    let head = settings::settings(input.desired, known);
     if errors(input, &text(input, &head, &builder)).next().is_some() {
         // Some platforms have names that aren't valid in a file. Entries with such names are left out and noted.
         let (written, unwritten): (Vec<_>, Vec<_>) = builder.entries.drain(..).partition(|entry| {
