@@ -14,7 +14,7 @@ use crate::report::{LeftAccess, RelatedKey};
 use rolecall_config::{Seen, Somebody, named_elsewhere};
 use rolecall_model::{
     Action, Address, App, Completeness, Delivery, Desired, Email, HoldClass, HoldReason, Kind, ManualStep,
-    OrganizationPlan, Permission, nearest,
+    OrganizationPlan, Permission, nearest_email,
 };
 use rolecall_plan::access::{Grant, Holder, Status};
 use rolecall_plan::secret_target;
@@ -132,7 +132,7 @@ fn unknown(somebody: &Somebody, read: &[Reading<'_>], exit: Exit) -> Failure {
         users.chain(reading.live.invitations().iter().map(|invitation| invitation.email.key()))
     });
     let known: BTreeSet<&str> = somebody.known.iter().map(Email::key).chain(live).collect();
-    let hint = match nearest(somebody.email.key(), known) {
+    let hint = match nearest_email(somebody.email.key(), known) {
         Some(near) => format!("Did you mean {near}?"),
         None => "Check the spelling, and name every file of your organisations.".to_owned(),
     };

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 
 use super::{PlanInput, ended};
 use rolecall_model::{
-    Address, Code, DesiredUser, Email, Exception, Finding, Kind, Place, Quirk, Tolerated, nearest,
+    Address, Code, DesiredUser, Email, Exception, Finding, Kind, Place, Quirk, Tolerated, nearest_email,
 };
 
 /// The number of warnings of one kind that name an address which is near. A report lists no more of them.
@@ -59,8 +59,9 @@ fn warning(
     hint: &str,
 ) -> Finding {
     let same_kind = known.iter().filter(|known| known.kind == kind && index < SUGGESTED);
-    let names: Vec<String> = same_kind.map(|known| Address { id: None, ..known.clone() }.to_string()).collect();
-    let near = nearest(address, names.iter().map(String::as_str));
+    let typed = address.split_once('/').map_or(address, |(_, name)| name);
+    let near = nearest_email(typed, same_kind.map(|known| &*known.name));
+    let near = near.map(|name| Address { kind, name: name.into(), id: None });
     let near = near.map(|near| format!("Did you mean `{near}`? ")).unwrap_or_default();
     Finding::warning(Code::UnmatchedAddress, place.clone(), why).hint(format!("{near}{hint}"))
 }

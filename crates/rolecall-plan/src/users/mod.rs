@@ -22,7 +22,7 @@ use super::decision::Decision;
 use super::gate::{Accepted, Gate};
 use rolecall_model::{
     Address, Code, DesiredUser, Email, Finding, Index, Invitation, Kind, LiveInvitation, LiveUser, Place,
-    RemoteId, Scope, SentDisable, UnreadableRow, nearest,
+    RemoteId, Scope, SentDisable, UnreadableRow, nearest_email,
 };
 
 /// Checks that the user named in `own` exists.
@@ -33,7 +33,7 @@ pub(super) fn check_own(input: &PlanInput<'_>) -> Option<Finding> {
     if is_listed || list.completeness.is_incomplete() || input.live.is_unreadable(&Address::user(&own.value)) {
         return None;
     }
-    let near = nearest(own.value.as_str(), list.items.iter().map(|user| user.email.as_str()));
+    let near = nearest_email(own.value.as_str(), list.items.iter().map(|user| user.email.as_str()));
     let near = near.map(|near| format!("Did you mean `{near}`? ")).unwrap_or_default();
     let message = format!("`own.user` is {}, but there is no user with that address.", own.value);
     Some(Finding::error(Code::WrongOwnUser, own.place.clone(), message).hint(format!(
