@@ -89,20 +89,20 @@ users:
         with("dates", people("include: [people.yaml]
 users:
   - { email: a@x.example, until: 2026-13-01 }
-  - { email: b@x.example, until: 2026-12-31T18:00:00 }
-  - { email: c@x.example, until: '2026-12-31T18:00:00+25:00' }
+  - { email: b@x.example, until: 2099-12-31T18:00:00 }
+  - { email: c@x.example, until: '2099-12-31T18:00:00+25:00' }
   - { email: d@x.example, until: 20261231 }
-  - { email: e@x.example, until: [2026-12-31] }
+  - { email: e@x.example, until: [2099-12-31] }
   - { email: f@x.example, until: '' }
   - { email: g@x.example, until: tomorrow }
-  - { email: h@x.example, until: 2026-12-31, absent: true }
+  - { email: h@x.example, until: 2099-12-31, absent: true }
   - { email: i@x.example, roles: [{ role: Viewer, until: never, form: x }], until: 31.12.2026 }
   - email: j@x.example
     until:
-roles: [{ name: One, permissions: [], until: 2026-12-31 }]
-keys: [{ name: ci, absent: true, until: 2026-12-31 }, { name: cd, until: 0 }]", "kind: people
+roles: [{ name: One, permissions: [], until: 2099-12-31 }]
+keys: [{ name: ci, absent: true, until: 2099-12-31 }, { name: cd, until: 0 }]", "kind: people
 people: [{ email: jane@x.example, until: 2026-02-30 }]
-groups: [{ name: g, members: [{ person: jane@x.example, until: 2026-12-31T18:00 }] }]
+groups: [{ name: g, members: [{ person: jane@x.example, until: 2099-12-31T18:00 }] }]
 ")),
         with("never", people("include: [people.yaml]\nusers: [{ email: a@x.example, until: 9999-12-31 }]", "kind: people
 people:
@@ -110,12 +110,12 @@ people:
 ")),
         with("twice", people("include: [people.yaml]
 include: []
-users: [{ email: a@x.example, until: 2026-12-31, until: 2026-12-30, note: a, note: b }, { group: sre, group: payments }]", PEOPLE)),
+users: [{ email: a@x.example, until: 2099-12-31, until: 2099-12-30, note: a, note: b }, { group: sre, group: payments }]", PEOPLE)),
         with("entries", people("include: [people.yaml]
 users:
   - { group: payments, roles: [Viewer], enabled: true }
   - { group: sre, resources: everything }
-  - { email: a@x.example, untill: 2026-12-31, nothing: 1 }
+  - { email: a@x.example, untill: 2099-12-31, nothing: 1 }
   - jane@x.example", PEOPLE)),
     ]
 }

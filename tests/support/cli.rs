@@ -79,18 +79,31 @@ impl Env {
     }
 
     pub fn run(&self, args: &[&str]) -> Said {
-        self.said(&self.command().args(args).output().unwrap())
+        self.said_to(args, &self.command().args(args).output().unwrap())
     }
 
     pub fn said(&self, output: &Output) -> Said {
+        self.said_to(&[], output)
+    }
+
+    /// Returns what a run with these arguments has said, with `$TODAY` for the date of today. A date that the arguments or
+    /// the files name stays, because on another day it isn't that of today.
+    fn said_to(&self, args: &[&str], output: &Output) -> Said {
+        let files = std::fs::read_dir(self.folder.path()).into_iter().flatten().flatten();
+        let files = files
+            .map(|file| file.path())
+            .filter(|file| file.extension().is_some_and(|it| it == "yaml") && file.is_file());
+        let files: Vec<String> = files.filter_map(|file| std::fs::read_to_string(file).ok()).collect();
+        let names = |day: &String| args.contains(&&**day) || files.iter().any(|it| it.contains(day));
+        // A run may begin before midnight and be compared after it.
+        let now = jiff::Timestamp::now();
+        let days = [now, now - jiff::SignedDuration::from_mins(5)];
+        let days = days.map(|at| at.strftime("%Y-%m-%d").to_string());
+        let days: Vec<&String> = days.iter().filter(|day| !names(day)).collect();
         let clean = |bytes: &[u8]| {
             let text = String::from_utf8(bytes.to_vec()).unwrap();
             let text = text.replace(&self.folder.path().display().to_string(), "$DIR");
-            // A run may begin before midnight and be compared after it.
-            let now = jiff::Timestamp::now();
-            let days =
-                [now, now - jiff::SignedDuration::from_mins(5)].map(|at| at.strftime("%Y-%m-%d").to_string());
-            days.iter().fold(text, |text, day| text.replace(day, "$TODAY"))
+            days.iter().fold(text, |text, day| text.replace(*day, "$TODAY"))
         };
         Said {
             stdout: clean(&output.stdout),
